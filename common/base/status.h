@@ -1,5 +1,5 @@
-// Builds absl::Status from fmt formats. Debian's Abseil carries its own string_view, so std::string does not convert to
-// what its factories take; this header is the one place that knows.
+// Builds absl::Status from fmt formats. Debian's Abseil carries its own string_view, so std::string
+// does not convert to what its factories take; this header is the one place that knows.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,18 +24,18 @@ std::string CodeName(absl::StatusCode code);
 // The same code with `context` and ": " before the message; an OK status stays OK.
 absl::Status Annotate(const absl::Status& status, const std::string& context);
 
-#define ATOLL_DEFINE_STATUS_FACTORY(Name, Code)                                           \
-  template <typename... Args>                                                             \
-  absl::Status Name(fmt::format_string<Args...> format, Args&&... args) {                 \
+#define ATOLL_DEFINE_STATUS_FACTORY(Name, Code)                                                  \
+  template <typename... Args>                                                                    \
+  absl::Status Name(fmt::format_string<Args...> format, Args&&... args) {                        \
     return MakeStatus(absl::StatusCode::Code, fmt::format(format, std::forward<Args>(args)...)); \
   }
-ATOLL_DEFINE_STATUS_FACTORY(InvalidArgument, kInvalidArgument)      // the caller's fault
+ATOLL_DEFINE_STATUS_FACTORY(InvalidArgument, kInvalidArgument)  // the caller's fault
 ATOLL_DEFINE_STATUS_FACTORY(NotFound, kNotFound)
 ATOLL_DEFINE_STATUS_FACTORY(FailedPrecondition, kFailedPrecondition)  // stale epoch, wrong order
-ATOLL_DEFINE_STATUS_FACTORY(ResourceExhausted, kResourceExhausted)  // back-pressure
-ATOLL_DEFINE_STATUS_FACTORY(Unavailable, kUnavailable)              // a peer is gone, retry elsewhere
-ATOLL_DEFINE_STATUS_FACTORY(Unimplemented, kUnimplemented)          // refused by name
-ATOLL_DEFINE_STATUS_FACTORY(DataLoss, kDataLoss)                    // truncated or contradictory bytes
+ATOLL_DEFINE_STATUS_FACTORY(ResourceExhausted, kResourceExhausted)    // back-pressure
+ATOLL_DEFINE_STATUS_FACTORY(Unavailable, kUnavailable)      // a peer is gone, retry elsewhere
+ATOLL_DEFINE_STATUS_FACTORY(Unimplemented, kUnimplemented)  // refused by name
+ATOLL_DEFINE_STATUS_FACTORY(DataLoss, kDataLoss)            // truncated or contradictory bytes
 ATOLL_DEFINE_STATUS_FACTORY(DeadlineExceeded, kDeadlineExceeded)
 ATOLL_DEFINE_STATUS_FACTORY(Cancelled, kCancelled)
 ATOLL_DEFINE_STATUS_FACTORY(Internal, kInternal)

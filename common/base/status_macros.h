@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 
-#define ATOLL_RETURN_IF_ERROR(expr)                     \
-  do {                                                  \
-    absl::Status atoll_status_ = (expr);                \
-    if (!atoll_status_.ok()) return atoll_status_;      \
+#define ATOLL_RETURN_IF_ERROR(expr)                \
+  do {                                             \
+    absl::Status atoll_status_ = (expr);           \
+    if (!atoll_status_.ok()) return atoll_status_; \
   } while (false)
 
 #define ATOLL_CONCAT_INNER_(a, b) a##b

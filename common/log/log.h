@@ -1,4 +1,5 @@
-// LOG: one line to standard error. ERROR: a request or worker was lost; WARNING: degraded; INFO: life events. Nothing per token.
+// LOG: one line to standard error. ERROR: a request or worker was lost; WARNING: degraded; INFO:
+// life events. Nothing per token.
 //   LOG_INFO("worker {} joined as rank {}", host, rank);
 #pragma once
 
@@ -19,8 +20,8 @@ void Write(Level level, const std::string& line);
 
 }  // namespace atl::log
 
-#define ATOLL_LOG_(level, ...)                                                        \
-  do {                                                                                \
+#define ATOLL_LOG_(level, ...)                                                          \
+  do {                                                                                  \
     if (::atl::log::Enabled(level)) ::atl::log::Write(level, fmt::format(__VA_ARGS__)); \
   } while (false)
 #define LOG_DEBUG(...) ATOLL_LOG_(::atl::log::Level::kDebug, __VA_ARGS__)

@@ -1,4 +1,5 @@
-// ASSERT_OK(expr), EXPECT_OK(expr), ASSERT_OK_AND_ASSIGN(lhs, expr), EXPECT_STATUS(expr, code, "substring").
+// ASSERT_OK(expr), EXPECT_OK(expr), ASSERT_OK_AND_ASSIGN(lhs, expr), EXPECT_STATUS(expr, code,
+// "substring").
 #pragma once
 
 #include <gmock/gmock.h>
@@ -28,9 +29,9 @@ absl::Status ToStatus(const absl::StatusOr<T>& result) {
   auto result = (expr);                                \
   ASSERT_EQ(result.status(), absl::OkStatus());        \
   lhs = std::move(result).value()
-#define EXPECT_STATUS(expr, expected_code, substring)                                         \
-  do {                                                                                        \
-    const absl::Status atoll_test_status_ = ::atl::testing::ToStatus(expr);                 \
-    EXPECT_EQ(atoll_test_status_.code(), expected_code) << atoll_test_status_;                \
-    EXPECT_THAT(::atl::MessageOf(atoll_test_status_), ::testing::HasSubstr(substring));     \
+#define EXPECT_STATUS(expr, expected_code, substring)                                   \
+  do {                                                                                  \
+    const absl::Status atoll_test_status_ = ::atl::testing::ToStatus(expr);             \
+    EXPECT_EQ(atoll_test_status_.code(), expected_code) << atoll_test_status_;          \
+    EXPECT_THAT(::atl::MessageOf(atoll_test_status_), ::testing::HasSubstr(substring)); \
   } while (false)

@@ -1,0 +1,25 @@
+// What the tokenizer must know of Unicode: letter, mark, number, white space, and normalisation
+// form C. The tables come from utf8proc (Unicode 15) and are built once, at the first use. All
+// functions are thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace atl {
+
+enum class CharClass : unsigned char {
+  kOther,   // punctuation, symbols, controls, unassigned
+  kLetter,  // general category L
+  kMark,    // general category M
+  kNumber,  // general category N
+  kSpace,   // property White_Space
+};
+
+// The class of every code point, indexed by the code point; lives as long as the program.
+const CharClass* CharClasses();
+
+// The white space with property White_Space, in ascending order.
+std::string_view Nfc(std::string_view text, std::string* storage);
+
+}  // namespace atl

@@ -1,0 +1,132 @@
+// F32x16 on the scalar (oracle) page. See f32x16.h for what every page promises.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/simd/pages.h"
+#include "kernels/tensor/dtype.h"
+
+ATOLL_PAGE_REF_BEGIN
+
+inline constexpr char kPageName[] = "ref";
+
+struct F32x16 {
+  float lane[16];
+};
+struct U32x16 {
+  uint32_t lane[16];
+};
+struct Mask16 {
+  uint16_t bits;
+};
+
+#define ATOLL_LANES(expression)                          \
+  F32x16 r;                                              \
+  for (int i = 0; i < 16; ++i) r.lane[i] = (expression); \
+  return r
+#define ATOLL_LANES_U(expression)                        \
+  U32x16 r;                                              \
+  for (int i = 0; i < 16; ++i) r.lane[i] = (expression); \
+  return r
+#define ATOLL_LANES_M(expression)                                                            \
+  Mask16 r{0};                                                                               \
+  for (int i = 0; i < 16; ++i) r.bits |= static_cast<uint16_t>((expression) ? 1u << i : 0u); \
+  return r
+
+inline F32x16 Set1(float x) { ATOLL_LANES(x); }
+inline F32x16 Zero() { return Set1(0.0f); }
+inline F32x16 Load(const float* p) { ATOLL_LANES(p[i]); }
+inline F32x16 LoadN(const float* p, int n, float identity) { ATOLL_LANES(i < n ? p[i] : identity); }
+inline void Store(float* p, F32x16 a) {
+  for (int i = 0; i < 16; ++i) p[i] = a.lane[i];
+}
+inline void StoreN(float* p, F32x16 a, int n) {
+  for (int i = 0; i < n; ++i) p[i] = a.lane[i];
+}
+inline F32x16 Load(const Bf16* p) { ATOLL_LANES(ToFloat(p[i])); }
+inline F32x16 LoadN(const Bf16* p, int n, float identity) {
+  ATOLL_LANES(i < n ? ToFloat(p[i]) : identity);
+}
+inline void Store(Bf16* p, F32x16 a) {
+  for (int i = 0; i < 16; ++i) p[i] = ToBf16(a.lane[i]);
+}
+inline void StoreN(Bf16* p, F32x16 a, int n) {
+  for (int i = 0; i < n; ++i) p[i] = ToBf16(a.lane[i]);
+}
+
+inline F32x16 Add(F32x16 a, F32x16 b) { ATOLL_LANES(a.lane[i] + b.lane[i]); }
+inline F32x16 Sub(F32x16 a, F32x16 b) { ATOLL_LANES(a.lane[i] - b.lane[i]); }
+inline F32x16 Mul(F32x16 a, F32x16 b) { ATOLL_LANES(a.lane[i] * b.lane[i]); }
+inline F32x16 Div(F32x16 a, F32x16 b) { ATOLL_LANES(a.lane[i] / b.lane[i]); }
+inline F32x16 Sqrt(F32x16 a) { ATOLL_LANES(std::sqrt(a.lane[i])); }
+inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
+  ATOLL_LANES(std::fma(a.lane[i], b.lane[i], c.lane[i]));
+}
+inline F32x16 Max(F32x16 a, F32x16 b) {
+  ATOLL_LANES(a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]);
+}
+
+inline Mask16 Less(F32x16 a, F32x16 b) { ATOLL_LANES_M(a.lane[i] < b.lane[i]); }
+inline Mask16 LessEqual(F32x16 a, F32x16 b) { ATOLL_LANES_M(a.lane[i] <= b.lane[i]); }
+inline Mask16 Equal(F32x16 a, F32x16 b) { ATOLL_LANES_M(a.lane[i] == b.lane[i]); }
+inline Mask16 FirstN(int n) { return Mask16{static_cast<uint16_t>((1u << n) - 1u)}; }
+inline uint32_t BitsOf(Mask16 mask) { return mask.bits; }
+inline F32x16 Select(Mask16 mask, F32x16 yes, F32x16 no) {
+  ATOLL_LANES((mask.bits >> i & 1u) != 0 ? yes.lane[i] : no.lane[i]);
+}
+
+inline U32x16 BitsOf(F32x16 a) {
+  U32x16 r;
+  std::memcpy(&r, &a, sizeof r);
+  return r;
+}
+inline F32x16 FromBits(U32x16 a) {
+  F32x16 r;
+  std::memcpy(&r, &a, sizeof r);
+  return r;
+}
+inline U32x16 SetU(uint32_t x) { ATOLL_LANES_U(x); }
+inline U32x16 AddU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] + b.lane[i]); }
+inline U32x16 SubU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] - b.lane[i]); }
+inline U32x16 AndU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] & b.lane[i]); }
+inline U32x16 OrU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] | b.lane[i]); }
+template <int kBits>
+inline U32x16 ShiftLeftU(U32x16 a) {
+  ATOLL_LANES_U(a.lane[i] << kBits);
+}
+template <int kBits>
+inline U32x16 ShiftRightU(U32x16 a) {
+  ATOLL_LANES_U(a.lane[i] >> kBits);
+}
+
+inline float Lane0(F32x16 a) { return a.lane[0]; }
+
+inline float ReduceAdd(F32x16 a) {
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) a.lane[i] = a.lane[i] + a.lane[i + half];
+  return a.lane[0];
+}
+inline float ReduceMax(F32x16 a) {
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i)
+      a.lane[i] = a.lane[i] > a.lane[i + half] ? a.lane[i] : a.lane[i + half];
+  return a.lane[0];
+}
+
+// rows[i] lane j <-> rows[j] lane i.
+inline void Transpose(F32x16 (&rows)[16]) {
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < i; ++j) {
+      const float t = rows[i].lane[j];
+      rows[i].lane[j] = rows[j].lane[i];
+      rows[j].lane[i] = t;
+    }
+}
+
+#undef ATOLL_LANES
+#undef ATOLL_LANES_U
+#undef ATOLL_LANES_M
+
+ATOLL_PAGE_END
