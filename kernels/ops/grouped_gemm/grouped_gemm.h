@@ -1,0 +1,33 @@
+// The experts of one layer: each touched expert's weights are read once for all its rows.
+#pragma once
+
+#include <span>
+
+#include "kernels/dispatch/kernel_context.h"
+#include "kernels/tensor/tensor_view.h"
+
+namespace atl::kernels {
+
+// One expert and its rows: rows[row_begin, row_begin + num_rows) of GroupedSwiGluArgs.
+struct ExpertRows {
+  TensorView gate_up;  // [2 · I, H] bf16 or fp32: rows 0 … I-1 gate, I … 2I-1 up
+  TensorView down;     // [H, I]
+  int row_begin = 0;
+  int num_rows = 0;
+};
+
+// y = (silu(x·Gᵀ) ⊙ (x·Uᵀ)) · Dᵀ for every row, everything between in fp32, each product the chain
+// of gemm.h, y rounded once to the exchange type. Rows are given by pointer, so that local and
+// received ones need no copy: inputs[p] and outputs[p] are H elements of exchange_dtype and may not
+// overlap. Threads split experts and columns.
+struct GroupedSwiGluArgs {
+  std::span<const ExpertRows> experts;
+  std::span<const void* const> inputs;  // P
+  std::span<void* const> outputs;       // P
+  DType exchange_dtype = DType::kBf16;
+  int hidden = 0;        // H
+  int intermediate = 0;  // I
+};
+absl::Status GroupedSwiGlu(KernelContext& context, const GroupedSwiGluArgs& args);
+
+}  // namespace atl::kernels

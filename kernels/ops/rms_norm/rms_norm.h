@@ -1,0 +1,41 @@
+// Root-mean-square norms over the last dimension; sums by the 16-lane tree.
+#pragma once
+
+#include "kernels/dispatch/kernel_context.h"
+#include "kernels/tensor/tensor_view.h"
+
+namespace atl::kernels {
+
+// y = (x · s)(1 + w), s = 1 / sqrt(sum(x²) / D + epsilon): the weight is zero-centred
+// (model-spec 3.2). Shapes: x, y [T, D] or [T, N, D] fp32, any strides of the outer dimensions, y
+// may be x; weight [D] bf16 or fp32.
+struct RmsNormArgs {
+  TensorView x;
+  TensorView weight;
+  float epsilon = 1e-6f;
+  TensorView y;
+};
+absl::Status RmsNorm(KernelContext& context, const RmsNormArgs& args);
+
+// y = ((x · s) · w) · silu(z): the gated norm of DeltaNet; the weight is used as it is (3.3).
+// Shapes: x, z, y [T, N, D].
+struct GatedRmsNormArgs {
+  TensorView x;
+  TensorView z;
+  TensorView weight;
+  float epsilon = 1e-6f;
+  TensorView y;
+};
+absl::Status GatedRmsNorm(KernelContext& context, const GatedRmsNormArgs& args);
+
+// y = (x · (1 / sqrt(sum(x²) + epsilon))) · scale: the l2 norm of DeltaNet's q and k (3.6). Shapes:
+// x, y [T, N, D]. The multiplication by scale is skipped where scale is 1.
+struct L2NormArgs {
+  TensorView x;
+  float epsilon = 1e-6f;
+  float scale = 1.0f;
+  TensorView y;
+};
+absl::Status L2Norm(KernelContext& context, const L2NormArgs& args);
+
+}  // namespace atl::kernels
