@@ -1,0 +1,76 @@
+"""Loads a written checkpoint with transformers and proves that every tensor arrived."""
+
+import json
+import re
+
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, Qwen3_5MoeForConditionalGeneration
+
+from make_checkpoint import DATA
+
+SKIPPED = re.compile(r"(mtp|model\.visual)\.")
+
+
+def read_files(shape):
+    """All stored tensors by file name, widened to fp32."""
+    tensors = {}
+    for path in sorted((DATA / shape.name).glob("model*.safetensors")):
+        tensors |= load_file(path)
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _fused(tensors):
+    """Trunk tensors under the text class's names: prefix `model.`, experts in one tensor."""
+    fused, experts = {}, {}
+    for name, tensor in tensors.items():
+        name = re.sub(r"^(model\.language_model\.|model\.)?", "model.", name)
+        name = name.replace("model.lm_head", "lm_head")
+        one = re.fullmatch(r"(.*\.experts)\.(\d+)\.(gate|up|down)_proj\.weight", name)
+        if one:
+            experts.setdefault(one[1], {})[one[3], int(one[2])] = tensor
+        else:
+            fused[name] = tensor
+    for base, parts in experts.items():
+        numbers = range(len(parts) // 3)
+        fused[f"{base}.gate_up_proj"] = torch.stack(
+            [torch.cat([parts["gate", e], parts["up", e]]) for e in numbers]
+        )
+        fused[f"{base}.down_proj"] = torch.stack([parts["down", e] for e in numbers])
+    return fused
+
+
+def _load(cls, shape, **options):
+    model, report = cls.from_pretrained(
+        DATA / shape.name, dtype=torch.float32, output_loading_info=True, **options
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        assert not report[kind], (shape.name, kind, report[kind])
+    return model.eval()
+
+
+def load(shape, **options):
+    """The text model in fp32, checked tensor by tensor against the files."""
+    model = _load(AutoModelForCausalLM, shape, **options)
+    files = read_files(shape)
+    skipped = {name for name in files if SKIPPED.match(name)}
+    assert bool(skipped) == shape.extras, skipped
+    expected = _fused({n: t for n, t in files.items() if n not in skipped})
+    state = model.state_dict()
+    if shape.text["tie_word_embeddings"]:
+        expected["lm_head.weight"] = expected["model.embed_tokens.weight"]
+    assert state.keys() == expected.keys(), state.keys() ^ expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(state[name], tensor.reshape(state[name].shape)), name
+    return model
+
+
+def check_nested_class(shape, ids, logits):
+    """The class with the vision tower reads the same files and gives the same bits."""
+    config = json.loads((DATA / shape.name / "config.json").read_text())
+    if "vision_config" not in config:
+        return
+    model = _load(Qwen3_5MoeForConditionalGeneration, shape)
+    with torch.no_grad():
+        other = model(torch.tensor([ids]), use_cache=False).logits[0]
+    assert torch.equal(other, logits), (other - logits).abs().max()
