@@ -115,9 +115,11 @@ void NormalizeStretch(std::string_view text, std::string* out) {
   for (auto begin = buffer.begin(); begin != buffer.end();) {
     begin = std::find_if_not(begin, buffer.end(), is_starter);
     const auto end = std::find_if(begin, buffer.end(), is_starter);
-    std::stable_sort(begin, end, [](utf8proc_int32_t a, utf8proc_int32_t b) {
-      return CombiningClass(a) < CombiningClass(b);
-    });
+    if (end - begin > 1) {
+      std::stable_sort(begin, end, [](utf8proc_int32_t a, utf8proc_int32_t b) {
+        return CombiningClass(a) < CombiningClass(b);
+      });
+    }
     begin = end;
   }
   const utf8proc_ssize_t size =

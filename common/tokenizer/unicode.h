@@ -19,7 +19,9 @@ enum class CharClass : unsigned char {
 // The class of every code point, indexed by the code point; lives as long as the program.
 const CharClass* CharClasses();
 
-// The white space with property White_Space, in ascending order.
+// `text`, valid UTF-8, in normalisation form C: the text itself when it already is (ASCII always
+// is), else *storage, which the result then points into. Linear but for a sort within each run of
+// combining marks.
 std::string_view Nfc(std::string_view text, std::string* storage);
 
 }  // namespace atl
