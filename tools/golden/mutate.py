@@ -1,7 +1,7 @@
 """Plants mistakes in the reference and prints by how much each exceeds the tests' limits.
 
-A recording is worth something only if it tells a wrong forward pass from a right one. Every block is
-fed its recorded input, logits come from a whole run, as in tests/golden. Exits 1 if one goes unseen.
+A recording is worth something only if it tells a wrong forward pass from a right one. Every block
+is fed its recorded input, logits come from a whole run. Exits 1 if one goes unseen.
 """
 
 import json

@@ -56,6 +56,7 @@ class Probe:
                 part = torch.tensor([ids[self.start : self.start + (piece or len(ids))]])
                 out = self.model(part, past_key_values=cache, use_cache=piece is not None)
                 self.seen["logits"].append(out.logits[0].clone())
+        self.fed = None  # the hooks stay on the model
         return {name: torch.cat(rows) for name, rows in self.seen.items()}
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from checkpoint import check_nested_class, load
 from make_checkpoint import DATA
+from mtp import Drafter, last_hidden
 from probe import Probe, router_margin, row_errors
 from shapes import SHAPES, layer_types
 
@@ -61,8 +62,8 @@ def draw_all(probe, shape):
 
 
 def kind_of(name, types):
-    """logits, full, linear or moe; None for what is not an output."""
-    if name == "logits":
+    """logits, full, linear, moe, mtp_out or mtp_logits; None for what is not an output."""
+    if name in ("logits", "mtp_out", "mtp_logits"):
         return name
     if name.endswith("moe_out"):
         return "moe"
@@ -124,6 +125,31 @@ def recorded_tensors(index, prompt, whole, layers):
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
+def record_mtp(probe, eager, prompt, follower, tensors, fed):
+    """Adds what the speculative layer makes of prompt 0, and its noise; returns its margin."""
+    next_ids = prompt[1:] + [follower]
+    hidden = last_hidden(probe.model, prompt)
+    drafter = Drafter(probe.model)
+    whole = drafter.run(hidden, next_ids)
+    others = {
+        "token_by_token": drafter.run(hidden, next_ids, piece=1),
+        "pieces_of_7": drafter.run(hidden, next_ids, piece=PIECE),
+        "eager": Drafter(eager.model).run(hidden, next_ids),
+    }
+    for name, other in others.items():
+        assert other["drafts"] == whole["drafts"], (name, other["drafts"], whole["drafts"])
+        pair = [{f"mtp_{k}": run[k] for k in ("out", "logits")} for run in (other, whole)]
+        measure(*pair, (), fed[name])
+    tensors |= {
+        "prompt0.mtp.hidden": hidden,
+        "prompt0.mtp.next_ids": torch.tensor(next_ids, dtype=torch.int32),
+        "prompt0.mtp.out": whole["out"],
+        "prompt0.mtp.logits": whole["logits"],
+        "prompt0.mtp.drafts": torch.tensor(whole["drafts"], dtype=torch.int32),
+    }
+    return min(drafter.margins)
+
+
 def record(shape):
     probe = Probe(load(shape))
     eager = Probe(load(shape, attn_implementation="eager", experts_implementation="eager"))
@@ -137,6 +163,8 @@ def record(shape):
         tensors |= recorded_tensors(index, prompt, whole, layers)
         for total, part in zip((free, fed), compare(probe, eager, prompt, whole, types)):
             fold(total, part)
+    if shape.extras:
+        margin = min(margin, record_mtp(probe, eager, prompts[0], greedy[0], tensors, fed))
     assert margin >= ROUTER_MARGIN, margin
     check_nested_class(shape, prompts[0], tensors["prompt0.logits"])
     tensors["prompt0.greedy"] = torch.tensor(greedy, dtype=torch.int32)
@@ -162,7 +190,7 @@ def record(shape):
         "comparisons_fed": fed,
     }
     (folder / "noise.json").write_text(json.dumps(report, indent=1) + "\n")
-    print(shape.name, json.dumps({k: report[k] for k in ("router_margin", "greedy_margin", "largest_logit", "noise", "noise_fed")}))
+    print(f"{shape.name}: router margin {margin:.2g}, logits {report['noise']['logits']}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ TIED4 = Shape(
     ),
 )  # fmt: skip
 
-# Eight layers as published: nested, BF16 with A_log and the gated norm in F32, sharded, MTP, vision.
+# Eight layers as published: nested, BF16 with some F32, sharded, with MTP and vision tensors.
 UNTIED8 = Shape(
     name="untied8",
     seed=82,
@@ -93,7 +93,7 @@ UNTIED8 = Shape(
     ),
 )  # fmt: skip
 
-# 256 experts, eight a token, as many as the real model; nested names beside a text-only nested config.
+# 256 experts, eight a token, as the real model has; nested names, nested text-only config.
 EXPERTS256 = Shape(
     name="experts256",
     seed=256,

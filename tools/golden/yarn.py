@@ -9,7 +9,7 @@ from transformers.models.qwen3_5_moe.modeling_qwen3_5_moe import Qwen3_5MoeTextR
 
 from make_checkpoint import DATA
 
-POSITIONS = [0, 1, 2, 63, 1000, 4095, 65537, 262143, 262144, 524287, 1000000, 1009999]
+POSITIONS = [0, 1, 63, 1000, 4095, 262143, 262144, 524287, 1000000, 1009999]
 NAMES = ("rotary_dim", "rope_theta", "factor", "original_max_position_embeddings",
          "beta_fast", "beta_slow")  # fmt: skip
 CASES = (
