@@ -1,7 +1,7 @@
 """Drives a running server with the official Python client: openai_python.py URL
 
-One line a check; the last line is `N passed, N failed`; exits 1 if one failed. What the model says is
-free: only its form is asked for, and that the same greedy question has the same answer every way.
+One line a check; the last line is `N passed, N failed`; exits 1 if one failed. What the model says
+is free: only its form is asked for, and that a greedy question has the same answer every way.
 """
 
 import concurrent.futures
