@@ -1,5 +1,5 @@
 // StepPlan and its kin to and from protobuf. Decoding checks every size and enum, so that what
-// comes out is safe to act on.
+// comes out is safe to act on; what is out of bounds is kInvalidArgument, naming the field.
 #pragma once
 
 #include "common/base/status.h"
@@ -12,14 +12,21 @@ class EpochStart;
 class Hello;
 class Ready;
 class Epoch;
+class Status;
 }  // namespace atollpb
 
 namespace atl {
 
-// Bounds of what a message may ask for; a message beyond them is kInvalidArgument.
+// Bounds of what a message may ask for.
 inline constexpr int kRanksMax = 4096;
 inline constexpr int kRowsPerStepMax = 1 << 20;
 inline constexpr int kSequencesPerStepMax = 1 << 16;
+inline constexpr int kStopIdsMax = 1024;
+inline constexpr int kLayersMax = 1024;
+inline constexpr int kExpertsMax = 1 << 16;
+inline constexpr int kTransportAddressBytesMax = 64 * 1024;
+// Both ends of a worker's stream take messages up to this size; probed logits must fit.
+inline constexpr int kMessageBytesMax = 64 * 1024 * 1024;
 
 void Encode(const StepPlan& plan, ::atollpb::StepPlan* out);
 absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in);
@@ -28,12 +35,15 @@ absl::StatusOr<StepResult> Decode(const ::atollpb::StepResult& in);
 void Encode(const EpochStart& start, ::atollpb::EpochStart* out);
 absl::StatusOr<EpochStart> Decode(const ::atollpb::EpochStart& in);
 void Encode(const WorkerHello& hello, ::atollpb::Hello* out);
-WorkerHello Decode(const ::atollpb::Hello& in);
+absl::StatusOr<WorkerHello> Decode(const ::atollpb::Hello& in);
 // A Ready may carry a failure: then the decoded status is that failure.
 void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
             ::atollpb::Ready* out);
 absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in);
 void Encode(Epoch epoch, ::atollpb::Epoch* out);
 Epoch Decode(const ::atollpb::Epoch& in);
+// An unknown code decodes as kUnknown; a message is cut at 4 KiB.
+void Encode(const absl::Status& status, ::atollpb::Status* out);
+absl::Status Decode(const ::atollpb::Status& in);
 
 }  // namespace atl

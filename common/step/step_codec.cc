@@ -1,0 +1,270 @@
+#include "common/step/step_codec.h"
+
+#include <cmath>
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "proto/step.pb.h"
+
+namespace atl {
+namespace {
+
+absl::Status CheckCount(const char* what, int64_t count, int64_t max) {
+  if (count > max) return InvalidArgument("{}: {} entries, at most {} are taken", what, count, max);
+  return absl::OkStatus();
+}
+
+absl::Status CheckRange(const char* what, int64_t value, int64_t min, int64_t max) {
+  if (value < min || value > max) {
+    return InvalidArgument("{} is {}, not within {} to {}", what, value, min, max);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Id, typename Repeated>
+absl::StatusOr<std::vector<Id>> DecodeIds(const char* what, const Repeated& in, int64_t count_max) {
+  ATOLL_RETURN_IF_ERROR(CheckCount(what, in.size(), count_max));
+  std::vector<Id> ids;
+  ids.reserve(static_cast<size_t>(in.size()));
+  for (const int32_t id : in) {
+    if (id < 0) return InvalidArgument("{}: id {} is negative", what, id);
+    ids.push_back(Id{id});
+  }
+  return ids;
+}
+
+void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
+  out->set_seq(Value(start.seq));
+  out->set_state_slot(Value(start.state_slot));
+  out->set_prompt_length(start.prompt_length);
+  out->set_max_new_tokens(start.max_new_tokens);
+  for (const TokenId id : start.stop_ids) out->add_stop_ids(Value(id));
+  out->mutable_sampling()->set_temperature(start.sampling.temperature);
+  out->mutable_sampling()->set_top_k(start.sampling.top_k);
+  out->mutable_sampling()->set_top_p(start.sampling.top_p);
+  out->mutable_sampling()->set_seed(start.sampling.seed);
+  out->set_rope_factor(start.rope_factor);
+}
+
+absl::StatusOr<SamplingParams> DecodeSampling(const ::atollpb::SamplingParams& in) {
+  // Written so that NaN fails each of them.
+  if (!(in.temperature() >= 0.0f && std::isfinite(in.temperature()))) {
+    return InvalidArgument("start.sampling.temperature is {}, not a number >= 0", in.temperature());
+  }
+  if (!(in.top_p() > 0.0f && in.top_p() <= 1.0f)) {
+    return InvalidArgument("start.sampling.top_p is {}, not within (0, 1]", in.top_p());
+  }
+  if (in.top_k() < 0) return InvalidArgument("start.sampling.top_k is {}, below 0", in.top_k());
+  return SamplingParams{
+      .temperature = in.temperature(), .top_k = in.top_k(), .top_p = in.top_p(), .seed = in.seed()};
+}
+
+absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
+  StartSequence start;
+  start.seq = SeqId{in.seq()};
+  ATOLL_RETURN_IF_ERROR(CheckRange("start.state_slot", in.state_slot(), 0, kSequencesPerStepMax));
+  ATOLL_RETURN_IF_ERROR(CheckRange("start.prompt_length", in.prompt_length(), 1, INT32_MAX));
+  ATOLL_RETURN_IF_ERROR(CheckRange("start.max_new_tokens", in.max_new_tokens(), 1, INT32_MAX));
+  start.state_slot = SlotId{in.state_slot()};
+  start.prompt_length = in.prompt_length();
+  start.max_new_tokens = in.max_new_tokens();
+  ATOLL_ASSIGN_OR_RETURN(start.stop_ids,
+                         DecodeIds<TokenId>("start.stop_ids", in.stop_ids(), kStopIdsMax));
+  ATOLL_ASSIGN_OR_RETURN(start.sampling, DecodeSampling(in.sampling()));
+  if (!(in.rope_factor() >= 1.0f && in.rope_factor() <= 64.0f)) {
+    return InvalidArgument("start.rope_factor is {}, not within 1 to 64", in.rope_factor());
+  }
+  start.rope_factor = in.rope_factor();
+  return start;
+}
+
+void EncodeWork(const SequenceWork& work, ::atollpb::SequenceWork* out) {
+  out->set_seq(Value(work.seq));
+  out->set_begin(work.begin);
+  out->set_num_rows(work.num_rows);
+  for (const TokenId id : work.ids) out->add_ids(Value(id));
+  for (const BlockId id : work.new_blocks) out->add_new_blocks(Value(id));
+  out->set_draw(work.draw);
+  out->set_probe(static_cast<::atollpb::Probe>(work.probe));
+}
+
+absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::SequenceWork& in) {
+  SequenceWork work;
+  work.seq = SeqId{in.seq()};
+  ATOLL_RETURN_IF_ERROR(CheckRange("work.num_rows", in.num_rows(), 1, kRowsPerStepMax));
+  ATOLL_RETURN_IF_ERROR(CheckRange("work.begin", in.begin(), 0, INT32_MAX - in.num_rows()));
+  ATOLL_RETURN_IF_ERROR(CheckRange("work.probe", in.probe(), 0, 2));
+  work.begin = in.begin();
+  work.num_rows = in.num_rows();
+  ATOLL_ASSIGN_OR_RETURN(work.ids, DecodeIds<TokenId>("work.ids", in.ids(), kRowsPerStepMax));
+  ATOLL_ASSIGN_OR_RETURN(work.new_blocks,
+                         DecodeIds<BlockId>("work.new_blocks", in.new_blocks(), kRowsPerStepMax));
+  const bool id_drawn_last = work.ids.empty() && work.num_rows == 1;
+  if (!id_drawn_last && work.ids.size() != static_cast<size_t>(work.num_rows)) {
+    return InvalidArgument("work of sequence {} names {} ids for {} rows", in.seq(),
+                           work.ids.size(), work.num_rows);
+  }
+  work.draw = in.draw();
+  work.probe = static_cast<Probe>(in.probe());
+  return work;
+}
+
+absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::SequenceResult& in) {
+  SequenceResult out;
+  out.seq = SeqId{in.seq()};
+  ATOLL_RETURN_IF_ERROR(CheckRange("sequences.length", in.length(), 0, INT32_MAX));
+  ATOLL_RETURN_IF_ERROR(CheckRange("sequences.finish", in.finish(), 0, 3));
+  out.length = in.length();
+  ATOLL_ASSIGN_OR_RETURN(out.ids, DecodeIds<TokenId>("sequences.ids", in.ids(), kRowsPerStepMax));
+  out.finish = static_cast<Finish>(in.finish());
+  return out;
+}
+
+absl::StatusOr<ProbeResult> DecodeProbe(const ::atollpb::ProbeResult& in) {
+  ATOLL_RETURN_IF_ERROR(CheckRange("probes.num_rows", in.num_rows(), 1, kRowsPerStepMax));
+  ATOLL_RETURN_IF_ERROR(CheckRange("probes.begin", in.begin(), 0, INT32_MAX - in.num_rows()));
+  if (in.logits_size() % in.num_rows() != 0) {
+    return InvalidArgument("probe of sequence {} has {} logits for {} rows", in.seq(),
+                           in.logits_size(), in.num_rows());
+  }
+  return ProbeResult{.seq = SeqId{in.seq()},
+                     .begin = in.begin(),
+                     .num_rows = in.num_rows(),
+                     .digest = in.digest(),
+                     .logits = {in.logits().begin(), in.logits().end()}};
+}
+
+void EncodeStats(const StepStats& stats, ::atollpb::StepStats* out) {
+  out->set_moe_rows_local(stats.moe_rows_local);
+  out->set_moe_rows_remote(stats.moe_rows_remote);
+  out->set_bytes_sent(stats.bytes_sent);
+  out->set_rows(stats.rows);
+  out->set_kernel_us(stats.kernel_us);
+  out->set_waiting_us(stats.waiting_us);
+  out->set_other_us(stats.other_us);
+  for (const ExpertLoad& load : stats.expert_rows) {
+    ::atollpb::ExpertLoad* entry = out->add_expert_rows();
+    entry->set_layer(load.layer);
+    entry->set_expert(load.expert);
+    entry->set_rows(load.rows);
+  }
+}
+
+absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
+  StepStats stats{.moe_rows_local = in.moe_rows_local(),
+                  .moe_rows_remote = in.moe_rows_remote(),
+                  .bytes_sent = in.bytes_sent(),
+                  .rows = in.rows(),
+                  .kernel_us = in.kernel_us(),
+                  .waiting_us = in.waiting_us(),
+                  .other_us = in.other_us(),
+                  .expert_rows = {}};
+  stats.expert_rows.reserve(static_cast<size_t>(in.expert_rows_size()));
+  for (const ::atollpb::ExpertLoad& load : in.expert_rows()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("stats.expert_rows.layer", load.layer(), 0, kLayersMax - 1));
+    ATOLL_RETURN_IF_ERROR(
+        CheckRange("stats.expert_rows.expert", load.expert(), 0, kExpertsMax - 1));
+    stats.expert_rows.push_back(
+        {static_cast<uint16_t>(load.layer()), static_cast<uint16_t>(load.expert()), load.rows()});
+  }
+  return stats;
+}
+
+}  // namespace
+
+void Encode(Epoch epoch, ::atollpb::Epoch* out) {
+  out->set_term(epoch.term);
+  out->set_number(epoch.number);
+}
+
+Epoch Decode(const ::atollpb::Epoch& in) { return {in.term(), in.number()}; }
+
+void Encode(const absl::Status& status, ::atollpb::Status* out) {
+  out->set_code(static_cast<int32_t>(status.code()));
+  out->set_message(MessageOf(status));
+}
+
+absl::Status Decode(const ::atollpb::Status& in) {
+  constexpr int kCodeMax = static_cast<int>(absl::StatusCode::kUnauthenticated);
+  const bool known = in.code() >= 0 && in.code() <= kCodeMax;
+  const auto code = known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown;
+  return MakeStatus(code, in.message().substr(0, 4096));
+}
+
+void Encode(const StepPlan& plan, ::atollpb::StepPlan* out) {
+  Encode(plan.epoch, out->mutable_epoch());
+  out->set_step(plan.step);
+  for (const int32_t rows : plan.rows_by_rank) out->add_rows_by_rank(rows);
+  for (const SeqId seq : plan.free) out->add_free(Value(seq));
+  for (const StartSequence& start : plan.start) EncodeStart(start, out->add_start());
+  for (const SequenceWork& work : plan.work) EncodeWork(work, out->add_work());
+}
+
+absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in) {
+  StepPlan plan;
+  plan.epoch = Decode(in.epoch());
+  plan.step = in.step();
+  ATOLL_RETURN_IF_ERROR(CheckCount("rows_by_rank", in.rows_by_rank_size(), kRanksMax));
+  for (const int32_t rows : in.rows_by_rank()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("rows_by_rank", rows, 0, kRowsPerStepMax));
+    plan.rows_by_rank.push_back(rows);
+  }
+  ATOLL_RETURN_IF_ERROR(CheckCount("free", in.free_size(), kSequencesPerStepMax));
+  for (const uint64_t seq : in.free()) plan.free.push_back(SeqId{seq});
+  ATOLL_RETURN_IF_ERROR(CheckCount("start", in.start_size(), kSequencesPerStepMax));
+  for (const ::atollpb::StartSequence& start : in.start()) {
+    ATOLL_ASSIGN_OR_RETURN(plan.start.emplace_back(), DecodeStart(start));
+  }
+  ATOLL_RETURN_IF_ERROR(CheckCount("work", in.work_size(), kSequencesPerStepMax));
+  int64_t rows = 0;
+  for (const ::atollpb::SequenceWork& work : in.work()) {
+    ATOLL_ASSIGN_OR_RETURN(plan.work.emplace_back(), DecodeWork(work));
+    rows += plan.work.back().num_rows;
+  }
+  ATOLL_RETURN_IF_ERROR(CheckRange("the sum of work.num_rows", rows, 0, kRowsPerStepMax));
+  return plan;
+}
+
+void Encode(const StepResult& result, ::atollpb::StepResult* out) {
+  Encode(result.epoch, out->mutable_epoch());
+  out->set_step(result.step);
+  out->set_rank(result.rank);
+  Encode(result.status, out->mutable_status());
+  for (const SequenceResult& sequence : result.sequences) {
+    ::atollpb::SequenceResult* entry = out->add_sequences();
+    entry->set_seq(Value(sequence.seq));
+    entry->set_length(sequence.length);
+    for (const TokenId id : sequence.ids) entry->add_ids(Value(id));
+    entry->set_finish(static_cast<::atollpb::Finish>(sequence.finish));
+  }
+  for (const ProbeResult& probe : result.probes) {
+    ::atollpb::ProbeResult* entry = out->add_probes();
+    entry->set_seq(Value(probe.seq));
+    entry->set_begin(probe.begin);
+    entry->set_num_rows(probe.num_rows);
+    entry->set_digest(probe.digest);
+    entry->mutable_logits()->Add(probe.logits.begin(), probe.logits.end());
+  }
+  EncodeStats(result.stats, out->mutable_stats());
+}
+
+absl::StatusOr<StepResult> Decode(const ::atollpb::StepResult& in) {
+  StepResult result;
+  result.epoch = Decode(in.epoch());
+  result.step = in.step();
+  ATOLL_RETURN_IF_ERROR(CheckRange("rank", in.rank(), 0, kRanksMax - 1));
+  result.rank = in.rank();
+  result.status = Decode(in.status());
+  ATOLL_RETURN_IF_ERROR(CheckCount("sequences", in.sequences_size(), kSequencesPerStepMax));
+  for (const ::atollpb::SequenceResult& sequence : in.sequences()) {
+    ATOLL_ASSIGN_OR_RETURN(result.sequences.emplace_back(), DecodeSequence(sequence));
+  }
+  ATOLL_RETURN_IF_ERROR(CheckCount("probes", in.probes_size(), kSequencesPerStepMax));
+  for (const ::atollpb::ProbeResult& probe : in.probes()) {
+    ATOLL_ASSIGN_OR_RETURN(result.probes.emplace_back(), DecodeProbe(probe));
+  }
+  ATOLL_ASSIGN_OR_RETURN(result.stats, DecodeStats(in.stats()));
+  return result;
+}
+
+}  // namespace atl
