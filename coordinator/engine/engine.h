@@ -1,0 +1,88 @@
+// Engine: the coordinator's heartbeat. One thread of its own takes requests, plans steps, sends the
+// plans to the workers, applies what they report and hands the tokens out.
+//
+//   auto engine = Engine::Create({.num_workers = 2, .max_model_len = 8192}, *channel, probe);
+//   channel->Start((*engine)->worker_events());
+//   auto seq = (*engine)->Submit(std::move(request), std::make_unique<MySink>(...));
+//   (*engine)->Cancel(*seq);           // the client went away
+//   (*engine)->Drain(absl::Seconds(30));
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/base/status.h"
+#include "common/step/step_plan.h"
+#include "coordinator/engine/probe.h"
+#include "coordinator/request/request.h"
+#include "coordinator/worker_link/worker_channel.h"
+
+namespace atl {
+
+// Where a request's answer goes. All calls come from the engine thread, in order, and must not
+// block; exactly one OnFinish comes last, then the sink is destroyed on that thread. Calls may come
+// before Submit has returned. A sink may call Engine::Cancel, nothing else of the engine's.
+class RequestSink {
+ public:
+  virtual ~RequestSink() = default;
+  // Tokens drawn in one step, a stop id included.
+  virtual void OnTokens(std::span<const TokenId> ids) = 0;
+  // Rows of a request that asked for probes; they come before the tokens of their step.
+  virtual void OnProbe(const ProbeResult& probe) = 0;
+  // `status` is OK unless reason is kError: kUnavailable names the lost worker.
+  virtual void OnFinish(FinishReason reason, const absl::Status& status) = 0;
+};
+
+struct EngineOptions {
+  int32_t num_workers = 1;  // the epoch starts when so many have said Hello
+  int32_t max_num_seqs = 64;
+  int32_t max_num_batched_tokens = 512;  // rows of a step, over all workers; >= max_num_seqs
+  int32_t max_queue = 1024;              // requests that wait for admission
+  int32_t max_model_len = 0;
+  int32_t steps_in_flight = 2;            // 1: never plan ahead
+  std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
+};
+
+// `ready`, or why not, in words for /ready: "waiting for 1 of 2 workers", "lost worker 1 (host …)".
+struct ReadyState {
+  bool ready = false;
+  std::string reason;
+};
+
+class Engine {
+ public:
+  // Starts the thread. `channel` and `probe` (may be null) outlive the engine; `probe` is called on
+  // the engine thread. kInvalidArgument: options that contradict each other.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
+                                                        WorkerChannel& channel, EngineProbe* probe);
+  virtual ~Engine() = default;
+
+  // What the channel reports to; valid until the engine is destroyed, so stop the channel first.
+  virtual WorkerEvents& worker_events() = 0;
+
+  // Any thread. Without an error the sink will be told everything, OnFinish included.
+  // kInvalidArgument: can never fit. kResourceExhausted: the queue is full. kUnavailable: not
+  // ready, lost a worker, or draining; the message is ReadyState's reason.
+  virtual absl::StatusOr<SeqId> Submit(Request request, std::unique_ptr<RequestSink> sink) = 0;
+
+  // Any thread. OnFinish(kCancelled) follows unless the request has ended; unknown ids are ignored.
+  virtual void Cancel(SeqId seq) = 0;
+
+  // Any thread.
+  virtual ReadyState ready_state() const = 0;
+
+  // Any thread. tokens_max and vocab_size are 0 until the engine was ready once.
+  virtual RequestLimits limits() const = 0;
+
+  // Any thread but the engine's; blocks. Refuses new requests, lets accepted ones finish for up to
+  // `limit`, fails the rest with kUnavailable, then tells the workers to shut down. False when
+  // requests were left. A second call only waits.
+  virtual bool Drain(absl::Duration limit) = 0;
+};
+
+}  // namespace atl

@@ -1,0 +1,66 @@
+// What the engine tells of itself, in plain numbers. main.cc connects it to the metrics page.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/step/step_plan.h"
+#include "coordinator/request/request.h"
+
+namespace atl {
+
+enum class StepKind : uint8_t { kDecode, kPrefill, kMixed };
+
+// One step that every worker has reported. Rows are those that ran; a step whose sequences had all
+// ended before it has none.
+struct StepSummary {
+  uint64_t step = 0;
+  StepKind kind = StepKind::kDecode;  // as planned
+  int64_t planned_rows = 0;
+  int64_t rows = 0;
+  int32_t planned_sequences = 0;
+  absl::Duration duration;  // from sending the plan to the last report
+};
+
+// The home side of one worker, as the ledger sees it now.
+struct HomeGauges {
+  int32_t running = 0;  // sequences at home there
+  int64_t blocks_total = 0;
+  int64_t blocks_free = 0;
+  int32_t slots_total = 0;
+  int32_t slots_free = 0;
+};
+
+struct EngineGauges {
+  int32_t running = 0;
+  int32_t waiting = 0;
+  int32_t workers_joined = 0;
+  bool ready = false;
+  std::vector<HomeGauges> homes;  // by rank
+};
+
+// Why a request was turned away at the door or ended.
+struct RequestSummary {
+  FinishReason reason = FinishReason::kStop;
+  int64_t prompt_tokens = 0;
+  int64_t generated_tokens = 0;
+};
+
+// Called on the engine thread; must not block.
+class EngineProbe {
+ public:
+  virtual ~EngineProbe() = default;
+  virtual void OnStep(const StepSummary& step) = 0;
+  // Once per worker and step; counters are since that worker's last report.
+  virtual void OnWorkerStep(int32_t rank, const StepStats& stats) = 0;
+  // After every change that a step, an admission or a membership event made.
+  virtual void OnGauges(const EngineGauges& gauges) = 0;
+  // An accepted request ended.
+  virtual void OnRequestEnd(const RequestSummary& request) = 0;
+  // A worker of the running epoch was lost.
+  virtual void OnWorkerLost(int32_t rank) = 0;
+};
+
+}  // namespace atl
