@@ -87,6 +87,11 @@ inline F32x16 FromBits(U32x16 a) {
   std::memcpy(&r, &a, sizeof r);
   return r;
 }
+inline U32x16 LoadU(const void* p) {
+  U32x16 r;
+  std::memcpy(&r, p, sizeof r);
+  return r;
+}
 inline U32x16 SetU(uint32_t x) { ATOLL_LANES_U(x); }
 inline U32x16 AddU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] + b.lane[i]); }
 inline U32x16 SubU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] - b.lane[i]); }
