@@ -26,13 +26,14 @@ struct RotaryFrequencies {
   std::vector<float> inv_freq;  // d / 2
   float attention_factor = 1.0f;
 };
-// kInvalidArgument: an odd or non-positive rotary_dim, theta ≤ 0, a factor below 1 or not finite,
-// YaRN without an original length.
+// kInvalidArgument: an odd or non-positive rotary_dim, theta or factor below 1 or not finite, YaRN
+// without an original length.
 absl::StatusOr<RotaryFrequencies> MakeRotaryFrequencies(const RotaryParams& params);
 
-// cos and sin of fp32(inv_freq · position), computed in double by an own implementation (no libm),
-// times the attention factor, rounded once. Shapes: positions T; cos, sin [T, d/2] fp32. Positions
-// below 2^24.
+// cos and sin of fp32(inv_freq · position), computed in double by an own implementation (no libm)
+// and rounded once to fp32; then one fp32 multiplication by the attention factor, as transformers
+// does. Shapes: positions T; cos, sin [T, d/2] fp32. kInvalidArgument: a position outside
+// 0 … 2^24 − 1.
 struct RotaryTableArgs {
   const RotaryFrequencies* frequencies = nullptr;
   std::span<const int32_t> positions;
