@@ -2,6 +2,8 @@
 // "Attention, in loop order").
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "common/base/ids.h"
@@ -29,6 +31,16 @@ struct AttentionArgs {
   float scale = 0.0f;
   TensorView out;
 };
+// kInvalidArgument: shapes that disagree, too few blocks, a position of 2^24 or more.
 absl::Status Attention(KernelContext& context, const AttentionArgs& args);
+
+// Scratch that Attention takes of each thread when the sequences of a step end at or before
+// `max_positions`. The context's default suffices for the published model; ask at start for others.
+size_t AttentionScratchBytes(int num_heads, int num_kv_heads, int head_dim, int64_t max_positions);
+
+// What Attention and KvWrite ask of their sequences: rows inside [0, num_rows), a block for every
+// position.
+absl::Status CheckSequences(const KvLayerView& kv, std::span<const AttentionSequence> sequences,
+                            int64_t num_rows);
 
 }  // namespace atl::kernels

@@ -1,0 +1,24 @@
+#include "kernels/ops/attention/attention_isa.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/attention/attention_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/attention/attention_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/attention/attention_body.h"
+ATOLL_PAGE_END

@@ -1,0 +1,17 @@
+#include "kernels/ops/kv_write/kv_write_isa.h"
+
+#include <cstdint>
+
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/ops/kv_write/kv_write_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/ops/kv_write/kv_write_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/ops/kv_write/kv_write_body.h"
+ATOLL_PAGE_END
