@@ -1,0 +1,23 @@
+#include "kernels/ops/causal_conv/causal_conv_isa.h"
+
+#include <cstdint>
+
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/causal_conv/causal_conv_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/causal_conv/causal_conv_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/simd/math_body.h"
+// Body of this operator.
+#include "kernels/ops/causal_conv/causal_conv_body.h"
+ATOLL_PAGE_END
