@@ -2,6 +2,7 @@
 // a home").
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -52,7 +53,8 @@ enum class DeltaStore : uint8_t {
 
 // One sequence of a step: first the waiting rows [state_length, position_begin) are applied to
 // `state` and stored back (true even if the step is abandoned later), then its new rows run on a
-// copy in L1. The caller sets the state's length to position_begin afterwards (kOwn: see commit).
+// copy in L1. The caller sets the state's length to position_begin afterwards (kOwn: see commit). A
+// state of length 0 is zero whatever it holds: it is not read.
 struct DeltaSequence {
   int row_begin = 0;
   int num_rows = 0;
@@ -66,9 +68,9 @@ struct DeltaSequence {
 
 // Per value head and new token, S the state before it: r = Sᵀk, z = Sᵀq (four chains each, key
 // channel i in chain i mod 4, added (0+1)+(2+3)); delta = beta·(v − decay·r); o = fma(delta, k·q,
-// decay·z) with k·q by the 16-lane tree; then S = fma(k, delta, decay·S). Shapes: q, k [T, Kh, Dk]
-// (normalised, q scaled), v, out [T, Vh, Dv], beta, decay [T, Vh]: all fp32, rows strided. Threads
-// split (sequence, head).
+// decay·z) with k·q by the 16-lane tree (lanes of fused multiply-adds from +0); then S = fma(k,
+// delta, decay·S). Shapes: q, k [T, Kh, Dk] (normalised, q scaled), v, out [T, Vh, Dv], beta, decay
+// [T, Vh]: all fp32, rows strided. Threads split (sequence, head).
 struct DeltaRuleArgs {
   DeltaShape shape;
   TensorView q;
@@ -79,6 +81,10 @@ struct DeltaRuleArgs {
   std::span<const DeltaSequence> sequences;
   TensorView out;
 };
+// kInvalidArgument: shapes that disagree, a ring or a state that is missing or too small.
 absl::Status DeltaRule(KernelContext& context, const DeltaRuleArgs& args);
+
+// Scratch that DeltaRule takes of each thread when no sequence has more than `max_rows` new rows.
+size_t DeltaRuleScratchBytes(const DeltaShape& shape, int max_rows);
 
 }  // namespace atl::kernels

@@ -1,0 +1,29 @@
+#include "kernels/ops/delta_rule/delta_rule_isa.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/simd/math_body.h"
+// Bodies of this operator.
+#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rule_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/simd/math_body.h"
+// Bodies of this operator.
+#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rule_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/simd/math_body.h"
+// Bodies of this operator.
+#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rule_body.h"
+ATOLL_PAGE_END
