@@ -1,0 +1,49 @@
+#include "kernels/ops/permute/permute.h"
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "kernels/ops/permute/permute_isa.h"
+#include "kernels/ops/view_check.h"
+
+namespace atl::kernels {
+
+absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args) {
+  CHECK(DenormalsAreZero());
+  const int64_t rows = args.x.dims[0], hidden = args.x.dims[1];
+  ATOLL_RETURN_IF_ERROR(CheckView("RoundRows x", args.x, DType::kF32, {rows, hidden}));
+  if (args.source_rows.size() != args.outputs.size())
+    return InvalidArgument("RoundRows: {} source rows for {} outputs", args.source_rows.size(),
+                           args.outputs.size());
+  for (size_t i = 0; i < args.source_rows.size(); ++i) {
+    if (args.source_rows[i] < 0 || args.source_rows[i] >= rows)
+      return InvalidArgument("RoundRows: source row {} is outside the {} rows of x",
+                             args.source_rows[i], rows);
+    if (args.outputs[i] == nullptr) return InvalidArgument("RoundRows: output {} has no memory", i);
+  }
+  context.ParallelFor(static_cast<int>(args.outputs.size()),
+                      [&](int i, int /*thread*/) { ATOLL_ON_PAGE(context, RoundRow(args, i)); });
+  return absl::OkStatus();
+}
+
+absl::Status Combine(KernelContext& context, const CombineArgs& args) {
+  CHECK(DenormalsAreZero());
+  const int64_t rows = args.hidden.dims[0], hidden = args.hidden.dims[1];
+  ATOLL_RETURN_IF_ERROR(CheckView("Combine hidden", args.hidden, DType::kF32, {rows, hidden}));
+  ATOLL_RETURN_IF_ERROR(CheckView("Combine shared", args.shared, DType::kF32, {rows, hidden}));
+  ATOLL_RETURN_IF_ERROR(CheckView("Combine shared_gate", args.shared_gate, DType::kF32, {rows, 1}));
+  if (args.moe_out.data != nullptr)
+    ATOLL_RETURN_IF_ERROR(CheckView("Combine moe_out", args.moe_out, DType::kF32, {rows, hidden}));
+  const size_t chosen = static_cast<size_t>(rows) * static_cast<size_t>(args.k < 0 ? 0 : args.k);
+  if (args.k < 0 || args.expert_rows.size() != chosen || args.weights.size() != chosen)
+    return InvalidArgument("Combine: {} expert rows and {} weights for {} rows of {}",
+                           args.expert_rows.size(), args.weights.size(), rows, args.k);
+  for (size_t i = 0; i < args.expert_rows.size(); ++i) {
+    if (args.expert_rows[i] == nullptr)
+      return InvalidArgument("Combine: expert row {} has no memory", i);
+  }
+  context.ParallelFor(static_cast<int>(rows),
+                      [&](int t, int /*thread*/) { ATOLL_ON_PAGE(context, CombineRow(args, t)); });
+  return absl::OkStatus();
+}
+
+}  // namespace atl::kernels
