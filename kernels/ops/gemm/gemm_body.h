@@ -1,0 +1,237 @@
+// The chains of every linear layer over F32x16; included once a page (see kernels/simd/f32x16.h),
+// by gemm and by grouped_gemm. y[n] = Σ_k x[k]·w[n][k], one Fma after another in ascending k from
+// +0, lanes over n: one row or many, whatever the tile, every output runs this same chain.
+
+namespace {
+
+inline constexpr bool kPageIsAvx512 = kPageName[3] == '5';
+inline constexpr bool kPageIsAvx2 = kPageName[3] == '2';
+// A tile's accumulators, weights and one broadcast fill the registers: 12 · 2 + 2 + 1 of 32 zmm, or
+// 6 · 2 halves + 2 + 1 of 16 ymm.
+inline constexpr int kTileRows = kPageIsAvx512 ? 12 : kPageIsAvx2 ? 6 : 4;
+inline constexpr int kTilePanels = kPageIsAvx512 ? 2 : 1;
+inline constexpr int kTileColumns = kTilePanels * 16;
+// Columns of 16 that one row's chains run over side by side: the transpose of one hides the FMA
+// latency of the other.
+inline constexpr int kRowGroups = 2;
+
+inline int Smaller(int a, int b) { return a < b ? a : b; }
+
+// Weights of up to 16 columns: row n at w + n · stride; rows past `num_columns` read the last one
+// again and are never stored.
+template <typename Weight>
+struct WeightRows {
+  const Weight* w;
+  int64_t stride;
+  int num_columns;
+  const Weight* Row(int n) const { return w + (n < num_columns ? n : num_columns - 1) * stride; }
+};
+
+// Weights of 16 columns for k … k + kStep − 1 in chain order: Visit(j, weights of k + j).
+// bf16 is transposed in pairs, so one transpose serves 32 values of k.
+template <typename Weight>
+struct Transposed;
+
+template <>
+struct Transposed<float> {
+  static constexpr int kStep = 16;
+  F32x16 rows[16];
+  void LoadFull(const WeightRows<float>& w, int64_t k) {
+    for (int n = 0; n < 16; ++n) rows[n] = Load(w.Row(n) + k);
+    Transpose(rows);
+  }
+  void LoadTail(const WeightRows<float>& w, int64_t k, int count) {
+    for (int n = 0; n < 16; ++n) rows[n] = LoadN(w.Row(n) + k, count, 0.0f);
+    Transpose(rows);
+  }
+  F32x16 At(int j) const { return rows[j]; }
+};
+
+template <>
+struct Transposed<Bf16> {
+  static constexpr int kStep = 32;
+  F32x16 rows[16];  // lane n: the pair (k + 2j, k + 2j + 1) of column n
+  void LoadFull(const WeightRows<Bf16>& w, int64_t k) {
+    for (int n = 0; n < 16; ++n) rows[n] = FromBits(LoadU(w.Row(n) + k));
+    Transpose(rows);
+  }
+  void LoadTail(const WeightRows<Bf16>& w, int64_t k, int count) {
+    Bf16 copy[32];
+    for (int n = 0; n < 16; ++n) {
+      for (int j = 0; j < 32; ++j) copy[j] = j < count ? w.Row(n)[k + j] : Bf16{};
+      rows[n] = FromBits(LoadU(copy));
+    }
+    Transpose(rows);
+  }
+  F32x16 At(int j) const {
+    const U32x16 pair = BitsOf(rows[j / 2]);
+    return FromBits(j % 2 == 0 ? ShiftLeftU<16>(pair) : AndU(pair, SetU(0xffff0000u)));
+  }
+};
+
+// --- One row of x: no scratch, the weights go from memory through a transpose into the chains.
+
+template <int kGroups, typename Weight>
+inline void RowTimesGroups(const float* x, int64_t depth, const WeightRows<Weight> (&w)[kGroups],
+                           F32x16 (&acc)[kGroups]) {
+  constexpr int kStep = Transposed<Weight>::kStep;
+  for (int g = 0; g < kGroups; ++g) acc[g] = Zero();
+  int64_t k = 0;
+  for (; k + kStep <= depth; k += kStep) {
+    for (int g = 0; g < kGroups; ++g) {
+      Transposed<Weight> t;
+      t.LoadFull(w[g], k);
+      for (int j = 0; j < kStep; ++j) acc[g] = Fma(Set1(x[k + j]), t.At(j), acc[g]);
+    }
+  }
+  const int rest = static_cast<int>(depth - k);
+  if (rest == 0) return;
+  for (int g = 0; g < kGroups; ++g) {
+    Transposed<Weight> t;
+    t.LoadTail(w[g], k, rest);
+    F32x16 columns[kStep];
+    for (int j = 0; j < kStep; ++j) columns[j] = t.At(j);
+    for (int j = 0; j < rest; ++j) acc[g] = Fma(Set1(x[k + j]), columns[j], acc[g]);
+  }
+}
+
+// y[0 … num_columns) = x · wᵀ.
+template <typename Weight>
+inline void RowTimes(const float* x, int64_t depth, const WeightRows<Weight>& w, float* y) {
+  int n = 0;
+  for (; n + 16 < w.num_columns; n += 32) {
+    const int rest = w.num_columns - n;
+    const WeightRows<Weight> groups[kRowGroups] = {
+        {w.w + n * w.stride, w.stride, 16},
+        {w.w + (n + 16) * w.stride, w.stride, Smaller(rest - 16, 16)}};
+    F32x16 acc[kRowGroups];
+    RowTimesGroups<kRowGroups>(x, depth, groups, acc);
+    Store(y + n, acc[0]);
+    StoreN(y + n + 16, acc[1], Smaller(rest - 16, 16));
+  }
+  if (n < w.num_columns) {
+    const WeightRows<Weight> group[1] = {{w.w + n * w.stride, w.stride, w.num_columns - n}};
+    F32x16 acc[1];
+    RowTimesGroups<1>(x, depth, group, acc);
+    StoreN(y + n, acc[0], w.num_columns - n);
+  }
+}
+
+// --- Many rows of x: weights are transposed into a panel in L1, and tiles of rows pass over it.
+
+// panel[k][16] of `depth` ≤ kGemmDepth weights; writes whole steps (at most kGemmDepth rows).
+template <typename Weight>
+inline void PackPanel(const WeightRows<Weight>& w, int64_t k_begin, int depth, float* panel) {
+  constexpr int kStep = Transposed<Weight>::kStep;
+  for (int k = 0; k < depth; k += kStep) {
+    Transposed<Weight> t;
+    if (depth - k >= kStep)
+      t.LoadFull(w, k_begin + k);
+    else
+      t.LoadTail(w, k_begin + k, depth - k);
+    for (int j = 0; j < kStep; ++j) Store(panel + (k + j) * 16, t.At(j));
+  }
+}
+
+struct Tile {
+  const float* x;      // [rows][kGemmDepth]
+  const float* panel;  // [panels][kGemmDepth][16]
+  int depth;
+  float* y;
+  int64_t y_stride;
+  int num_columns;
+};
+enum class Chain { kStart, kContinue };
+
+template <int kRows, int kPanels>
+inline void RunTile(const Tile& tile, Chain chain) {
+  F32x16 acc[kRows][kPanels];
+  for (int r = 0; r < kRows; ++r)
+    for (int p = 0; p < kPanels; ++p)
+      acc[r][p] = chain == Chain::kStart ? Zero()
+                                         : LoadN(tile.y + r * tile.y_stride + 16 * p,
+                                                 Smaller(tile.num_columns - 16 * p, 16), 0.0f);
+  for (int k = 0; k < tile.depth; ++k) {
+    F32x16 w[kPanels];
+    for (int p = 0; p < kPanels; ++p) w[p] = Load(tile.panel + (p * kGemmDepth + k) * 16);
+    for (int r = 0; r < kRows; ++r) {
+      const F32x16 x = Set1(tile.x[r * kGemmDepth + k]);
+      for (int p = 0; p < kPanels; ++p) acc[r][p] = Fma(x, w[p], acc[r][p]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r)
+    for (int p = 0; p < kPanels; ++p)
+      StoreN(tile.y + r * tile.y_stride + 16 * p, acc[r][p],
+             Smaller(tile.num_columns - 16 * p, 16));
+}
+
+template <int kRows>
+inline void RunTiles(Tile& tile, int& num_rows, Chain chain) {
+  for (; num_rows >= kRows; num_rows -= kRows) {
+    if (tile.num_columns > 16)
+      RunTile<kRows, kTilePanels>(tile, chain);
+    else
+      RunTile<kRows, 1>(tile, chain);
+    tile.x += kRows * kGemmDepth;
+    tile.y += kRows * tile.y_stride;
+  }
+}
+
+// Copies `depth` elements of a row from k_begin on, widened.
+template <typename X>
+inline void WidenInto(const X* x, int64_t depth, float* to) {
+  for (int64_t k = 0; k < depth; k += 16) {
+    const int n = depth - k < 16 ? static_cast<int>(depth - k) : 16;
+    StoreN(to + k, LoadN(x + k, n, 0.0f), n);
+  }
+}
+
+// Where rows of x stand. Strided rows of fp32, or rows by pointer.
+struct StridedRows {
+  const float* x;
+  int64_t stride;
+  const float* Row(int t) const { return x + t * stride; }
+};
+template <typename X>
+struct PointerRows {
+  const void* const* rows;
+  const X* Row(int t) const { return static_cast<const X*>(rows[t]); }
+};
+
+// What RowsTimes computes: y[t][n] for num_rows ≤ kGemmRows rows and the columns of `w`.
+// `scratch` holds kGemmScratchFloats.
+struct Block {
+  int num_rows;
+  int64_t depth;
+  float* y;
+  int64_t y_stride;
+  float* scratch;
+};
+
+template <typename Rows, typename Weight>
+inline void RowsTimes(const Rows& rows, const WeightRows<Weight>& w, const Block& block) {
+  float* panel = block.scratch;
+  float* staged = panel + kTilePanels * kGemmDepth * 16;
+  for (int64_t k = 0; k < block.depth; k += kGemmDepth) {
+    const int depth = static_cast<int>(block.depth - k < kGemmDepth ? block.depth - k : kGemmDepth);
+    for (int t = 0; t < block.num_rows; ++t)
+      WidenInto(rows.Row(t) + k, depth, staged + t * kGemmDepth);
+    for (int n = 0; n < w.num_columns; n += kTileColumns) {
+      const int columns = Smaller(w.num_columns - n, kTileColumns);
+      for (int p = 0; 16 * p < columns; ++p) {
+        const WeightRows<Weight> part{w.w + (n + 16 * p) * w.stride, w.stride, columns - 16 * p};
+        PackPanel(part, k, depth, panel + p * kGemmDepth * 16);
+      }
+      Tile tile{staged, panel, depth, block.y + n, block.y_stride, columns};
+      const Chain chain = k == 0 ? Chain::kStart : Chain::kContinue;
+      int left = block.num_rows;
+      RunTiles<kTileRows>(tile, left, chain);
+      if constexpr (kTileRows > 8) RunTiles<8>(tile, left, chain);
+      if constexpr (kTileRows > 4) RunTiles<4>(tile, left, chain);
+      RunTiles<2>(tile, left, chain);
+      RunTiles<1>(tile, left, chain);
+    }
+  }
+}
+
+}  // namespace

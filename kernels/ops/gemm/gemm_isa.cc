@@ -1,0 +1,21 @@
+#include "kernels/ops/gemm/gemm_isa.h"
+
+#include <cstdint>
+
+#include "kernels/ops/gemm/gemm_plan.h"
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/ops/gemm/gemm_body.h"
+#include "kernels/ops/gemm/linear_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/ops/gemm/gemm_body.h"
+#include "kernels/ops/gemm/linear_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/ops/gemm/gemm_body.h"
+#include "kernels/ops/gemm/linear_body.h"
+ATOLL_PAGE_END
