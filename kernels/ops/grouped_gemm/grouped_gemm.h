@@ -27,6 +27,7 @@ struct GroupedSwiGluArgs {
   DType exchange_dtype = DType::kBf16;
   int hidden = 0;        // H
   int intermediate = 0;  // I
+  TensorView workspace;  // [P, I] fp32, overwritten: the activations between the two products
 };
 absl::Status GroupedSwiGlu(KernelContext& context, const GroupedSwiGluArgs& args);
 
