@@ -94,7 +94,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(TokenizerParts part
                                 : Bpe::FromRanks(std::move(parts.vocabulary));
   if (!bpe.ok()) return bpe.status();
   ATOLL_RETURN_IF_ERROR(CheckUnreachable(*bpe, added.tokens()));
-  CharClasses();  // built now, not in the first request
+  BuildUnicodeTables();
   return std::unique_ptr<Tokenizer>(
       new Tokenizer(*std::move(bpe), std::move(added), parts.pattern, parts.has_nfc));
 }

@@ -173,4 +173,9 @@ std::string_view Nfc(std::string_view text, std::string* storage) {
   return *storage;
 }
 
+void BuildUnicodeTables() {
+  CharClasses();
+  IsPlain('a');
+}
+
 }  // namespace atl

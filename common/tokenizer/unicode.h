@@ -24,4 +24,7 @@ const CharClass* CharClasses();
 // combining marks.
 std::string_view Nfc(std::string_view text, std::string* storage);
 
+// Builds the tables now, some 40 ms, and not in somebody's first request.
+void BuildUnicodeTables();
+
 }  // namespace atl
