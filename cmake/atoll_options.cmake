@@ -19,7 +19,7 @@ if(ATOLL_WERROR)
   add_compile_options(-Werror)
 endif()
 if(ATOLL_SANITIZE)
-  add_compile_options(-fsanitize=${ATOLL_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_compile_options(-fsanitize=${ATOLL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${ATOLL_SANITIZE})
 endif()
 
