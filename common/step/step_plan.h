@@ -29,8 +29,8 @@ struct StartSequence {
   int32_t prompt_length = 0;
   int32_t max_new_tokens = 0;
   std::vector<TokenId>
-      stop_ids;  // drawing one of them ends the sequence (finish kStopId); it is reported
-  SamplingParams sampling;
+      stop_ids{};  // drawing one of them ends the sequence (finish kStopId); it is reported
+  SamplingParams sampling{};
   float rope_factor = 1.0f;
 };
 
@@ -42,29 +42,29 @@ struct SequenceWork {
   SeqId seq{};
   int32_t begin = 0;  // the sequence's committed length when this step runs
   int32_t num_rows = 0;
-  std::vector<TokenId> ids;
-  std::vector<BlockId> new_blocks;  // appended to the sequence's block table first
-  bool draw = false;                // draw a token from the last row
-  Probe probe = Probe::kNone;       // of every row of this work
+  std::vector<TokenId> ids{};
+  std::vector<BlockId> new_blocks{};  // appended to the sequence's block table first
+  bool draw = false;                  // draw a token from the last row
+  Probe probe = Probe::kNone;         // of every row of this work
 };
 
 struct StepPlan {
-  Epoch epoch;
+  Epoch epoch{};
   uint64_t step = 0;
   std::vector<int32_t>
-      rows_by_rank;  // the planned rows of every rank: an upper bound, a sequence may have ended
-  std::vector<SeqId> free;  // applied first; unknown sequences are ignored (they may have ended in
-                            // an abandoned step)
-  std::vector<StartSequence> start;
-  std::vector<SequenceWork> work;
+      rows_by_rank{};  // the planned rows of every rank: an upper bound, a sequence may have ended
+  std::vector<SeqId> free{};  // applied first; unknown sequences are ignored (they may have ended
+                              // in an abandoned step)
+  std::vector<StartSequence> start{};
+  std::vector<SequenceWork> work{};
 };
 
 enum class Finish : uint8_t { kNone, kStopId, kMaxTokens, kError };
 
 struct SequenceResult {
   SeqId seq{};
-  int32_t length = 0;        // committed tokens after this step
-  std::vector<TokenId> ids;  // drawn in this step
+  int32_t length = 0;          // committed tokens after this step
+  std::vector<TokenId> ids{};  // drawn in this step
   Finish finish = Finish::kNone;
 };
 
@@ -72,8 +72,8 @@ struct ProbeResult {
   SeqId seq{};
   int32_t begin = 0;  // position of the first row
   int32_t num_rows = 0;
-  uint64_t digest = 0;        // FNV-1a of the logits' bytes
-  std::vector<float> logits;  // num_rows · V where asked for
+  uint64_t digest = 0;          // FNV-1a of the logits' bytes
+  std::vector<float> logits{};  // num_rows · V where asked for
 };
 
 struct ExpertLoad {
@@ -92,39 +92,39 @@ struct StepStats {
   uint32_t kernel_us = 0;
   uint32_t waiting_us = 0;  // for peers
   uint32_t other_us = 0;
-  std::vector<ExpertLoad> expert_rows;  // sparse
+  std::vector<ExpertLoad> expert_rows{};  // sparse
 };
 
 struct StepResult {
-  Epoch epoch;
+  Epoch epoch{};
   uint64_t step = 0;
   int32_t rank = 0;
-  absl::Status status;  // not OK: nothing of this step is committed on this rank
-  std::vector<SequenceResult> sequences;
-  std::vector<ProbeResult> probes;
-  StepStats stats;
+  absl::Status status{};  // not OK: nothing of this step is committed on this rank
+  std::vector<SequenceResult> sequences{};
+  std::vector<ProbeResult> probes{};
+  StepStats stats{};
 };
 
 // The membership of an epoch as every worker is told it.
 struct EpochStart {
-  Epoch epoch;
+  Epoch epoch{};
   int32_t rank = 0;
-  std::vector<std::string> transport_addresses;    // by rank
-  std::vector<std::vector<int32_t>> expert_owner;  // [layer][expert] → rank
+  std::vector<std::string> transport_addresses{};    // by rank
+  std::vector<std::vector<int32_t>> expert_owner{};  // [layer][expert] → rank
 };
 
 // What a worker says of itself when it joins.
 struct WorkerHello {
   uint32_t wire_version = 0;
-  std::string host;
+  std::string host{};
   int64_t pid = 0;
   int32_t cpus = 0;
   uint64_t memory_bytes = 0;
-  std::string model_digest;       // of config.json and the index
-  std::string dtype;              // "float32" or "bfloat16": the type kept and sent
-  std::string kernels;            // ref, avx2, avx512
-  std::string transport_address;  // opaque bytes
-  uint32_t term_max = 0;          // the largest term that it holds
+  std::string model_digest{};       // of config.json and the index
+  std::string dtype{};              // "float32" or "bfloat16": the type kept and sent
+  std::string kernels{};            // ref, avx2, avx512
+  std::string transport_address{};  // opaque bytes
+  uint32_t term_max = 0;            // the largest term that it holds
   int32_t num_layers = 0;
   int32_t num_experts = 0;
   int32_t vocab_size = 0;
@@ -132,7 +132,7 @@ struct WorkerHello {
 
 // A worker's answer to EpochStart once it has met its peers.
 struct WorkerReady {
-  Epoch epoch;
+  Epoch epoch{};
   int32_t rank = 0;
   int32_t kv_blocks = 0;    // blocks of 64 tokens that its cache holds
   int32_t state_slots = 0;  // sequences that it can be home of at once

@@ -15,17 +15,17 @@ struct Sampling {
   float temperature = 1.0f;
   int32_t top_k = 0;
   float top_p = 1.0f;
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed{};
 };
 
 // What is told of the logits of every row that the request runs.
 enum class ProbeRows : uint8_t { kNone, kDigest, kLogits };
 
 struct Request {
-  std::vector<TokenId> prompt;    // not empty
-  int32_t max_new_tokens = 0;     // at least 1
-  std::vector<TokenId> stop_ids;  // drawing one ends the request; it is reported like any token
-  Sampling sampling;
+  std::vector<TokenId> prompt{};    // not empty
+  int32_t max_new_tokens = 0;       // at least 1
+  std::vector<TokenId> stop_ids{};  // drawing one ends the request; it is reported like any token
+  Sampling sampling{};
   float rope_factor = 1.0f;
   ProbeRows probe = ProbeRows::kNone;
 };
