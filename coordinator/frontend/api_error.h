@@ -1,0 +1,28 @@
+// Errors in the shape that OpenAI's clients read: {"error": {"message", "type", "param", "code"}}.
+#pragma once
+
+#include <string>
+
+#include "common/base/status.h"
+
+namespace atl {
+
+struct ApiError {
+  int status = 500;     // of HTTP
+  std::string message;  // one sentence: what, where, what to do
+  std::string type = "invalid_request_error";
+  std::string param = {};  // empty: null
+  std::string code = {};   // empty: null
+};
+
+ApiError BadRequest(std::string message, std::string param);
+
+// What a status means to a client: kInvalidArgument and kUnimplemented 400, kResourceExhausted 429,
+// kUnavailable and kDeadlineExceeded 503, all else 500 with a sentence that tells nothing of the
+// inside.
+ApiError ToApiError(const absl::Status& status);
+
+// The whole envelope, on one line.
+std::string ToJson(const ApiError& error);
+
+}  // namespace atl

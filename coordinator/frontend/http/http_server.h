@@ -1,0 +1,93 @@
+// HTTP/1.1 and 1.0 over plain TCP: one thread, many connections, one answer at a time on each.
+//
+//   ATOLL_ASSIGN_OR_RETURN(auto server, HttpServer::Listen({.port = 0}));
+//   server->Start(handler);
+//   server->Post([&] { server->Write(id, bytes); });  // from any other thread
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/status.h"
+
+namespace atl {
+
+enum class ExchangeId : uint64_t {};  // one request and its answer
+
+struct HttpRequest {
+  std::string method;  // HEAD is told as GET; its answer loses the body on the way out
+  std::string path;    // without the query
+  std::string body;
+};
+
+struct HttpAnswer {
+  int status = 200;
+  std::string body = {};
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+struct HttpOptions {
+  std::string host = "127.0.0.1";  // a name or a numeric address
+  int port = 0;                    // 0: a free one, see port()
+  size_t header_bytes_max = 16 << 10;
+  size_t body_bytes_max = 8 << 20;
+  size_t outbox_bytes_max = 1 << 20;  // of a stream; a client that lets more pile up is dropped
+  int connections_max = 4096;
+  int send_buffer_bytes = 0;  // of a socket; 0: the system's choice
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds write_timeout{60'000};  // for one batch of bytes to leave
+};
+
+// Called on the server's thread; must not block.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  // Owes `id` one answer: Answer, or BeginStream, Write …, EndStream; at once or later.
+  virtual void OnRequest(ExchangeId id, HttpRequest request) = 0;
+  // The client went away, or was dropped, before its answer was complete.
+  virtual void OnGone(ExchangeId id) = 0;
+  // What the server itself refuses (400, 408, 413, 431), in the handler's words.
+  virtual HttpAnswer OnRefused(int status, const std::string& message) = 0;
+};
+
+struct HttpServerImpl;
+
+class HttpServer {
+ public:
+  // Binds and listens. kInvalidArgument, kUnavailable: the address cannot be had.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(const HttpOptions& options);
+  ~HttpServer();
+
+  // Once; `handler` outlives the server's thread.
+  void Start(HttpHandler& handler);
+  int port() const;
+  int num_connections() const;  // any thread
+
+  // Any thread: runs `task` on the server's thread, in the order of posting; dropped after Stop.
+  void Post(std::function<void()> task);
+
+  // On the server's thread. An exchange that is over or gone is ignored.
+  void Answer(ExchangeId id, const HttpAnswer& answer);
+  void BeginStream(ExchangeId id, const std::string& content_type);
+  void Write(ExchangeId id, const std::string& bytes);
+  void EndStream(ExchangeId id);
+
+  // Any other thread. Accepts nothing more, lets open answers leave for up to `grace`, closes the
+  // rest and joins the thread. A second call does nothing.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  explicit HttpServer(std::unique_ptr<HttpServerImpl> impl);
+  std::unique_ptr<HttpServerImpl> impl_;
+};
+
+}  // namespace atl

@@ -1,0 +1,47 @@
+// A client for tests: plain sockets, bytes in and bytes out. Every wait ends after ten seconds.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace atl::testing {
+
+struct ClientAnswer {
+  int status = 0;                              // 0: the connection ended before an answer
+  std::map<std::string, std::string> headers;  // lower-case names
+  std::string body;                            // chunks joined
+};
+
+class HttpClient {
+ public:
+  // receive_buffer_bytes 0: the system's choice.
+  explicit HttpClient(int port, int receive_buffer_bytes = 0);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  void Send(std::string_view bytes);  // what the server no longer takes is dropped
+  ClientAnswer Receive();             // one whole answer, whatever its framing
+  ClientAnswer ReceiveHead();         // up to the empty line
+  // Reads on until `text` has been seen in what came since ReceiveHead; false at the end.
+  bool ReadUntil(std::string_view text);
+  std::string ReadToEnd();
+  void CloseNow();
+
+  ClientAnswer Get(const std::string& path);
+  ClientAnswer Post(const std::string& path, const std::string& body);
+
+ private:
+  bool Fill();  // more bytes into buffer_; false at the end
+  int socket_ = -1;
+  std::string buffer_;
+};
+
+std::string PostText(const std::string& path, const std::string& body);
+
+// The payloads of the `data: ` lines of an event stream, in order.
+std::vector<std::string> EventsOf(const std::string& body);
+
+}  // namespace atl::testing
