@@ -20,10 +20,12 @@ namespace atl {
 
 enum class MessageKind : uint8_t { kHello, kDispatch, kReturn };
 
-// What every message carries; the receiver posts the same key, and a message with another one is
-// dropped and counted.
+// What every message carries; the receiver posts the same key. A message with another key is
+// dropped and counted: at once when it meets a receive (tags are shorter than keys), else when a
+// later step or epoch begins, since until then it may have come early. layer < 256,
+// micro_batch < 4.
 struct MessageKey {
-  Epoch epoch;
+  Epoch epoch = {};
   uint64_t step = 0;
   uint16_t layer = 0;
   MessageKind kind = MessageKind::kDispatch;
@@ -47,8 +49,8 @@ struct MessageBuffer {
 // upper bound.
 struct AllToAllArgs {
   MessageKey key;
-  std::span<const MessageBuffer> send;
-  std::span<const MessageBuffer> receive;
+  std::span<const MessageBuffer> send = {};
+  std::span<const MessageBuffer> receive = {};
 };
 
 struct TransportCaps {
@@ -65,17 +67,18 @@ struct TransportCounters {
   uint64_t mismatched = 0;  // dropped: their key was not the one posted
 };
 
-// Messages in flight. Move-only by being owned; destroying one that is not done cancels what is
-// left and waits until the buffers are free.
+// Messages in flight. Not to outlive its transport; used on the executor's thread. Destroying one
+// that is not done cancels what is left and waits until the buffers are free.
 class Transfer {
  public:
   virtual ~Transfer() = default;
   // Moves things along without waiting; true when all of it is done (or failed: Wait tells).
   virtual bool Progress() = 0;
   // Waits for everything. kUnavailable: a peer is gone or the epoch was ended. kDeadlineExceeded:
-  // the exchange deadline passed; the epoch is over too.
+  // the exchange deadline passed, counted from this call. kDataLoss: a message was longer than its
+  // buffer. After any error the epoch is over on this rank and this Transfer's buffers are free.
   virtual absl::Status Wait() = 0;
-  // Waits for what is to be received; what is sent may still be in flight.
+  // Waits for what is to be received; what is sent may still be in flight. Errors as Wait.
   virtual absl::Status WaitReceived() = 0;
   // Bytes that came from `rank`, header included; 0 where nothing was posted. After WaitReceived.
   virtual size_t bytes_from(int rank) const = 0;
@@ -87,9 +90,10 @@ class Transport {
   virtual const TransportCaps& caps() const = 0;
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
-  // Starts the messages and returns at once. Buffers stay valid until the Transfer is done.
-  // Executor thread only. kUnavailable: the epoch was ended. kInvalidArgument: a rank or size out
-  // of bounds, or a rank named twice.
+  // Starts the messages and returns at once. Buffers stay valid until the Transfer is done; a send
+  // may not be done before its receiver has asked for it. Steps never go back. Executor thread.
+  // kUnavailable: the epoch was ended, or a peer is gone. kFailedPrecondition: another epoch's key.
+  // kInvalidArgument: a rank or size out of bounds, a rank named twice, this rank itself.
   virtual absl::StatusOr<std::unique_ptr<Transfer>> AllToAll(const AllToAllArgs& args) = 0;
   // Moves messages along between operators (TCP needs it). Executor thread only.
   virtual void Progress() = 0;
