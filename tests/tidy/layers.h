@@ -1,0 +1,36 @@
+// cmake/layers.cmake, read as CMake reads it: the table of rooms and of what each may include.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace atl {
+
+struct Room {
+  std::string path;
+  bool is_network = false;
+  std::vector<std::string> may;  // rooms, or folders that cover the rooms below them
+};
+
+class Layers {
+ public:
+  // Errors: kInvalidArgument where `text` holds no room, or a room that cannot be read.
+  static absl::StatusOr<Layers> Parse(std::string_view text);
+
+  const std::vector<Room>& rooms() const { return rooms_; }
+
+  // The room that owns a file: the deepest one above it, or null. A room of the top level
+  // (`worker`) owns only the files directly in it.
+  const Room* RoomOf(std::string_view path) const;
+
+  // Whether a file of `from` may include a file of `to`.
+  static bool MayInclude(const Room& from, const Room& to);
+
+ private:
+  std::vector<Room> rooms_;
+};
+
+}  // namespace atl
