@@ -89,9 +89,4 @@ struct TestTokens {
   std::vector<float> q, k, v;
 };
 
-inline std::string NameOfParam(const ::testing::TestParamInfo<std::tuple<Backend, DType>>& info) {
-  return std::string(NameOf(std::get<0>(info.param))) + "_" +
-         std::string(NameOf(std::get<1>(info.param)));
-}
-
 }  // namespace atl::kernels

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernels/dispatch/kernel_context.h"
@@ -34,6 +35,11 @@ inline std::vector<Backend> RunnableBackends() {
   for (const Backend backend : {Backend::kRef, Backend::kAvx2, Backend::kAvx512})
     if (ChooseBackend(std::string(NameOf(backend))).ok()) result.push_back(backend);
   return result;
+}
+
+inline std::string NameOfParam(const ::testing::TestParamInfo<std::tuple<Backend, DType>>& info) {
+  return std::string(NameOf(std::get<0>(info.param))) + "_" +
+         std::string(NameOf(std::get<1>(info.param)));
 }
 
 // Seeded numbers, the same with every compiler and library.
