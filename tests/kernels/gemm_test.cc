@@ -1,0 +1,119 @@
+#include "kernels/ops/gemm/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kernels/kernel_fixtures.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_threads.h"
+
+namespace atl::kernels {
+namespace {
+
+// The definition: one fused multiply-add after another in ascending k, from +0.
+std::vector<float> Chains(const Matrix& x, const Matrix& w, int64_t rows, int64_t columns,
+                          int64_t depth) {
+  std::vector<float> y;
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t n = 0; n < columns; ++n) {
+      float sum = 0.0f;
+      for (int64_t k = 0; k < depth; ++k) sum = ref::FmaOne(x.At(t, k), w.At(n, k), sum);
+      y.push_back(sum);
+    }
+  }
+  return y;
+}
+
+class GemmTest : public KernelTest {
+ protected:
+  std::vector<float> Run(const TensorView& x, const TensorView& w,
+                         ThreadLender* threads = nullptr) {
+    KernelContext context(backend(), threads);
+    Matrix y(x.dims[0], w.dims[0], DType::kF32, {.offset = 3, .pad = 5});
+    EXPECT_OK(Linear(context, {.x = x, .w = w, .y = y.view()}));
+    EXPECT_TRUE(y.PaddingIsIntact());
+    return y.Values();
+  }
+};
+
+TEST_P(GemmTest, EveryShapeTypeAndAlignmentEqualsTheChain) {
+  Numbers numbers(1);
+  for (const DType dtype : kDTypes) {
+    for (const Layout layout : kLayouts) {
+      for (const int64_t depth : {1, 15, 16, 17, 31, 33, 64, 127, 129, 260}) {
+        for (const int64_t columns : {1, 15, 16, 17, 33, 50}) {
+          for (const int64_t rows : {1, 2, 3, 7, 13, 17}) {
+            SCOPED_TRACE(::testing::Message() << NameOf(dtype) << " T " << rows << " N " << columns
+                                              << " K " << depth << " offset " << layout.offset);
+            Matrix x(rows, depth, DType::kF32, layout), w(columns, depth, dtype, layout);
+            x.Fill(numbers);
+            w.Fill(numbers);
+            ASSERT_TRUE(SameBytes(Chains(x, w, rows, columns, depth), Run(x.view(), w.view())));
+          }
+        }
+      }
+    }
+  }
+}
+
+// More rows than are staged at once, and more columns than a task takes.
+TEST_P(GemmTest, ManyRowsAndColumns) {
+  Numbers numbers(2);
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{397, 40}, {3, 1100}, {1, 1100}}) {
+    Matrix x(rows, 70), w(columns, 70, DType::kBf16);
+    x.Fill(numbers);
+    w.Fill(numbers);
+    EXPECT_TRUE(SameBytes(Chains(x, w, rows, columns, 70), Run(x.view(), w.view())));
+  }
+}
+
+// A row's answer is its own: alone, in a batch of 17, and with two threads.
+TEST_P(GemmTest, RowsAndThreadsDoNotEnter) {
+  Numbers numbers(3);
+  constexpr int64_t kRows = 17, kColumns = 333, kDepth = 300;
+  Matrix x(kRows, kDepth), w(kColumns, kDepth, DType::kBf16);
+  x.Fill(numbers);
+  w.Fill(numbers);
+  const std::vector<float> batch = Run(x.view(), w.view());
+  testing::TestThreads two(2);
+  EXPECT_TRUE(SameBytes(batch, Run(x.view(), w.view(), &two)));
+  for (int64_t t = 0; t < kRows; ++t) {
+    const std::span<const float> row = std::span(batch).subspan(t * kColumns, kColumns);
+    EXPECT_TRUE(SameBytes(row, Run(Rows(x.view(), t, 1), w.view())));
+    EXPECT_TRUE(SameBytes(row, Run(Rows(x.view(), t, 1), w.view(), &two)));
+  }
+}
+
+// The tails add nothing: an infinite or NaN weight beyond K or N never meets a zero.
+TEST_P(GemmTest, SpecialValuesStayInTheirOutputs) {
+  Matrix x(2, 19), w(18, 19, DType::kBf16);
+  for (int64_t k = 0; k < 19; ++k) {
+    x.Set(0, k, 1.0f);
+    x.Set(1, k, 0.0f);
+    for (int64_t n = 0; n < 18; ++n) w.Set(n, k, 1.0f);
+  }
+  w.Set(17, 18, INFINITY);
+  const std::vector<float> y = Run(x.view(), w.view());
+  for (int n = 0; n < 17; ++n) EXPECT_EQ(y[static_cast<size_t>(n)], 19.0f);
+  EXPECT_EQ(y[17], INFINITY);
+  EXPECT_EQ(y[18], 0.0f);
+  EXPECT_TRUE(std::isnan(y[35]));
+}
+
+TEST_P(GemmTest, RefusesWhatDoesNotFit) {
+  KernelContext context(backend(), nullptr);
+  Matrix x(2, 8), w(3, 8), y(2, 3), deep(3, 9), none(2, 0), empty(3, 0);
+  EXPECT_STATUS(Linear(context, {.x = x.view(), .w = deep.view(), .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "Linear w: expected [3, 8]");
+  EXPECT_STATUS(Linear(context, {.x = x.view(), .w = w.view(), .y = x.view()}),
+                absl::StatusCode::kInvalidArgument, "Linear y");
+  EXPECT_STATUS(Linear(context, {.x = none.view(), .w = empty.view(), .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "no elements");
+  Matrix narrow(2, 8, DType::kBf16);
+  EXPECT_STATUS(Linear(context, {.x = narrow.view(), .w = w.view(), .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "Linear x: expected [2, 8] float32");
+}
+
+ATOLL_INSTANTIATE_ON_PAGES(GemmTest);
+
+}  // namespace
+}  // namespace atl::kernels
