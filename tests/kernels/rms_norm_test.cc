@@ -1,0 +1,150 @@
+#include "kernels/ops/rms_norm/rms_norm.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kernels/kernel_fixtures.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_threads.h"
+
+namespace atl::kernels {
+namespace {
+
+constexpr int64_t kSizes[] = {1, 5, 15, 16, 17, 31, 64, 128, 250};
+
+float SumOfSquares(const Matrix& x, int64_t row, int64_t count) {
+  TreeSum sum;
+  for (int64_t i = 0; i < count; ++i) sum.AddSquare(i, x.At(row, i));
+  return sum.Total();
+}
+float InverseRms(const Matrix& x, int64_t row, int64_t count, float epsilon) {
+  return ref::RsqrtOne(SumOfSquares(x, row, count) / static_cast<float>(count) + epsilon);
+}
+
+class RmsNormTest : public KernelTest {
+ protected:
+  KernelContext context() const { return KernelContext(backend(), nullptr); }
+};
+
+TEST_P(RmsNormTest, EqualsTheDefinition) {
+  Numbers numbers(1);
+  for (const DType dtype : kDTypes) {
+    for (const Layout layout : kLayouts) {
+      for (const int64_t count : kSizes) {
+        SCOPED_TRACE(::testing::Message() << NameOf(dtype) << " D " << count);
+        Matrix x(3, count, DType::kF32, layout), y(3, count, DType::kF32, layout),
+            w(1, count, dtype, layout);
+        x.Fill(numbers);
+        w.Fill(numbers);
+        TensorView weight = w.view();
+        weight = TensorView::Dense(weight.data, dtype, {count});
+        KernelContext kernels = context();
+        ASSERT_OK(RmsNorm(kernels, {.x = x.view(), .weight = weight, .y = y.view()}));
+        std::vector<float> expected;
+        for (int64_t t = 0; t < 3; ++t) {
+          const float s = InverseRms(x, t, count, 1e-6f);
+          for (int64_t i = 0; i < count; ++i)
+            expected.push_back(x.At(t, i) * s * (1.0f + w.At(0, i)));
+        }
+        ASSERT_TRUE(SameBytes(expected, y.Values()));
+        EXPECT_TRUE(y.PaddingIsIntact());
+        // In place: the same.
+        ASSERT_OK(RmsNorm(kernels, {.x = x.view(), .weight = weight, .y = x.view()}));
+        ASSERT_TRUE(SameBytes(expected, x.Values()));
+      }
+    }
+  }
+}
+
+TEST_P(RmsNormTest, GatedAndL2EqualTheDefinition) {
+  Numbers numbers(2);
+  for (const DType dtype : kDTypes) {
+    for (const int64_t count : kSizes) {
+      SCOPED_TRACE(::testing::Message() << NameOf(dtype) << " D " << count);
+      Matrix x(6, count, DType::kF32, {1, 3}), z(6, count, DType::kF32, {2, 1}), y(6, count),
+          l2(6, count), w(1, count, dtype);
+      x.Fill(numbers);
+      z.Fill(numbers, 4.0f);
+      w.Fill(numbers);
+      KernelContext kernels = context();
+      // [T 2, N 3, D] views with padded heads.
+      const auto heads = [](const Matrix& m) {
+        TensorView v = m.view();
+        v.rank = 3;
+        v.dims = {2, 3, v.dims[1]};
+        v.strides = {3 * v.strides[0], v.strides[0], 1};
+        return v;
+      };
+      const TensorView weight = TensorView::Dense(w.view().data, dtype, {count});
+      ASSERT_OK(
+          GatedRmsNorm(kernels, {.x = heads(x), .z = heads(z), .weight = weight, .y = heads(y)}));
+      ASSERT_OK(L2Norm(kernels, {.x = heads(x), .scale = 0.25f, .y = heads(l2)}));
+      std::vector<float> gated, unit;
+      for (int64_t r = 0; r < 6; ++r) {
+        const float s = InverseRms(x, r, count, 1e-6f);
+        const float inverse = ref::RsqrtOne(SumOfSquares(x, r, count) + 1e-6f);
+        for (int64_t i = 0; i < count; ++i) {
+          gated.push_back(x.At(r, i) * s * w.At(0, i) * ref::SiluOne(z.At(r, i)));
+          unit.push_back(x.At(r, i) * inverse * 0.25f);
+        }
+      }
+      ASSERT_TRUE(SameBytes(gated, y.Values()));
+      ASSERT_TRUE(SameBytes(unit, l2.Values()));
+    }
+  }
+}
+
+// The vectors of the model's specification: four values, so 1e-6 is some ten roundings.
+TEST_P(RmsNormTest, PublishedVectors) {
+  const float x[] = {1, -2, 3, 4}, w[] = {1, 0.5f, 2, 1}, z[] = {0, 1, -1, 2};
+  float y[4];
+  KernelContext kernels = context();
+  ASSERT_OK(RmsNorm(kernels, {.x = F32(x, {1, 4}), .weight = F32(w, {4}), .y = F32(y, {1, 4})}));
+  const float normed[] = {0.7302967f, -1.0954450f, 3.2863351f, 2.9211868f};
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(y[i], normed[i], 1e-6f);
+  ASSERT_OK(GatedRmsNorm(kernels, {.x = F32(x, {1, 1, 4}),
+                                   .z = F32(z, {1, 1, 4}),
+                                   .weight = F32(w, {4}),
+                                   .y = F32(y, {1, 1, 4})}));
+  const float gated[] = {0.0f, -0.2669448f, -0.5892211f, 2.5729728f};
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(y[i], gated[i], 1e-6f);
+}
+
+TEST_P(RmsNormTest, RowsAndThreadsDoNotEnter) {
+  Numbers numbers(3);
+  // Wide enough for several tasks.
+  Matrix x(17, 9000), w(1, 9000, DType::kBf16), batch(17, 9000), two_threads(17, 9000);
+  x.Fill(numbers);
+  w.Fill(numbers);
+  const TensorView weight = TensorView::Dense(w.view().data, DType::kBf16, {9000});
+  KernelContext one = context();
+  testing::TestThreads lender(2);
+  KernelContext two(backend(), &lender);
+  ASSERT_OK(RmsNorm(one, {.x = x.view(), .weight = weight, .y = batch.view()}));
+  ASSERT_OK(RmsNorm(two, {.x = x.view(), .weight = weight, .y = two_threads.view()}));
+  const std::vector<float> together = batch.Values();
+  EXPECT_TRUE(SameBytes(together, two_threads.Values()));
+  for (int64_t t = 0; t < 17; ++t) {
+    Matrix alone(1, 9000);
+    ASSERT_OK(RmsNorm(one, {.x = Rows(x.view(), t, 1), .weight = weight, .y = alone.view()}));
+    EXPECT_TRUE(SameBytes(alone.Values(),
+                          std::span(together).subspan(static_cast<size_t>(t) * 9000, 9000)));
+  }
+}
+
+TEST_P(RmsNormTest, RefusesWhatDoesNotFit) {
+  KernelContext kernels = context();
+  Matrix x(2, 8), y(2, 9), w(1, 8);
+  const TensorView weight = F32(w.view().f32(), {8});
+  EXPECT_STATUS(RmsNorm(kernels, {.x = x.view(), .weight = weight, .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "RmsNorm y: expected [2, 8]");
+  EXPECT_STATUS(RmsNorm(kernels, {.x = x.view(), .weight = w.view(), .y = x.view()}),
+                absl::StatusCode::kInvalidArgument, "RmsNorm weight");
+  EXPECT_STATUS(
+      RmsNorm(kernels, {.x = x.view(), .weight = weight, .epsilon = -1.0f, .y = x.view()}),
+      absl::StatusCode::kInvalidArgument, "epsilon -1");
+}
+
+ATOLL_INSTANTIATE_ON_PAGES(RmsNormTest);
+
+}  // namespace
+}  // namespace atl::kernels
