@@ -1,0 +1,171 @@
+#include "kernels/ops/sample/sample.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "kernels/ops/sample/philox.h"
+#include "tests/kernels/sequence_fixtures.h"
+#include "tests/support/status_matchers.h"
+
+namespace atl::kernels {
+namespace {
+
+std::vector<float> Logs(std::initializer_list<float> probabilities) {
+  std::vector<float> logits;
+  for (const float p : probabilities) logits.push_back(std::log(p));
+  return logits;
+}
+
+std::vector<int> Ids(const std::vector<Candidate>& candidates) {
+  std::vector<int> ids;
+  for (const Candidate& candidate : candidates) ids.push_back(Value(candidate.id));
+  return ids;
+}
+
+// The published known answers of Philox4x32-10 (Random123, kat_vectors).
+TEST(PhiloxTest, PublishedVectors) {
+  using Words = std::array<uint32_t, 4>;
+  constexpr uint32_t kOnes = 0xffffffffu;
+  EXPECT_EQ(Philox4x32({0, 0, 0, 0}, {0, 0}),
+            (Words{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u}));
+  EXPECT_EQ(Philox4x32({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}),
+            (Words{0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu}));
+  EXPECT_EQ(
+      Philox4x32({0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u}, {0xa4093822u, 0x299f31d0u}),
+      (Words{0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u}));
+}
+
+TEST(PhiloxTest, UniformIsAFunctionOfSeedAndPosition) {
+  EXPECT_EQ(PhiloxUniform(0, 0), static_cast<float>(0x6627e8d5u >> 8) * 0x1p-24f);
+  EXPECT_NE(PhiloxUniform(1, 0), PhiloxUniform(0, 1));
+  EXPECT_NE(PhiloxUniform(uint64_t{1} << 32, 0), PhiloxUniform(0, 0));
+  double sum = 0.0;
+  for (int64_t i = 0; i < 10000; ++i) {
+    const float u = PhiloxUniform(42, i);
+    ASSERT_TRUE(u >= 0.0f && u < 1.0f);
+    sum += u;
+  }
+  // The mean of 10,000 has a deviation of 0.0029.
+  EXPECT_NEAR(sum / 10000.0, 0.5, 0.015);
+}
+
+TEST(SampleTest, GreedyTakesTheFirstLargest) {
+  const std::vector<float> logits = {1, 5, 3, 5, -INFINITY};
+  ASSERT_OK_AND_ASSIGN(const TokenId id, SampleToken(logits, {.temperature = 0.0f}, 9));
+  EXPECT_EQ(id, TokenId{1});
+  ASSERT_OK_AND_ASSIGN(const auto candidates, FilterCandidates(logits, {.temperature = 0.0f}));
+  ASSERT_EQ(candidates.size(), 1u);
+  EXPECT_EQ(candidates[0].probability, 1.0f);
+}
+
+TEST(SampleTest, FiltersInOrder) {
+  const std::vector<float> logits = Logs({0.1f, 0.4f, 0.2f, 0.3f});
+  ASSERT_OK_AND_ASSIGN(auto all, FilterCandidates(logits, {}));
+  EXPECT_EQ(Ids(all), (std::vector<int>{1, 3, 2, 0}));
+  EXPECT_NEAR(all[0].probability, 0.4f, 1e-6f);
+  EXPECT_NEAR(all[3].probability, 0.1f, 1e-6f);
+  ASSERT_OK_AND_ASSIGN(auto two, FilterCandidates(logits, {.top_k = 2}));
+  EXPECT_EQ(Ids(two), (std::vector<int>{1, 3}));
+  EXPECT_NEAR(two[0].probability, 4.0f / 7.0f, 1e-6f);
+  // 0.4 + 0.3 falls short of 0.75, so 0.2 comes along.
+  ASSERT_OK_AND_ASSIGN(auto nucleus, FilterCandidates(logits, {.top_p = 0.75f}));
+  EXPECT_EQ(Ids(nucleus), (std::vector<int>{1, 3, 2}));
+  EXPECT_NEAR(nucleus[2].probability, 2.0f / 9.0f, 1e-6f);
+  // top_p looks at what top_k left: 4/7 reaches a half.
+  ASSERT_OK_AND_ASSIGN(auto both, FilterCandidates(logits, {.top_k = 2, .top_p = 0.5f}));
+  EXPECT_EQ(Ids(both), (std::vector<int>{1}));
+  ASSERT_OK_AND_ASSIGN(auto tiny, FilterCandidates(logits, {.top_p = 1e-6f}));
+  EXPECT_EQ(Ids(tiny), (std::vector<int>{1})) << "at least one";
+  // Temperature 0.5 squares the probabilities.
+  ASSERT_OK_AND_ASSIGN(auto cold, FilterCandidates(logits, {.temperature = 0.5f}));
+  EXPECT_NEAR(cold[0].probability, 0.16f / 0.30f, 1e-6f);
+}
+
+TEST(SampleTest, TiesGoToTheLowerIdAndForbiddenTokensAreAbsent) {
+  const std::vector<float> logits = {0, 1, -INFINITY, 1, 0, 1};
+  ASSERT_OK_AND_ASSIGN(const auto all, FilterCandidates(logits, {}));
+  EXPECT_EQ(Ids(all), (std::vector<int>{1, 3, 5, 0, 4}));
+  ASSERT_OK_AND_ASSIGN(const auto two, FilterCandidates(logits, {.top_k = 2}));
+  EXPECT_EQ(Ids(two), (std::vector<int>{1, 3}));
+}
+
+// The definition: all candidates sorted, the first whose cumulative sum is above u · total.
+TokenId Drawn(const std::vector<float>& logits, float temperature, float u) {
+  std::vector<int> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto at = [&](int i) { return logits[static_cast<size_t>(i)]; };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return at(a) > at(b); });
+  std::vector<float> weights;
+  float total = 0.0f;
+  for (const int i : order) {
+    weights.push_back(ref::ExpOne((at(i) - at(order[0])) / temperature));
+    total += weights.back();
+  }
+  float sum = 0.0f;
+  for (size_t i = 0; i < order.size(); ++i) {
+    sum += weights[i];
+    if (sum > u * total) return TokenId{order[i]};
+  }
+  return TokenId{-1};
+}
+
+// What is left out of the sort as negligible changes nothing: a wide spread, many tokens.
+TEST(SampleTest, LeavingOutNegligibleCandidatesKeepsEveryDraw) {
+  Numbers numbers(3);
+  for (const float temperature : {0.3f, 1.0f, 5.0f}) {
+    const std::vector<float> logits = numbers.Many(3000, 40.0f);
+    for (int64_t position = 0; position < 200; ++position) {
+      ASSERT_OK_AND_ASSIGN(const TokenId id,
+                           SampleToken(logits, {.temperature = temperature, .seed = 7}, position));
+      ASSERT_EQ(id, Drawn(logits, temperature, PhiloxUniform(7, position)));
+    }
+  }
+}
+
+TEST(SampleTest, DrawsFollowTheDistribution) {
+  const std::vector<float> logits = Logs({0.1f, 0.4f, 0.2f, 0.3f});
+  int counts[4] = {};
+  constexpr int kDraws = 20000;
+  for (int64_t position = 0; position < kDraws; ++position) {
+    ASSERT_OK_AND_ASSIGN(const TokenId id, SampleToken(logits, {.seed = 11}, position));
+    ++counts[Value(id)];
+  }
+  // Five deviations of a binomial of 20,000 are at most 0.0177.
+  const double expected[] = {0.1, 0.4, 0.2, 0.3};
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(double{1} * counts[i] / kDraws, expected[i], 0.018);
+}
+
+TEST(SampleTest, TheThreadsModesDoNotEnterAndComeBack) {
+  // A denormal logit is zero: with it, token 0 ties with token 1 and wins.
+  const std::vector<float> logits = {0.0f, 1e-40f};
+  _mm_setcsr(_mm_getcsr() & ~0x8040u);
+  const auto id = SampleToken(logits, {.temperature = 0.0f}, 0);
+  EXPECT_FALSE(DenormalsAreZero());
+  SetDenormalsToZero();
+  EXPECT_EQ(*id, TokenId{0});
+}
+
+TEST(SampleTest, RefusesParametersOutsideTheirRange) {
+  const std::vector<float> logits = {1, 2};
+  const auto expect = [&](const SampleParams& params, const char* text) {
+    EXPECT_STATUS(SampleToken(logits, params, 0), absl::StatusCode::kInvalidArgument, text);
+  };
+  expect({.temperature = -0.1f}, "temperature is -0.1");
+  expect({.temperature = NAN}, "temperature is nan");
+  expect({.temperature = INFINITY}, "temperature is inf");
+  expect({.top_k = -1}, "top_k is -1");
+  expect({.top_p = 0.0f}, "top_p is 0");
+  expect({.top_p = 1.5f}, "top_p is 1.5");
+  expect({.top_p = NAN}, "top_p is nan");
+  EXPECT_STATUS(SampleToken(std::vector<float>{1.0f, NAN}, {}, 0), absl::StatusCode::kDataLoss,
+                "the logit of token 1 is not a number");
+  EXPECT_STATUS(SampleToken(std::vector<float>(3, -INFINITY), {}, 0),
+                absl::StatusCode::kInvalidArgument, "all 3 logits are -inf");
+  EXPECT_STATUS(SampleToken({}, {}, 0), absl::StatusCode::kInvalidArgument, "0 logits");
+}
+
+}  // namespace
+}  // namespace atl::kernels
