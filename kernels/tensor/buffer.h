@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace atl::kernels {
@@ -21,6 +22,12 @@ class Buffer {
     std::swap(size_bytes_, other.size_bytes_);
     return *this;
   }
+
+  // Makes it hold at least `size_bytes`; when it has to grow, its contents are lost.
+  void Reserve(size_t size_bytes) {
+    if (size_bytes_ < size_bytes) *this = Buffer(size_bytes);
+  }
+  void ReserveFloats(int64_t count) { Reserve(static_cast<size_t>(count) * sizeof(float)); }
 
   std::byte* data() const { return data_; }
   float* f32() const { return reinterpret_cast<float*>(data_); }
