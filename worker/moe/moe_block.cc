@@ -1,0 +1,140 @@
+#include "worker/moe/moe_block.h"
+
+#include <algorithm>
+
+#include "common/base/status_macros.h"
+#include "kernels/ops/activation/activation.h"
+#include "kernels/ops/gemm/gemm.h"
+#include "kernels/ops/permute/permute.h"
+#include "kernels/ops/router_topk/router_topk.h"
+
+namespace atl {
+namespace {
+
+using kernels::F32;
+using kernels::TensorView;
+
+}  // namespace
+
+void MoeWorkspace::Prepare(const MoeConfig& config, int own_rows, int all_rows) {
+  const int64_t t = own_rows, k = config.experts_per_token;
+  logits_.ReserveFloats(t * config.num_experts);
+  shared_gate_.ReserveFloats(t);
+  shared_a_.ReserveFloats(t * config.shared_intermediate);
+  shared_b_.ReserveFloats(t * config.shared_intermediate);
+  shared_out_.ReserveFloats(t * config.hidden);
+  intermediate_.ReserveFloats(int64_t{all_rows} * k * config.intermediate);
+  reversed_weights_.ReserveFloats(t * k);
+  const size_t pairs = static_cast<size_t>(t * k);
+  if (experts_.size() < pairs) {
+    experts_.resize(pairs);
+    weights_.resize(pairs);
+    reversed_rows_.resize(pairs);
+  }
+  expert_rows_.reserve(static_cast<size_t>(config.num_experts));
+}
+
+absl::Status MoeBlock::SharedExpert(kernels::KernelContext& context, MoeWorkspace& workspace,
+                                    const TensorView& x) const {
+  const int64_t rows = x.dims[0];
+  const TensorView a = F32(workspace.shared_a_.f32(), {rows, config_.shared_intermediate});
+  const TensorView b = F32(workspace.shared_b_.f32(), {rows, config_.shared_intermediate});
+  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.shared_gate_proj, .y = a}));
+  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.shared_up_proj, .y = b}));
+  ATOLL_RETURN_IF_ERROR(SiluMul(context, {.a = a, .b = b, .out = a}));
+  ATOLL_RETURN_IF_ERROR(
+      Linear(context, {.x = a,
+                       .w = weights_.shared_down_proj,
+                       .y = F32(workspace.shared_out_.f32(), {rows, config_.hidden})}));
+  return Linear(
+      context,
+      {.x = x, .w = weights_.shared_gate, .y = F32(workspace.shared_gate_.f32(), {rows, 1})});
+}
+
+absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
+                                  const ReceivedWork& work, MoeLoad& load) const {
+  workspace.expert_rows_.clear();
+  std::vector<uint32_t>& counts = load.expert_rows[static_cast<size_t>(layer_)];
+  const int64_t hidden = config_.hidden, intermediate = config_.intermediate;
+  for (const ExpertWork& expert : work.experts) {
+    const auto slice = [&](const TensorView& fused) {
+      return TensorView::Dense(
+          static_cast<std::byte*>(fused.data) +
+              expert.expert * fused.strides[0] * static_cast<int64_t>(kernels::SizeOf(fused.dtype)),
+          fused.dtype, {fused.dims[1], fused.dims[2]});
+    };
+    workspace.expert_rows_.push_back({.gate_up = slice(weights_.gate_up),
+                                      .down = slice(weights_.down),
+                                      .row_begin = expert.first,
+                                      .num_rows = expert.num_rows});
+    counts[static_cast<size_t>(expert.expert)] += static_cast<uint32_t>(expert.num_rows);
+  }
+  load.rows_local += static_cast<uint64_t>(work.num_local);
+  load.rows_remote += work.inputs.size() - static_cast<size_t>(work.num_local);
+  if (work.inputs.empty()) return absl::OkStatus();
+  return GroupedSwiGlu(
+      context, {.experts = workspace.expert_rows_,
+                .inputs = work.inputs,
+                .outputs = work.outputs,
+                .exchange_dtype = config_.exchange_dtype,
+                .hidden = static_cast<int>(hidden),
+                .intermediate = static_cast<int>(intermediate),
+                .workspace = F32(workspace.intermediate_.f32(),
+                                 {static_cast<int64_t>(work.inputs.size()), intermediate})});
+}
+
+absl::Status MoeBlock::CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
+                                   std::span<const void* const> rows, const Args& args) const {
+  const size_t k = static_cast<size_t>(config_.experts_per_token);
+  const size_t pairs = static_cast<size_t>(args.x.dims[0]) * k;
+  std::span<const void* const> expert_rows = rows.first(pairs);
+  std::span<const float> weights = std::span<const float>(workspace.weights_).first(pairs);
+  if (config_.combine_order == CombineOrder::kDescending) {
+    for (size_t p = 0; p < pairs; ++p) {
+      const size_t mirrored = p / k * k + (k - 1 - p % k);
+      workspace.reversed_rows_[p] = rows[mirrored];
+      workspace.reversed_weights_.f32()[p] = weights[mirrored];
+    }
+    expert_rows = std::span<const void* const>(workspace.reversed_rows_).first(pairs);
+    weights = {workspace.reversed_weights_.f32(), pairs};
+  }
+  return Combine(context,
+                 {.hidden = args.hidden,
+                  .shared = F32(workspace.shared_out_.f32(), {args.x.dims[0], config_.hidden}),
+                  .shared_gate = F32(workspace.shared_gate_.f32(), {args.x.dims[0], 1}),
+                  .expert_rows = expert_rows,
+                  .weights = weights,
+                  .k = config_.experts_per_token,
+                  .exchange_dtype = config_.exchange_dtype,
+                  .moe_out = args.moe_out});
+}
+
+absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,
+                               MoeWorkspace& workspace, MoeLoad& load, const Args& args) const {
+  const int64_t rows = args.x.dims[0];
+  const size_t pairs = static_cast<size_t>(rows * config_.experts_per_token);
+  MessageKey key = args.key;
+  key.layer = static_cast<uint16_t>(layer_);
+  if (rows > 0) {
+    const TensorView logits = F32(workspace.logits_.f32(), {rows, config_.num_experts});
+    ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.router, .y = logits}));
+    ATOLL_RETURN_IF_ERROR(
+        RouterTopk(context, {.logits = logits,
+                             .k = config_.experts_per_token,
+                             .experts = std::span(workspace.experts_).first(pairs),
+                             .weights = std::span(workspace.weights_).first(pairs)}));
+  }
+  const Routing routing = {.experts = std::span<const uint16_t>(workspace.experts_).first(pairs),
+                           .weights = std::span<const float>(workspace.weights_).first(pairs),
+                           .k = config_.experts_per_token};
+  ATOLL_RETURN_IF_ERROR(dispatcher.Dispatch(context, key, args.x, routing, args.owner));
+  // The shared expert while the rows fly.
+  if (rows > 0) ATOLL_RETURN_IF_ERROR(SharedExpert(context, workspace, args.x));
+  ATOLL_ASSIGN_OR_RETURN(const ReceivedWork work, dispatcher.Receive());
+  ATOLL_RETURN_IF_ERROR(RunExperts(context, workspace, work, load));
+  ATOLL_RETURN_IF_ERROR(dispatcher.Return());
+  ATOLL_ASSIGN_OR_RETURN(const std::span<const void* const> results, dispatcher.Collect());
+  return rows > 0 ? CombineRows(context, workspace, results, args) : absl::OkStatus();
+}
+
+}  // namespace atl

@@ -1,0 +1,86 @@
+// One mixture-of-experts block: router, exchange, the experts owned here, the shared expert,
+// combination at home.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/status.h"
+#include "kernels/dispatch/kernel_context.h"
+#include "kernels/ops/grouped_gemm/grouped_gemm.h"
+#include "kernels/tensor/buffer.h"
+#include "worker/moe/token_dispatcher.h"
+#include "worker/weights/model_weights.h"
+
+namespace atl {
+
+// In which order a token's experts are added. Only kAscending is Atoll's answer; tests plant the
+// other to see that they would notice.
+enum class CombineOrder : uint8_t { kAscending, kDescending };
+
+struct MoeConfig {
+  int hidden = 0;
+  int num_experts = 0;
+  int experts_per_token = 0;
+  int intermediate = 0;
+  int shared_intermediate = 0;
+  kernels::DType exchange_dtype = kernels::DType::kBf16;
+  CombineOrder combine_order = CombineOrder::kAscending;
+};
+
+// Counts since they were last taken: what the coordinator exports and placement will learn from.
+struct MoeLoad {
+  uint64_t rows_local = 0;   // (row, expert) pairs computed here for this rank's own rows
+  uint64_t rows_remote = 0;  // … for others
+  std::vector<std::vector<uint32_t>> expert_rows;  // [layer][expert], computed here
+};
+
+// Buffers that all layers of a worker share; grown before a step, never in the layer loop.
+class MoeWorkspace {
+ public:
+  void Prepare(const MoeConfig& config, int own_rows, int all_rows);
+
+ private:
+  friend class MoeBlock;
+  kernels::Buffer logits_, shared_gate_, shared_a_, shared_b_, shared_out_, intermediate_,
+      reversed_weights_;
+  std::vector<uint16_t> experts_;
+  std::vector<float> weights_;
+  std::vector<kernels::ExpertRows> expert_rows_;
+  std::vector<const void*> reversed_rows_;
+};
+
+class MoeBlock {
+ public:
+  MoeBlock(const MoeConfig& config, const MoeWeights& weights, int layer)
+      : config_(config), weights_(weights), layer_(layer) {}
+
+  // hidden += MoE(x) for the T own rows; serves the others' rows besides. T may be 0: then only
+  // that. Shapes: x, hidden [T, H] fp32. `moe_out` (may have no data) receives the block's output.
+  // owner[expert] → rank. Errors of the transport: nothing of `hidden` counts, the step is
+  // abandoned.
+  struct Args {
+    MessageKey key;  // epoch and step; the layer is filled in
+    kernels::TensorView x;
+    kernels::TensorView hidden;
+    kernels::TensorView moe_out;
+    std::span<const int32_t> owner;
+  };
+  absl::Status Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,
+                       MoeWorkspace& workspace, MoeLoad& load, const Args& args) const;
+
+ private:
+  absl::Status SharedExpert(kernels::KernelContext& context, MoeWorkspace& workspace,
+                            const kernels::TensorView& x) const;
+  absl::Status RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
+                          const ReceivedWork& work, MoeLoad& load) const;
+  absl::Status CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
+                           std::span<const void* const> rows, const Args& args) const;
+
+  MoeConfig config_;
+  MoeWeights weights_;
+  int layer_;
+};
+
+}  // namespace atl

@@ -1,0 +1,287 @@
+#include "worker/moe/token_dispatcher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "kernels/ops/permute/permute.h"
+
+namespace atl {
+TokenDispatcher::TokenDispatcher(const DispatcherConfig& config, Transport* transport)
+    : config_(config),
+      layout_(config.hidden, config.exchange_dtype),
+      transport_(transport),
+      peers_(static_cast<size_t>(transport->world_size())),
+      expert_count_(static_cast<size_t>(config.num_experts) + 1) {}
+
+absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
+  CHECK(static_cast<int>(rows_by_rank.size()) == transport_->world_size());
+  rows_by_rank_.assign(rows_by_rank.begin(), rows_by_rank.end());
+  const size_t k = static_cast<size_t>(config_.experts_per_token);
+  const size_t me = static_cast<size_t>(transport_->rank());
+  const size_t own = static_cast<size_t>(rows_by_rank[me]);
+  size_t pairs_max = own * k;
+  for (size_t r = 0; r < peers_.size(); ++r) {
+    if (r == me) continue;
+    const size_t theirs = static_cast<size_t>(rows_by_rank[r]);
+    pairs_max += theirs * k;
+    const size_t largest =
+        std::max(layout_.dispatch_bytes(std::max(own, theirs), std::max(own, theirs) * k),
+                 layout_.return_offset(std::max(own, theirs) * k));
+    if (largest > transport_->caps().message_bytes_max) {
+      return ResourceExhausted(
+          "a step of {} rows needs a message of {} bytes, transport {} allows {}",
+          std::max(own, theirs), largest, transport_->caps().name,
+          transport_->caps().message_bytes_max);
+    }
+    for (int parity = 0; parity < 2; ++parity) {
+      peers_[r].dispatch_out[parity].Reserve(layout_.dispatch_bytes(own, own * k));
+      peers_[r].return_out[parity].Reserve(layout_.return_offset(theirs * k));
+    }
+    peers_[r].dispatch_in.Reserve(layout_.dispatch_bytes(theirs, theirs * k));
+    peers_[r].return_in.Reserve(layout_.return_offset(own * k));
+  }
+  rounded_.Reserve(own * layout_.row_bytes());
+  local_out_.Reserve(own * k * layout_.row_bytes());
+  if (row_index_.size() < own) {
+    row_index_.resize(own);
+    std::iota(row_index_.begin(), row_index_.end(), 0);
+  }
+  own_rows_.resize(own);
+  for (size_t t = 0; t < own; ++t) own_rows_[t] = rounded_.data() + t * layout_.row_bytes();
+  result_rows_.resize(own * k);
+  pairs_.reserve(pairs_max);
+  inputs_.resize(pairs_max);
+  outputs_.resize(pairs_max);
+  work_.reserve(static_cast<size_t>(config_.num_experts));
+  for (auto& flights : in_flight_) flights.reserve(4);
+  sends_.reserve(peers_.size());
+  receives_.reserve(peers_.size());
+  return absl::OkStatus();
+}
+
+// Sorts each row's pairs to the ranks that own their experts; rows travel once per rank. Own pairs
+// get places in local_out_.
+void TokenDispatcher::FillDispatch(const Routing& routing, int num_rows,
+                                   std::span<const int32_t> owner) {
+  const int me = transport_->rank();
+  const size_t k = static_cast<size_t>(routing.k);
+  for (Peer& peer : peers_) peer.rows_out = peer.rows_numbered = peer.pairs_out = peer.pairs_in = 0;
+  // Rows first (pairs stand behind all rows of a message), then pairs.
+  for (size_t t = 0; t < static_cast<size_t>(num_rows); ++t) {
+    for (size_t j = 0; j < k; ++j) {
+      const int rank = owner[routing.experts[t * k + j]];
+      if (rank == me) continue;
+      bool seen = false;
+      for (size_t before = 0; before < j; ++before)
+        seen |= owner[routing.experts[t * k + before]] == rank;
+      if (seen) continue;
+      Peer& peer = peers_[static_cast<size_t>(rank)];
+      std::memcpy(peer.dispatch_out[parity_].data() + layout_.row_offset(peer.rows_out++),
+                  own_rows_[t], layout_.row_bytes());
+    }
+  }
+  // A second walk numbers the rows in the same order.
+  std::array<uint32_t, 64> row_of_pair;  // k ≤ 64
+  for (size_t t = 0; t < static_cast<size_t>(num_rows); ++t) {
+    for (size_t j = 0; j < k; ++j) {
+      const uint16_t expert = routing.experts[t * k + j];
+      const int rank = owner[expert];
+      if (rank == me) {
+        void* output = local_out_.data() + static_cast<size_t>(num_local_++) * layout_.row_bytes();
+        pairs_.push_back({expert, own_rows_[t], output});
+        result_rows_[t * k + j] = output;
+        continue;
+      }
+      Peer& peer = peers_[static_cast<size_t>(rank)];
+      size_t first = j;
+      for (size_t before = 0; before < j && first == j; ++before) {
+        if (owner[routing.experts[t * k + before]] == rank) first = before;
+      }
+      row_of_pair[j] =
+          first == j ? static_cast<uint32_t>(peer.rows_numbered++) : row_of_pair[first];
+      const ExchangePair pair = {.row = row_of_pair[j], .expert = expert};
+      std::memcpy(peer.dispatch_out[parity_].data() + layout_.pairs_offset(peer.rows_out) +
+                      peer.pairs_out * sizeof pair,
+                  &pair, sizeof pair);
+      result_rows_[t * k + j] = peer.return_in.data() + layout_.return_offset(peer.pairs_out++);
+    }
+  }
+}
+
+absl::Status TokenDispatcher::Dispatch(kernels::KernelContext& context, const MessageKey& key,
+                                       const kernels::TensorView& x, const Routing& routing,
+                                       std::span<const int32_t> owner) {
+  const int me = transport_->rank();
+  const int num_rows = static_cast<int>(x.dims[0]);
+  CHECK(num_rows <= rows_by_rank_[static_cast<size_t>(me)], "{} rows, {} planned", num_rows,
+        rows_by_rank_[static_cast<size_t>(me)]);
+  key_ = key;
+  owner_ = owner;
+  parity_ = key.layer % 2;
+  for (auto& transfer : in_flight_[static_cast<size_t>(parity_)])
+    ATOLL_RETURN_IF_ERROR(WaitFor(*transfer));
+  in_flight_[static_cast<size_t>(parity_)].clear();
+  pairs_.clear();
+  num_local_ = 0;
+  if (num_rows > 0) {
+    ATOLL_RETURN_IF_ERROR(kernels::RoundRows(
+        context, {.x = x,
+                  .source_rows = std::span(row_index_).first(static_cast<size_t>(num_rows)),
+                  .outputs = std::span(own_rows_).first(static_cast<size_t>(num_rows)),
+                  .dtype = config_.exchange_dtype}));
+  }
+  FillDispatch(routing, num_rows, owner);
+
+  sends_.clear();
+  receives_.clear();
+  for (size_t r = 0; r < peers_.size(); ++r) {
+    if (static_cast<int>(r) == me) continue;
+    Peer& peer = peers_[r];
+    if (rows_by_rank_[static_cast<size_t>(me)] > 0) {
+      const ExchangeCounts counts = {.rows = static_cast<uint32_t>(peer.rows_out),
+                                     .pairs = static_cast<uint32_t>(peer.pairs_out)};
+      std::byte* data = peer.dispatch_out[parity_].data();
+      std::memcpy(data + DispatchLayout::counts_offset(), &counts, sizeof counts);
+      sends_.push_back(
+          {static_cast<int>(r), data, layout_.dispatch_bytes(peer.rows_out, peer.pairs_out)});
+    }
+    const size_t theirs = static_cast<size_t>(rows_by_rank_[r]);
+    if (theirs > 0) {
+      receives_.push_back({static_cast<int>(r), peer.dispatch_in.data(),
+                           layout_.dispatch_bytes(
+                               theirs, theirs * static_cast<size_t>(config_.experts_per_token))});
+    }
+  }
+  key_.kind = MessageKind::kDispatch;
+  ATOLL_ASSIGN_OR_RETURN(dispatch_,
+                         transport_->AllToAll({.key = key_, .send = sends_, .receive = receives_}));
+  return absl::OkStatus();
+}
+
+// Checks a peer's message before a pointer is made from it, and lists its pairs.
+absl::Status TokenDispatcher::ParseDispatch(int rank, size_t bytes) {
+  Peer& peer = peers_[static_cast<size_t>(rank)];
+  const std::byte* data = peer.dispatch_in.data();
+  ExchangeCounts counts;
+  if (bytes < layout_.row_offset(0))
+    return DataLoss("layer {}: dispatch of rank {} has {} bytes", key_.layer, rank, bytes);
+  std::memcpy(&counts, data + DispatchLayout::counts_offset(), sizeof counts);
+  const size_t rows_max = static_cast<size_t>(rows_by_rank_[static_cast<size_t>(rank)]);
+  if (counts.rows > rows_max ||
+      counts.pairs > rows_max * static_cast<size_t>(config_.experts_per_token) ||
+      bytes != layout_.dispatch_bytes(counts.rows, counts.pairs)) {
+    return DataLoss(
+        "layer {}: dispatch of rank {} claims {} rows and {} pairs in {} bytes, {} rows were "
+        "planned",
+        key_.layer, rank, counts.rows, counts.pairs, bytes, rows_max);
+  }
+  for (size_t p = 0; p < counts.pairs; ++p) {
+    ExchangePair pair;
+    std::memcpy(&pair, data + layout_.pairs_offset(counts.rows) + p * sizeof pair, sizeof pair);
+    if (pair.row >= counts.rows || pair.expert >= config_.num_experts ||
+        owner_[pair.expert] != transport_->rank()) {
+      return DataLoss("layer {}: dispatch of rank {} sends row {} to expert {}, which is not here",
+                      key_.layer, rank, pair.row, pair.expert);
+    }
+    pairs_.push_back({pair.expert, data + layout_.row_offset(pair.row),
+                      peer.return_out[parity_].data() + layout_.return_offset(p)});
+  }
+  peer.pairs_in = counts.pairs;
+  return absl::OkStatus();
+}
+
+// Counting sort by expert; rows of one expert stay in order of arrival (their results do not depend
+// on it).
+void TokenDispatcher::GroupByExpert() {
+  std::fill(expert_count_.begin(), expert_count_.end(), 0);
+  for (const Computed& pair : pairs_) ++expert_count_[static_cast<size_t>(pair.expert) + 1];
+  work_.clear();
+  for (int e = 0; e < config_.num_experts; ++e) {
+    const int count = expert_count_[static_cast<size_t>(e) + 1];
+    if (count > 0)
+      work_.push_back(
+          {.expert = e, .first = expert_count_[static_cast<size_t>(e)], .num_rows = count});
+    expert_count_[static_cast<size_t>(e) + 1] += expert_count_[static_cast<size_t>(e)];
+  }
+  for (const Computed& pair : pairs_) {
+    const size_t at = static_cast<size_t>(expert_count_[static_cast<size_t>(pair.expert)]++);
+    inputs_[at] = pair.input;
+    outputs_[at] = pair.output;
+  }
+}
+
+absl::StatusOr<ReceivedWork> TokenDispatcher::Receive() {
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status received = dispatch_->WaitReceived();
+  waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                           std::chrono::steady_clock::now() - start)
+                                           .count());
+  ATOLL_RETURN_IF_ERROR(received);
+  for (const MessageBuffer& receive : receives_) {
+    ATOLL_RETURN_IF_ERROR(ParseDispatch(receive.rank, dispatch_->bytes_from(receive.rank)));
+  }
+  in_flight_[static_cast<size_t>(parity_)].push_back(std::move(dispatch_));
+  GroupByExpert();
+  return ReceivedWork{.experts = work_,
+                      .inputs = std::span(inputs_).first(pairs_.size()),
+                      .outputs = std::span(outputs_).first(pairs_.size()),
+                      .num_local = num_local_};
+}
+
+absl::Status TokenDispatcher::Return() {
+  sends_.clear();
+  receives_.clear();
+  for (size_t r = 0; r < peers_.size(); ++r) {
+    Peer& peer = peers_[r];
+    if (peer.pairs_in > 0) {
+      sends_.push_back({static_cast<int>(r), peer.return_out[parity_].data(),
+                        layout_.return_offset(peer.pairs_in)});
+    }
+    if (peer.pairs_out > 0) {
+      receives_.push_back(
+          {static_cast<int>(r), peer.return_in.data(), layout_.return_offset(peer.pairs_out)});
+    }
+  }
+  key_.kind = MessageKind::kReturn;
+  ATOLL_ASSIGN_OR_RETURN(return_,
+                         transport_->AllToAll({.key = key_, .send = sends_, .receive = receives_}));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<const void* const>> TokenDispatcher::Collect() {
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status received = return_->WaitReceived();
+  waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                           std::chrono::steady_clock::now() - start)
+                                           .count());
+  ATOLL_RETURN_IF_ERROR(received);
+  for (const MessageBuffer& receive : receives_) {
+    if (return_->bytes_from(receive.rank) != receive.size_bytes) {
+      return DataLoss("layer {}: return of rank {} has {} bytes, expected {}", key_.layer,
+                      receive.rank, return_->bytes_from(receive.rank), receive.size_bytes);
+    }
+  }
+  in_flight_[static_cast<size_t>(parity_)].push_back(std::move(return_));
+  return std::span<const void* const>(result_rows_);
+}
+
+absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
+  const auto start = std::chrono::steady_clock::now();
+  const absl::Status status = transfer.Wait();
+  waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                           std::chrono::steady_clock::now() - start)
+                                           .count());
+  return status;
+}
+
+void TokenDispatcher::Abandon() {
+  dispatch_.reset();
+  return_.reset();
+  for (auto& flights : in_flight_) flights.clear();
+}
+
+}  // namespace atl
