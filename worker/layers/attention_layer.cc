@@ -1,0 +1,79 @@
+#include "worker/layers/attention_layer.h"
+
+#include <cmath>
+
+#include "common/base/status_macros.h"
+#include "kernels/ops/activation/activation.h"
+#include "kernels/ops/gemm/gemm.h"
+#include "kernels/ops/kv_write/kv_write.h"
+#include "kernels/ops/rms_norm/rms_norm.h"
+#include "kernels/ops/rope/rope.h"
+
+namespace atl {
+
+using kernels::F32;
+using kernels::TensorView;
+
+void AttentionWorkspace::Prepare(const AttentionConfig& config, int num_rows,
+                                 std::span<const SequenceRows> sequences) {
+  const int64_t t = num_rows, q = int64_t{config.num_heads} * config.head_dim,
+                kv = int64_t{config.num_kv_heads} * config.head_dim;
+  query_gate_.ReserveFloats(t * 2 * q);
+  k_.ReserveFloats(t * kv);
+  v_.ReserveFloats(t * kv);
+  out_.ReserveFloats(t * q);
+  sequences_.clear();
+  for (const SequenceRows& rows : sequences) {
+    sequences_.push_back({.row_begin = rows.row_begin,
+                          .num_rows = rows.num_rows,
+                          .position_begin = rows.position_begin,
+                          .blocks = rows.blocks});
+  }
+}
+
+absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& cache,
+                                     AttentionWorkspace& workspace, const Args& args) const {
+  const int64_t t = args.x.dims[0], n = config_.num_heads, kv_heads = config_.num_kv_heads,
+                d = config_.head_dim;
+  const TensorView query_gate = F32(workspace.query_gate_.f32(), {t, n * 2 * d});
+  const TensorView k_rows = F32(workspace.k_.f32(), {t, kv_heads * d});
+  const TensorView v_rows = F32(workspace.v_.f32(), {t, kv_heads * d});
+  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.q_proj, .y = query_gate}));
+  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.k_proj, .y = k_rows}));
+  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.v_proj, .y = v_rows}));
+
+  // Per head d query channels, then d gate channels.
+  TensorView query = F32(workspace.query_gate_.f32(), {t, n, d});
+  query.strides = {n * 2 * d, 2 * d, 1, 0};
+  const TensorView k = F32(workspace.k_.f32(), {t, kv_heads, d});
+  const TensorView v = F32(workspace.v_.f32(), {t, kv_heads, d});
+  ATOLL_RETURN_IF_ERROR(RmsNorm(
+      context,
+      {.x = query, .weight = weights_.q_norm, .epsilon = config_.rms_norm_eps, .y = query}));
+  ATOLL_RETURN_IF_ERROR(RmsNorm(
+      context, {.x = k, .weight = weights_.k_norm, .epsilon = config_.rms_norm_eps, .y = k}));
+  ATOLL_RETURN_IF_ERROR(Rope(context, {.x = query, .cos = args.cos, .sin = args.sin}));
+  ATOLL_RETURN_IF_ERROR(Rope(context, {.x = k, .cos = args.cos, .sin = args.sin}));
+
+  const kernels::KvLayerView layer = cache.Layer(attention_index_);
+  ATOLL_RETURN_IF_ERROR(
+      KvWrite(context, {.k = k, .v = v, .kv = layer, .sequences = workspace.sequences_}));
+  const TensorView out = F32(workspace.out_.f32(), {t, n, d});
+  ATOLL_RETURN_IF_ERROR(Attention(context, {.q = query,
+                                            .kv = layer,
+                                            .sequences = workspace.sequences_,
+                                            .scale = 1.0f / std::sqrt(static_cast<float>(d)),
+                                            .out = out}));
+  // The gate's rows are strided by head: one [T, D] pair a head.
+  for (int64_t head = 0; head < n; ++head) {
+    TensorView a = F32(workspace.out_.f32() + head * d, {t, d});
+    a.strides = {n * d, 1, 0, 0};
+    TensorView b = F32(workspace.query_gate_.f32() + head * 2 * d + d, {t, d});
+    b.strides = {n * 2 * d, 1, 0, 0};
+    ATOLL_RETURN_IF_ERROR(SigmoidMul(context, {.a = a, .b = b, .out = a}));
+  }
+  return Linear(context,
+                {.x = F32(workspace.out_.f32(), {t, n * d}), .w = weights_.o_proj, .y = args.y});
+}
+
+}  // namespace atl

@@ -1,0 +1,72 @@
+// Gated DeltaNet (model-spec 3.6) in the recurrent form with late write (docs/adr/0001 §2).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/base/status.h"
+#include "kernels/dispatch/kernel_context.h"
+#include "kernels/ops/causal_conv/causal_conv.h"
+#include "kernels/ops/delta_rule/delta_rule.h"
+#include "kernels/tensor/buffer.h"
+#include "worker/kv_cache/kv_cache.h"
+#include "worker/kv_cache/sequence_rows.h"
+#include "worker/weights/model_weights.h"
+
+namespace atl {
+
+// When new rows enter the state. Only kLate is Atoll's; tests plant the other to see that they
+// would notice.
+enum class StateWrite : uint8_t { kLate, kAtOnce };
+
+struct DeltaNetConfig {
+  int hidden = 0;
+  kernels::DeltaShape shape;
+  int conv_kernel = 0;
+  float rms_norm_eps = 1e-6f;
+  StateWrite state_write = StateWrite::kLate;
+
+  int conv_channels() const {
+    return 2 * shape.num_key_heads * shape.key_dim + shape.num_value_heads * shape.value_dim;
+  }
+};
+
+// Buffers and per-step lists that all linear layers share; made before the layer loop.
+class DeltaNetWorkspace {
+ public:
+  void Prepare(const DeltaNetConfig& config, int num_rows, std::span<const SequenceRows> sequences);
+
+ private:
+  friend class DeltaNetLayer;
+  kernels::Buffer qkv_, conv_, z_, a_, b_, beta_, decay_, out_;
+  std::span<const SequenceRows> rows_;
+  std::vector<kernels::ConvSequence> conv_sequences_;
+  std::vector<kernels::DeltaSequence> delta_sequences_;
+};
+
+class DeltaNetLayer {
+ public:
+  DeltaNetLayer(const DeltaNetConfig& config, const DeltaNetWeights& weights, int linear_index)
+      : config_(config), weights_(weights), linear_index_(linear_index) {}
+
+  // y = DeltaNet(x) for the T rows of the step. Waiting rows are applied to the states (and count
+  // from then on), new rows wait or go to the spare or, at position 0, to the slot itself: nothing
+  // committed is overwritten. Shapes: x, y [T, H].
+  absl::Status Forward(kernels::KernelContext& context, KvCache& cache,
+                       DeltaNetWorkspace& workspace, const kernels::TensorView& x,
+                       const kernels::TensorView& y) const;
+
+ private:
+  absl::Status Convolve(kernels::KernelContext& context, KvCache& cache,
+                        DeltaNetWorkspace& workspace, const kernels::TensorView& qkv,
+                        const kernels::TensorView& out) const;
+  absl::Status RunDeltaRule(kernels::KernelContext& context, KvCache& cache,
+                            DeltaNetWorkspace& workspace, const kernels::TensorView& conv,
+                            const kernels::TensorView& out) const;
+
+  DeltaNetConfig config_;
+  DeltaNetWeights weights_;
+  int linear_index_;
+};
+
+}  // namespace atl

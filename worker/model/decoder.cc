@@ -1,0 +1,194 @@
+#include "worker/model/decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "common/base/status_macros.h"
+#include "kernels/ops/activation/activation.h"
+#include "kernels/ops/embedding/embedding.h"
+#include "kernels/ops/gemm/gemm.h"
+#include "kernels/ops/rms_norm/rms_norm.h"
+
+namespace atl {
+
+using kernels::F32;
+using kernels::TensorView;
+
+absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& config,
+                                                         const ModelWeights& weights,
+                                                         const DecoderOptions& options) {
+  std::unique_ptr<Decoder> decoder(new Decoder);
+  decoder->config_ = config;
+  decoder->options_ = options;
+  ATOLL_ASSIGN_OR_RETURN(
+      decoder->frequencies_,
+      kernels::MakeRotaryFrequencies({.rotary_dim = config.rope.rotary_dim,
+                                      .theta = config.rope.theta,
+                                      .factor = config.rope.factor,
+                                      .original_max_positions = config.rope.original_max_positions,
+                                      .beta_fast = config.rope.beta_fast,
+                                      .beta_slow = config.rope.beta_slow,
+                                      .truncate = config.rope.truncate,
+                                      .attention_factor = config.rope.attention_factor}));
+  decoder->attention_ = {.hidden = config.hidden_size,
+                         .num_heads = config.num_attention_heads,
+                         .num_kv_heads = config.num_kv_heads,
+                         .head_dim = config.head_dim,
+                         .rms_norm_eps = config.rms_norm_eps};
+  decoder->delta_net_ = {.hidden = config.hidden_size,
+                         .shape = {.num_key_heads = config.linear_num_key_heads,
+                                   .num_value_heads = config.linear_num_value_heads,
+                                   .key_dim = config.linear_key_dim,
+                                   .value_dim = config.linear_value_dim},
+                         .conv_kernel = config.conv_kernel,
+                         .rms_norm_eps = config.rms_norm_eps,
+                         .state_write = options.state_write};
+  decoder->moe_ = {.hidden = config.hidden_size,
+                   .num_experts = config.num_experts,
+                   .experts_per_token = config.num_experts_per_token,
+                   .intermediate = config.moe_intermediate,
+                   .shared_intermediate = config.shared_intermediate,
+                   .exchange_dtype = options.dtype,
+                   .combine_order = options.combine_order};
+  decoder->embedding_ = weights.embedding;
+  decoder->final_norm_ = weights.final_norm;
+  decoder->head_ = weights.head;
+  int attention_index = 0, linear_index = 0;
+  for (int i = 0; i < config.num_layers(); ++i) {
+    const LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
+    const MoeBlock moe(decoder->moe_, layer.moe, i);
+    if (layer.type == LayerType::kFullAttention) {
+      decoder->layers_.push_back(
+          {layer.input_norm, layer.post_norm,
+           AttentionLayer(decoder->attention_, layer.attention, attention_index++), moe});
+    } else {
+      decoder->layers_.push_back(
+          {layer.input_norm, layer.post_norm,
+           DeltaNetLayer(decoder->delta_net_, layer.delta_net, linear_index++), moe});
+    }
+  }
+  decoder->load_.expert_rows.assign(decoder->layers_.size(),
+                                    std::vector<uint32_t>(static_cast<size_t>(config.num_experts)));
+  return decoder;
+}
+
+KvCacheConfig Decoder::MakeKvCacheConfig() const {
+  return {.num_attention_layers = config_.num_layers_of(LayerType::kFullAttention),
+          .num_kv_heads = config_.num_kv_heads,
+          .head_dim = config_.head_dim,
+          .num_linear_layers = config_.num_layers_of(LayerType::kLinearAttention),
+          .delta = delta_net_.shape,
+          .conv_channels = config_.conv_channels(),
+          .conv_kernel = config_.conv_kernel,
+          .dtype = options_.dtype};
+}
+
+DispatcherConfig Decoder::MakeDispatcherConfig() const {
+  return {.hidden = config_.hidden_size,
+          .num_experts = config_.num_experts,
+          .experts_per_token = config_.num_experts_per_token,
+          .exchange_dtype = options_.dtype};
+}
+
+// Everything that the layer loop needs and that depends on the step.
+absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
+  num_rows_ = static_cast<int>(batch.positions.size());
+  const int64_t t = num_rows_, half = config_.rope.rotary_dim / 2;
+  const int all_rows = std::accumulate(batch.rows_by_rank.begin(), batch.rows_by_rank.end(), 0);
+  ATOLL_RETURN_IF_ERROR(room.dispatcher.Prepare(batch.rows_by_rank));
+  for (kernels::Buffer* buffer : {&hidden_, &normed_, &mixed_})
+    buffer->ReserveFloats(t * config_.hidden_size);
+  if (room.observer != nullptr) moe_out_.ReserveFloats(t * config_.hidden_size);
+  cos_.ReserveFloats(t * half);
+  sin_.ReserveFloats(t * half);
+  attention_workspace_.Prepare(attention_, num_rows_, batch.sequences);
+  delta_net_workspace_.Prepare(delta_net_, num_rows_, batch.sequences);
+  moe_workspace_.Prepare(moe_, num_rows_, std::max(all_rows, num_rows_));
+  if (num_rows_ == 0) return absl::OkStatus();
+  return RotaryTable(room.context, {.frequencies = &frequencies_,
+                                    .positions = batch.positions,
+                                    .cos = F32(cos_.f32(), {t, half}),
+                                    .sin = F32(sin_.f32(), {t, half})});
+}
+
+absl::Status Decoder::Mix(const Room& room, const Layer& layer, const TensorView& x,
+                          const TensorView& y) {
+  if (const auto* delta_net = std::get_if<DeltaNetLayer>(&layer.mixer)) {
+    return delta_net->Forward(room.context, room.cache, delta_net_workspace_, x, y);
+  }
+  const int64_t t = x.dims[0], half = config_.rope.rotary_dim / 2;
+  return std::get<AttentionLayer>(layer.mixer)
+      .Forward(
+          room.context, room.cache, attention_workspace_,
+          {.x = x, .cos = F32(cos_.f32(), {t, half}), .sin = F32(sin_.f32(), {t, half}), .y = y});
+}
+
+absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
+  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
+  const int64_t t = num_rows_, h = config_.hidden_size;
+  const TensorView hidden = F32(hidden_.f32(), {t, h});
+  const TensorView normed = F32(normed_.f32(), {t, h});
+  const TensorView mixed = F32(mixed_.f32(), {t, h});
+  const TensorView moe_out = room.observer == nullptr ? TensorView{} : F32(moe_out_.f32(), {t, h});
+  const float eps = config_.rms_norm_eps;
+  if (t > 0)
+    ATOLL_RETURN_IF_ERROR(
+        Embedding(room.context, {.table = embedding_, .ids = batch.ids, .out = hidden}));
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    if (t > 0) {
+      ATOLL_RETURN_IF_ERROR(RmsNorm(
+          room.context, {.x = hidden, .weight = layer.input_norm, .epsilon = eps, .y = normed}));
+      ATOLL_RETURN_IF_ERROR(Mix(room, layer, normed, mixed));
+      if (room.observer != nullptr) room.observer->OnMixer(static_cast<int>(i), normed, mixed);
+      ATOLL_RETURN_IF_ERROR(Add(room.context, {.a = hidden, .b = mixed, .out = hidden}));
+      ATOLL_RETURN_IF_ERROR(RmsNorm(
+          room.context, {.x = hidden, .weight = layer.post_norm, .epsilon = eps, .y = normed}));
+    }
+    ATOLL_RETURN_IF_ERROR(layer.moe.Forward(room.context, room.dispatcher, moe_workspace_, load_,
+                                            {.key = batch.key,
+                                             .x = normed,
+                                             .hidden = hidden,
+                                             .moe_out = moe_out,
+                                             .owner = room.expert_owner[i]}));
+    if (t > 0 && room.observer != nullptr)
+      room.observer->OnMoe(static_cast<int>(i), normed, moe_out);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Decoder::Logits(kernels::KernelContext& context, std::span<const int32_t> rows,
+                             const TensorView& out) {
+  const int64_t s = static_cast<int64_t>(rows.size()), h = config_.hidden_size;
+  head_in_.ReserveFloats(s * h);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    CHECK(rows[i] >= 0 && rows[i] < num_rows_, "row {} of {}", rows[i], num_rows_);
+    std::memcpy(head_in_.f32() + static_cast<int64_t>(i) * h, hidden_.f32() + rows[i] * h,
+                static_cast<size_t>(h) * sizeof(float));
+  }
+  const TensorView x = F32(head_in_.f32(), {s, h});
+  ATOLL_RETURN_IF_ERROR(
+      RmsNorm(context, {.x = x, .weight = final_norm_, .epsilon = config_.rms_norm_eps, .y = x}));
+  return Linear(context, {.x = x, .w = head_, .y = out});
+}
+
+absl::Status Decoder::RunMixer(const Room& room, const DecoderBatch& batch, int layer,
+                               const TensorView& x, const TensorView& y) {
+  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
+  return Mix(room, layers_[static_cast<size_t>(layer)], x, y);
+}
+
+absl::Status Decoder::RunMoe(const Room& room, const DecoderBatch& batch, int layer,
+                             const TensorView& x, const TensorView& y) {
+  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
+  return layers_[static_cast<size_t>(layer)].moe.Forward(
+      room.context, room.dispatcher, moe_workspace_, load_,
+      {.key = batch.key,
+       .x = x,
+       .hidden = F32(hidden_.f32(), {x.dims[0], x.dims[1]}),
+       .moe_out = y,
+       .owner = room.expert_owner[static_cast<size_t>(layer)]});
+}
+
+}  // namespace atl

@@ -1,0 +1,114 @@
+// The decoder stack: token ids in, logits out, for the rows of one step.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/config/model_config.h"
+#include "kernels/dispatch/kernel_context.h"
+#include "kernels/ops/rope/rope.h"
+#include "worker/kv_cache/kv_cache.h"
+#include "worker/kv_cache/sequence_rows.h"
+#include "worker/layers/attention_layer.h"
+#include "worker/layers/delta_net_layer.h"
+#include "worker/moe/moe_block.h"
+#include "worker/weights/model_weights.h"
+
+namespace atl {
+
+struct DecoderOptions {
+  kernels::DType dtype = kernels::DType::kBf16;  // of what is kept and sent
+  CombineOrder combine_order = CombineOrder::kAscending;
+  StateWrite state_write = StateWrite::kLate;
+};
+
+// Sees what goes into and comes out of each block of a forward pass (golden tests). Views are valid
+// during the call.
+class BlockObserver {
+ public:
+  virtual ~BlockObserver() = default;
+  virtual void OnMixer(int layer, const kernels::TensorView& in,
+                       const kernels::TensorView& out) = 0;
+  virtual void OnMoe(int layer, const kernels::TensorView& in, const kernels::TensorView& out) = 0;
+};
+
+// The rows of a step on this rank. T may be 0: then the rank only serves its experts.
+struct DecoderBatch {
+  MessageKey key;  // epoch and step
+  std::span<const TokenId> ids;
+  std::span<const int32_t> positions;
+  std::span<const SequenceRows> sequences;
+  std::span<const int32_t> rows_by_rank;
+};
+
+class Decoder {
+ public:
+  // `weights` views memory that outlives the decoder. expert_owner[layer][expert] → rank.
+  // kUnimplemented: a shape that the kernels cannot run.
+  static absl::StatusOr<std::unique_ptr<Decoder>> Create(const ModelConfig& config,
+                                                         const ModelWeights& weights,
+                                                         const DecoderOptions& options);
+
+  const ModelConfig& config() const { return config_; }
+  // What a cache for this model looks like; the caller fills in how many blocks, slots, spares and
+  // late rows.
+  KvCacheConfig MakeKvCacheConfig() const;
+  DispatcherConfig MakeDispatcherConfig() const;
+
+  // One forward pass; hidden() holds the residual stream of the T rows afterwards. kUnavailable and
+  // kDeadlineExceeded come from the exchange: then nothing counts and the step may be run again.
+  struct Room {
+    kernels::KernelContext& context;
+    KvCache& cache;
+    TokenDispatcher& dispatcher;
+    std::span<const std::vector<int32_t>> expert_owner;
+    BlockObserver* observer = nullptr;
+  };
+  absl::Status Forward(const Room& room, const DecoderBatch& batch);
+
+  // Logits of chosen rows of the last Forward: final norm, then the head. out [rows, V] fp32.
+  absl::Status Logits(kernels::KernelContext& context, std::span<const int32_t> rows,
+                      const kernels::TensorView& out);
+
+  // Runs one block on given input, for tests that feed recorded inputs. x, y [T, H].
+  absl::Status RunMixer(const Room& room, const DecoderBatch& batch, int layer,
+                        const kernels::TensorView& x, const kernels::TensorView& y);
+  absl::Status RunMoe(const Room& room, const DecoderBatch& batch, int layer,
+                      const kernels::TensorView& x, const kernels::TensorView& y);
+
+  MoeLoad& load() { return load_; }
+
+ private:
+  struct Layer {
+    kernels::TensorView input_norm, post_norm;
+    std::variant<AttentionLayer, DeltaNetLayer> mixer;
+    MoeBlock moe;
+  };
+
+  Decoder() = default;
+  absl::Status Prepare(const Room& room, const DecoderBatch& batch);
+  absl::Status Mix(const Room& room, const Layer& layer, const kernels::TensorView& x,
+                   const kernels::TensorView& y);
+
+  ModelConfig config_;
+  DecoderOptions options_;
+  AttentionConfig attention_;
+  DeltaNetConfig delta_net_;
+  MoeConfig moe_;
+  kernels::TensorView embedding_, final_norm_, head_;
+  std::vector<Layer> layers_;
+  kernels::RotaryFrequencies frequencies_;
+
+  AttentionWorkspace attention_workspace_;
+  DeltaNetWorkspace delta_net_workspace_;
+  MoeWorkspace moe_workspace_;
+  kernels::Buffer hidden_, normed_, mixed_, cos_, sin_, head_in_;
+  kernels::Buffer moe_out_;  // only with an observer
+  int num_rows_ = 0;
+  MoeLoad load_;
+};
+
+}  // namespace atl
