@@ -1,0 +1,41 @@
+// The sequences that are at home on this worker: what a plan may assume of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/step/step_plan.h"
+
+namespace atl {
+
+struct HomeSequence {
+  StartSequence start;
+  int32_t length = 0;              // committed tokens
+  std::optional<TokenId> pending;  // drawn last, not yet run
+  int32_t num_drawn = 0;
+  std::vector<BlockId> blocks;
+  Finish finish = Finish::kNone;  // ended here; kept until the plan frees it
+};
+
+class SequenceTable {
+ public:
+  HomeSequence* Find(SeqId seq) {
+    const auto it = sequences_.find(seq);
+    return it == sequences_.end() ? nullptr : &it->second;
+  }
+  const HomeSequence* Find(SeqId seq) const { return const_cast<SequenceTable*>(this)->Find(seq); }
+  HomeSequence& Add(const StartSequence& start) {
+    return sequences_.emplace(start.seq, HomeSequence{.start = start}).first->second;
+  }
+  void Erase(SeqId seq) { sequences_.erase(seq); }
+  void Clear() { sequences_.clear(); }
+  const std::map<SeqId, HomeSequence>& all() const { return sequences_; }
+
+ private:
+  std::map<SeqId, HomeSequence> sequences_;
+};
+
+}  // namespace atl
