@@ -1,0 +1,43 @@
+// The embedded model answers its recorded dialogues as transformers did.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/status_matchers.h"
+#include "worker/executor/local_cluster.h"
+
+namespace atl {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(NanoTest, AnswersRecordedDialoguesAsTransformersDid) {
+  ASSERT_OK_AND_ASSIGN(const ModelConfig config, LoadModelConfig("tools/nano/checkpoint"));
+  ASSERT_OK_AND_ASSIGN(const auto checkpoint, Checkpoint::Open("tools/nano/checkpoint"));
+  ASSERT_OK_AND_ASSIGN(const ModelWeights weights, LoadModelWeights(*checkpoint, config));
+  ASSERT_OK_AND_ASSIGN(const kernels::Backend backend, kernels::BestBackend());
+  LocalClusterOptions options = {.executor = {.backend = backend,
+                                              .decoder = {.dtype = kernels::DType::kF32},
+                                              .num_blocks = 64,
+                                              .num_slots = 1}};
+  ASSERT_OK_AND_ASSIGN(const auto cluster, LocalCluster::Create(config, weights, options));
+  std::ifstream file("tools/nano/checkpoint/dialogues.jsonl");
+  std::string line;
+  int asked = 0, equal = 0;
+  while (std::getline(file, line) && asked < 40) {
+    const Json dialogue = Json::parse(line);
+    SoloRun run = {.probe = Probe::kNone};
+    std::vector<TokenId> expected;
+    for (const Json& id : dialogue["prompt_ids"]) run.ids.push_back(TokenId{id.get<int32_t>()});
+    for (const Json& id : dialogue["answer_ids"]) expected.push_back(TokenId{id.get<int32_t>()});
+    if (run.ids.size() > 600) continue;
+    run.num_generate = static_cast<int32_t>(expected.size());
+    ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster, run));
+    ++asked;
+    equal += out.generated == expected ? 1 : 0;
+  }
+  EXPECT_EQ(asked, 40);
+  EXPECT_EQ(equal, asked);
+}
+
+}  // namespace
+}  // namespace atl
