@@ -4,33 +4,21 @@
 // "ref" has FMA because std::fma without it is a call into libm.
 #pragma once
 
+// A pragma's text must stay one string, so the formatter keeps out.
+// clang-format off
+#define ATOLL_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #if defined(__clang__)
-#define ATOLL_PAGE_REF_BEGIN                                               \
-  _Pragma(                                                                 \
-      "clang attribute push(__attribute__((target(\"fma\"))), apply_to = " \
-      "function)") namespace atl::kernels::ref {
-#define ATOLL_PAGE_AVX2_BEGIN                                                   \
-  _Pragma(                                                                      \
-      "clang attribute push(__attribute__((target(\"avx2,fma\"))), apply_to = " \
-      "function)") namespace atl::kernels::avx2 {
-#define ATOLL_PAGE_AVX512_BEGIN                                                                    \
-  _Pragma(                                                                                         \
-      "clang attribute "                                                                           \
-      "push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\"))), apply_to = " \
-      "function)") namespace atl::kernels::avx512 {
-#define ATOLL_PAGE_END \
-  }                    \
-  _Pragma("clang attribute pop")
+#define ATOLL_TARGET_BEGIN(features) \
+  ATOLL_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define ATOLL_TARGET_END ATOLL_PRAGMA(clang attribute pop)
 #else
-#define ATOLL_PAGE_REF_BEGIN \
-  _Pragma("GCC push_options") _Pragma("GCC target(\"fma\")") namespace atl::kernels::ref {
-#define ATOLL_PAGE_AVX2_BEGIN \
-  _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma\")") namespace atl::kernels::avx2 {
-#define ATOLL_PAGE_AVX512_BEGIN                                                              \
-  _Pragma("GCC push_options")                                                                \
-      _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma\")") namespace atl:: \
-          kernels::avx512 {
-#define ATOLL_PAGE_END \
-  }                    \
-  _Pragma("GCC pop_options")
+#define ATOLL_TARGET_BEGIN(features) ATOLL_PRAGMA(GCC push_options) ATOLL_PRAGMA(GCC target(features))
+#define ATOLL_TARGET_END ATOLL_PRAGMA(GCC pop_options)
 #endif
+
+#define ATOLL_PAGE_REF_BEGIN ATOLL_TARGET_BEGIN("fma") namespace atl::kernels::ref {
+#define ATOLL_PAGE_AVX2_BEGIN ATOLL_TARGET_BEGIN("avx2,fma") namespace atl::kernels::avx2 {
+#define ATOLL_PAGE_AVX512_BEGIN \
+  ATOLL_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma") namespace atl::kernels::avx512 {
+#define ATOLL_PAGE_END } ATOLL_TARGET_END
+// clang-format on
