@@ -44,8 +44,12 @@ struct EngineOptions {
   int32_t max_num_batched_tokens = 512;  // rows of a step, over all workers; >= max_num_seqs
   int32_t max_queue = 1024;              // requests that wait for admission
   int32_t max_model_len = 0;
-  int32_t steps_in_flight = 2;            // 1: never plan ahead
+  int32_t steps_in_flight = 2;  // 1: never plan ahead
+  // How long a step that failed for want of a peer waits to see whose stream closes, before the
+  // worker that reported it is called lost.
+  absl::Duration peer_loss_grace = absl::Seconds(5);
   std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
+  std::function<absl::Time()> now{};      // for durations in StepSummary; empty: absl::Now
 };
 
 // `ready`, or why not, in words for /ready: "waiting for 1 of 2 workers", "lost worker 1 (host …)".

@@ -21,7 +21,7 @@ struct StepSummary {
   int64_t planned_rows = 0;
   int64_t rows = 0;
   int32_t planned_sequences = 0;
-  absl::Duration duration;  // from sending the plan to the last report
+  absl::Duration duration{};  // from sending the plan to the last report
 };
 
 // The home side of one worker, as the ledger sees it now.
@@ -38,7 +38,7 @@ struct EngineGauges {
   int32_t waiting = 0;
   int32_t workers_joined = 0;
   bool ready = false;
-  std::vector<HomeGauges> homes;  // by rank
+  std::vector<HomeGauges> homes{};  // by rank
 };
 
 // Why a request was turned away at the door or ended.

@@ -1,0 +1,71 @@
+// EpochRun: what happens while an epoch is ready. It keeps the requests and the steps in flight,
+// plans ahead and applies what workers report. Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "coordinator/engine/door.h"
+#include "coordinator/engine/probe.h"
+#include "coordinator/scheduler/scheduler.h"
+#include "coordinator/worker_link/worker_channel.h"
+
+namespace atl {
+
+struct EpochRunArgs {
+  SchedulerOptions scheduler;
+  int32_t steps_in_flight = 2;
+  int32_t vocab_size = 0;
+  Epoch epoch;
+  std::vector<WorkerId> workers;    // by rank
+  std::vector<HomeCapacity> homes;  // by rank
+  std::function<uint64_t()> draw_seed;
+  std::function<absl::Time()> now;
+};
+
+class EpochRun {
+ public:
+  // The references outlive the run.
+  EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe, Door& door);
+
+  void Add(Submission submission);
+  void Cancel(SeqId seq);
+  // Sends plans until enough steps are in flight or nothing can be planned.
+  void PlanAhead();
+  // Not OK: the worker failed the step or breaks the protocol, the epoch cannot go on.
+  absl::Status Report(int32_t rank, StepResult result);
+  // Ends every request with kError and `why`.
+  void FailAll(const absl::Status& why);
+
+  const Scheduler& scheduler() const { return scheduler_; }
+
+ private:
+  struct Client {
+    std::unique_ptr<RequestSink> sink;
+    int64_t prompt_tokens = 0;
+    int64_t generated_tokens = 0;
+  };
+  struct StepInFlight {
+    StepSummary summary;
+    absl::Time sent;
+    std::vector<bool> reported;  // by rank
+  };
+
+  absl::Status ReportSequence(int32_t rank, const SequenceResult& result);
+  void CompleteSteps();
+  void Finish(SeqId seq, FinishReason reason, const absl::Status& status);
+
+  const EpochRunArgs args_;
+  WorkerChannel& channel_;
+  EngineProbe& probe_;
+  Door& door_;
+  Scheduler scheduler_;
+  std::map<SeqId, Client> clients_;
+  std::deque<StepInFlight> in_flight_;
+};
+
+}  // namespace atl
