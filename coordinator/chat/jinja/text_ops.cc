@@ -1,0 +1,215 @@
+#include "coordinator/chat/jinja/text_ops.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "coordinator/chat/jinja/unicode.h"
+
+namespace atl::jinja {
+namespace {
+
+bool Strips(std::string_view text, size_t begin, const CodePoint& point,
+            const std::optional<std::string_view>& chars) {
+  if (!chars.has_value()) return IsSpace(point.value);
+  return chars->find(text.substr(begin, point.length)) != std::string_view::npos;
+}
+
+size_t SkipSpace(std::string_view text, size_t offset) {
+  while (offset < text.size()) {
+    const CodePoint point = CodePointAt(text, offset);
+    if (!IsSpace(point.value)) break;
+    offset += point.length;
+  }
+  return offset;
+}
+
+size_t SkipWord(std::string_view text, size_t offset) {
+  while (offset < text.size()) {
+    const CodePoint point = CodePointAt(text, offset);
+    if (IsSpace(point.value)) break;
+    offset += point.length;
+  }
+  return offset;
+}
+
+}  // namespace
+
+Text Strip(const Text& text, Side side, std::optional<std::string_view> chars) {
+  const std::string_view view = text.view();
+  size_t begin = 0;
+  size_t end = view.size();
+  while (side != Side::kRight && begin < end) {
+    const CodePoint point = CodePointAt(view, begin);
+    if (!Strips(view, begin, point, chars)) break;
+    begin += point.length;
+  }
+  while (side != Side::kLeft && end > begin) {
+    const size_t last = PreviousOffset(view, end);
+    if (!Strips(view, last, CodePointAt(view, last), chars)) break;
+    end = last;
+  }
+  return text.Slice(begin, end);
+}
+
+std::vector<Text> Split(const Text& text, std::string_view separator, int64_t splits_max) {
+  CHECK(!separator.empty());
+  std::vector<Text> pieces;
+  size_t begin = 0;
+  while (splits_max-- > 0) {
+    const size_t at = text.view().find(separator, begin);
+    if (at == std::string_view::npos) break;
+    pieces.push_back(text.Slice(begin, at));
+    begin = at + separator.size();
+  }
+  pieces.push_back(text.Slice(begin, text.size()));
+  return pieces;
+}
+
+std::vector<Text> SplitFromRight(const Text& text, std::string_view separator, int64_t splits_max) {
+  CHECK(!separator.empty());
+  std::vector<Text> pieces;
+  size_t end = text.size();
+  while (splits_max-- > 0 && end >= separator.size()) {
+    const size_t at = text.view().rfind(separator, end - separator.size());
+    if (at == std::string_view::npos) break;
+    pieces.push_back(text.Slice(at + separator.size(), end));
+    end = at;
+  }
+  pieces.push_back(text.Slice(0, end));
+  std::reverse(pieces.begin(), pieces.end());
+  return pieces;
+}
+
+std::vector<Text> SplitAtSpace(const Text& text, int64_t splits_max) {
+  std::vector<Text> pieces;
+  size_t begin = SkipSpace(text.view(), 0);
+  while (begin < text.size()) {
+    if (splits_max-- <= 0) {
+      pieces.push_back(text.Slice(begin, text.size()));
+      break;
+    }
+    const size_t end = SkipWord(text.view(), begin);
+    pieces.push_back(text.Slice(begin, end));
+    begin = SkipSpace(text.view(), end);
+  }
+  return pieces;
+}
+
+std::vector<Text> SplitAtSpaceFromRight(const Text& text, int64_t splits_max) {
+  std::vector<Text> words = SplitAtSpace(text, kNoSplitLimit);
+  if (splits_max < 0 || static_cast<int64_t>(words.size()) <= splits_max) return words;
+  const size_t kept = static_cast<size_t>(splits_max);
+  // The rest keeps its inner white space: everything before the words that are kept.
+  const Text trimmed = Strip(text, Side::kRight, std::nullopt);
+  size_t end = trimmed.size();
+  for (size_t i = 0; i < kept; ++i) {
+    end -= words[words.size() - 1 - i].size();
+    while (end > 0 &&
+           IsSpace(CodePointAt(trimmed.view(), PreviousOffset(trimmed.view(), end)).value)) {
+      end = PreviousOffset(trimmed.view(), end);
+    }
+  }
+  std::vector<Text> pieces;
+  const Text rest = trimmed.Slice(0, end);
+  if (!rest.empty()) pieces.push_back(rest);
+  pieces.insert(pieces.end(), words.end() - static_cast<std::ptrdiff_t>(kept), words.end());
+  return pieces;
+}
+
+std::vector<Text> SplitLines(const Text& text) {
+  const std::string_view view = text.view();
+  std::vector<Text> lines;
+  size_t begin = 0;
+  size_t offset = 0;
+  while (offset < view.size()) {
+    const CodePoint point = CodePointAt(view, offset);
+    offset += point.length;
+    if (!IsLineBreak(point.value)) continue;
+    lines.push_back(text.Slice(begin, offset - point.length));
+    if (point.value == '\r' && offset < view.size() && view[offset] == '\n') ++offset;
+    begin = offset;
+  }
+  if (begin < view.size()) lines.push_back(text.Slice(begin, view.size()));
+  return lines;
+}
+
+size_t ReplacedSize(const Text& text, std::string_view from, std::string_view to,
+                    int64_t count_max) {
+  if (from.empty()) {
+    const auto places = static_cast<int64_t>(CountCodePoints(text.view())) + 1;
+    return text.size() + to.size() * static_cast<size_t>(std::min(places, count_max));
+  }
+  size_t size = text.size();
+  size_t at = 0;
+  while (count_max-- > 0 && (at = text.view().find(from, at)) != std::string_view::npos) {
+    size = size - from.size() + to.size();
+    at += from.size();
+  }
+  return size;
+}
+
+Text Replace(const Text& text, std::string_view from, const Text& to, int64_t count_max) {
+  Text result;
+  const std::string_view view = text.view();
+  size_t begin = 0;
+  if (from.empty()) {
+    // As Python: before every code point and at the end.
+    for (; count_max > 0; --count_max) {
+      result.Append(to);
+      if (begin == view.size()) return result;
+      const size_t length = CodePointAt(view, begin).length;
+      result.Append(text, begin, begin + length);
+      begin += length;
+    }
+  }
+  while (count_max-- > 0) {
+    const size_t at = view.find(from, begin);
+    if (at == std::string_view::npos) break;
+    result.Append(text, begin, at);
+    result.Append(to);
+    begin = at + from.size();
+  }
+  result.Append(text, begin, view.size());
+  return result;
+}
+
+namespace {
+
+// `after_letter`: the code point before was a letter; `first`: there is none before.
+void AppendChanged(std::string& out, char32_t value, Case to, bool first, bool after_letter) {
+  switch (to) {
+    case Case::kUpper:
+      return AppendUpper(out, value);
+    case Case::kLower:
+      return AppendUtf8(out, ToLower(value));
+    case Case::kTitle:
+      return after_letter ? AppendUtf8(out, ToLower(value)) : AppendTitle(out, value);
+    case Case::kCapitalize:
+      return first ? AppendTitle(out, value) : AppendUtf8(out, ToLower(value));
+    case Case::kSwap:
+      if (IsUpper(value)) return AppendUtf8(out, ToLower(value));
+      return IsLower(value) ? AppendUpper(out, value) : AppendUtf8(out, value);
+  }
+}
+
+}  // namespace
+
+Text ChangeCase(const Text& text, Case to) {
+  Text result;
+  size_t begin = 0;
+  bool after_letter = false;
+  std::string changed;
+  for (const Text::Run& run : text.Runs()) {
+    changed.clear();
+    while (begin < run.end) {
+      const CodePoint point = CodePointAt(text.view(), begin);
+      AppendChanged(changed, point.value, to, begin == 0, after_letter);
+      after_letter = IsAlpha(point.value);
+      begin += point.length;
+    }
+    result.Append(changed, run.origin);
+  }
+  return result;
+}
+
+}  // namespace atl::jinja
