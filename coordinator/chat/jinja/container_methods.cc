@@ -1,0 +1,114 @@
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "coordinator/chat/jinja/arguments.h"
+#include "coordinator/chat/jinja/interpreter.h"
+#include "coordinator/chat/jinja/method_tables.h"
+#include "coordinator/chat/jinja/operations.h"
+#include "coordinator/chat/jinja/printing.h"
+
+namespace atl::jinja {
+namespace {
+
+enum class Part { kKeys, kValues, kPairs };
+
+template <Part kPart>
+absl::StatusOr<Value> Parts(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(Bind("keys, values or items", args, {}).status());
+  std::vector<Value> parts;
+  for (const auto& [key, value] : self.dict().entries()) {
+    parts.push_back(kPart == Part::kKeys     ? key
+                    : kPart == Part::kValues ? value
+                                             : Value::FromTuple({key, value}));
+  }
+  if (!budget.Charge(parts.size() * 4)) return budget.status();
+  return NewList(budget, std::move(parts));
+}
+
+absl::StatusOr<Value> Get(Budget&, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("get", args, {"key", "default"}));
+  ATOLL_ASSIGN_OR_RETURN(const Value* key, bound.Required(0));
+  if (const Value* found = self.dict().Find(*key)) return *found;
+  return bound[1] == nullptr ? Value::None() : *bound[1];
+}
+
+absl::StatusOr<Value> Copy(Budget&, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(Bind("copy", args, {}).status());
+  return self;  // nothing can change it
+}
+
+absl::StatusOr<Value> CountItem(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("count", args, {"value"}));
+  ATOLL_ASSIGN_OR_RETURN(const Value* wanted, bound.Required(0));
+  int64_t count = 0;
+  for (const Value& item : self.list().items) count += Equals(budget, item, *wanted);
+  return Value::Int(count);
+}
+
+absl::StatusOr<Value> IndexOfItem(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("index", args, {"value"}));
+  ATOLL_ASSIGN_OR_RETURN(const Value* wanted, bound.Required(0));
+  const auto& items = self.list().items;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (Equals(budget, items[i], *wanted)) return Value::Int(static_cast<int64_t>(i));
+  }
+  return InvalidArgument("{} is not in list", Repr(budget, *wanted).bytes());
+}
+
+// As Jinja's immutable sandbox: a rendering changes nothing that it was given.
+absl::StatusOr<Value> Unsafe(Budget&, const Value& self, const Arguments&) {
+  return InvalidArgument("a method that changes a '{}' object is unsafe; build a new one with '+'",
+                         self.type_name());
+}
+
+constexpr MethodEntry kDictMethods[] = {{"clear", Unsafe},
+                                        {"copy", Copy},
+                                        {"get", Get},
+                                        {"items", Parts<Part::kPairs>},
+                                        {"keys", Parts<Part::kKeys>},
+                                        {"pop", Unsafe},
+                                        {"popitem", Unsafe},
+                                        {"setdefault", Unsafe},
+                                        {"update", Unsafe},
+                                        {"values", Parts<Part::kValues>}};
+
+constexpr MethodEntry kListMethods[] = {
+    {"append", Unsafe}, {"clear", Unsafe},      {"copy", Copy},     {"count", CountItem},
+    {"extend", Unsafe}, {"index", IndexOfItem}, {"insert", Unsafe}, {"pop", Unsafe},
+    {"remove", Unsafe}, {"reverse", Unsafe},    {"sort", Unsafe}};
+
+class BoundMethod : public Object {
+ public:
+  BoundMethod(Value self, MethodFunction method) : self_(std::move(self)), method_(method) {}
+  std::string_view type_name() const override { return "builtin_function_or_method"; }
+  bool callable() const override { return true; }
+  int depth() const override { return self_.depth() + 1; }
+  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override {
+    return method_(interpreter.budget(), self_, args);
+  }
+
+ private:
+  const Value self_;
+  const MethodFunction method_;
+};
+
+}  // namespace
+
+std::span<const MethodEntry> DictMethods() { return kDictMethods; }
+std::span<const MethodEntry> ListMethods() { return kListMethods; }
+
+MethodFunction FindMethod(const Value& self, std::string_view name) {
+  std::span<const MethodEntry> table;
+  if (self.is_string()) table = StringMethods();
+  if (self.is_dict()) table = DictMethods();
+  if (self.is_list()) table = ListMethods();
+  for (const MethodEntry& entry : table) {
+    if (entry.name == name) return entry.function;
+  }
+  return nullptr;
+}
+
+Value BindMethod(const Value& self, MethodFunction method) {
+  return Value::FromObject(std::make_shared<BoundMethod>(self, method));
+}
+
+}  // namespace atl::jinja

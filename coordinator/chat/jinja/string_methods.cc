@@ -1,0 +1,270 @@
+#include <algorithm>
+
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "coordinator/chat/jinja/arguments.h"
+#include "coordinator/chat/jinja/method_tables.h"
+#include "coordinator/chat/jinja/operations.h"
+#include "coordinator/chat/jinja/printing.h"
+#include "coordinator/chat/jinja/text_ops.h"
+#include "coordinator/chat/jinja/unicode.h"
+
+namespace atl::jinja {
+namespace {
+
+template <Side kSide>
+absl::StatusOr<Value> StripMethod(Budget&, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("strip", args, {"chars"}));
+  if (bound[0] == nullptr || bound[0]->is_none())
+    return Value::String(Strip(self.text(), kSide, std::nullopt));
+  ATOLL_ASSIGN_OR_RETURN(const Text* chars, bound.RequiredText(0));
+  return Value::String(Strip(self.text(), kSide, chars->view()));
+}
+
+template <Case kCase>
+absl::StatusOr<Value> CaseMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(Bind("upper, lower, title, capitalize or swapcase", args, {}).status());
+  return NewText(budget, ChangeCase(self.text(), kCase));
+}
+
+absl::StatusOr<Value> ListOfTexts(Budget& budget, std::vector<Text> pieces) {
+  // A piece is a string of its own, which costs more than a step.
+  if (!budget.Charge(pieces.size() * 8)) return budget.status();
+  std::vector<Value> items;
+  items.reserve(pieces.size());
+  for (Text& piece : pieces) items.push_back(Value::String(std::move(piece)));
+  return NewList(budget, std::move(items));
+}
+
+template <Side kFrom>
+absl::StatusOr<Value> SplitMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("split", args, {"sep", "maxsplit"}));
+  ATOLL_ASSIGN_OR_RETURN(int64_t limit, bound.IntegerOr(1, -1));
+  if (limit < 0) limit = kNoSplitLimit;
+  const Text& text = self.text();
+  if (!budget.ChargeBytes(text.size() * 8)) return budget.status();
+  if (bound[0] == nullptr || bound[0]->is_none()) {
+    return ListOfTexts(budget, kFrom == Side::kLeft ? SplitAtSpace(text, limit)
+                                                    : SplitAtSpaceFromRight(text, limit));
+  }
+  ATOLL_ASSIGN_OR_RETURN(const Text* separator, bound.RequiredText(0));
+  if (separator->empty()) return InvalidArgument("empty separator");
+  return ListOfTexts(budget, kFrom == Side::kLeft ? Split(text, separator->view(), limit)
+                                                  : SplitFromRight(text, separator->view(), limit));
+}
+
+absl::StatusOr<Value> SplitLinesMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("splitlines", args, {"keepends"}));
+  if (bound.TruthyOr(0, false)) return Unimplemented("splitlines(keepends=true) is not supported");
+  return ListOfTexts(budget, SplitLines(self.text()));
+}
+
+absl::StatusOr<Value> ReplaceMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         Bind("replace", args, {"old", "new", "count"}));
+  ATOLL_ASSIGN_OR_RETURN(const Text* from, bound.RequiredText(0));
+  ATOLL_ASSIGN_OR_RETURN(const Text* to, bound.RequiredText(1));
+  ATOLL_ASSIGN_OR_RETURN(int64_t count, bound.IntegerOr(2, -1));
+  if (count < 0) count = kNoSplitLimit;
+  if (!budget.ChargeText(ReplacedSize(self.text(), from->view(), to->view(), count)))
+    return budget.status();
+  return Value::String(Replace(self.text(), from->view(), *to, count));
+}
+
+bool HasAffix(std::string_view text, std::string_view affix, Side side) {
+  return side == Side::kLeft ? text.starts_with(affix) : text.ends_with(affix);
+}
+
+template <Side kSide>
+absl::StatusOr<Value> HasAffixMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         Bind("startswith or endswith", args, {"affix", "start", "end"}));
+  ATOLL_ASSIGN_OR_RETURN(const Value* affix, bound.Required(0));
+  Value text = self;
+  if (bound[1] != nullptr || bound[2] != nullptr) {
+    ATOLL_ASSIGN_OR_RETURN(text, SliceOf(budget, self, bound[1], bound[2], nullptr));
+  }
+  std::vector<Value> candidates = {*affix};
+  if (affix->is_list() && affix->list().is_tuple) candidates = affix->list().items;
+  for (const Value& candidate : candidates) {
+    if (!candidate.is_string()) {
+      return InvalidArgument("startswith and endswith need a string or a tuple of strings, not {}",
+                             candidate.type_name());
+    }
+    if (HasAffix(text.text().view(), candidate.text().view(), kSide)) return Value::Bool(true);
+  }
+  return Value::Bool(false);
+}
+
+template <Side kSide>
+absl::StatusOr<Value> RemoveAffix(Budget&, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         Bind("removeprefix or removesuffix", args, {"affix"}));
+  ATOLL_ASSIGN_OR_RETURN(const Text* affix, bound.RequiredText(0));
+  const Text& text = self.text();
+  if (!HasAffix(text.view(), affix->view(), kSide)) return self;
+  return Value::String(kSide == Side::kLeft ? text.Slice(affix->size(), text.size())
+                                            : text.Slice(0, text.size() - affix->size()));
+}
+
+enum class Absent { kMinusOne, kError };
+
+// In code points, as Python counts.
+template <Side kFrom, Absent kAbsent>
+absl::StatusOr<Value> Find(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("find or index", args, {"sub"}));
+  ATOLL_ASSIGN_OR_RETURN(const Text* part, bound.RequiredText(0));
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size() * 2)) return budget.status();
+  const size_t at = kFrom == Side::kLeft ? text.find(part->view()) : text.rfind(part->view());
+  if (at != std::string_view::npos)
+    return Value::Int(static_cast<int64_t>(CountCodePoints(text.substr(0, at))));
+  if (kAbsent == Absent::kError) return InvalidArgument("substring not found");
+  return Value::Int(-1);
+}
+
+absl::StatusOr<Value> Count(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("count", args, {"sub"}));
+  ATOLL_ASSIGN_OR_RETURN(const Text* part, bound.RequiredText(0));
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size())) return budget.status();
+  if (part->empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(text)) + 1);
+  int64_t count = 0;
+  for (size_t at = 0; (at = text.find(part->view(), at)) != std::string_view::npos;
+       at += part->size())
+    ++count;
+  return Value::Int(count);
+}
+
+absl::StatusOr<Value> JoinMethod(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("join", args, {"iterable"}));
+  ATOLL_ASSIGN_OR_RETURN(const Value* iterable, bound.Required(0));
+  ATOLL_ASSIGN_OR_RETURN(const std::vector<Value> items, ItemsOf(budget, *iterable));
+  Text result;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].is_string()) {
+      return InvalidArgument("sequence item {}: expected str instance, {} found", i,
+                             items[i].type_name());
+    }
+    if (i > 0) result.Append(self.text());
+    result.Append(items[i].text());
+    if (!budget.ChargeBytes(self.text().size() + items[i].text().size())) return budget.status();
+    if (result.size() > budget.limits().text_bytes_max) break;
+  }
+  return NewText(budget, std::move(result));
+}
+
+// (before, separator, after); without the separator the whole and two empty strings, on the side of
+// the search.
+template <Side kFrom>
+absl::StatusOr<Value> Partition(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("partition", args, {"sep"}));
+  ATOLL_ASSIGN_OR_RETURN(const Text* separator, bound.RequiredText(0));
+  if (separator->empty()) return InvalidArgument("empty separator");
+  const Text& text = self.text();
+  const size_t at = kFrom == Side::kLeft ? text.view().find(separator->view())
+                                         : text.view().rfind(separator->view());
+  const Value empty = Value::String("", Origin::kTemplate);
+  if (at == std::string_view::npos) {
+    return NewTuple(budget, kFrom == Side::kLeft ? std::vector<Value>{self, empty, empty}
+                                                 : std::vector<Value>{empty, empty, self});
+  }
+  return NewTuple(budget, {Value::String(text.Slice(0, at)), Value::String(*separator),
+                           Value::String(text.Slice(at + separator->size(), text.size()))});
+}
+
+// Whether there is a code point, and all are of the kind.
+template <bool (*kIs)(char32_t)>
+absl::StatusOr<Value> All(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(Bind("the method", args, {}).status());
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size())) return budget.status();
+  for (size_t offset = 0; offset < text.size();) {
+    const CodePoint point = CodePointAt(text, offset);
+    if (!kIs(point.value)) return Value::Bool(false);
+    offset += point.length;
+  }
+  return Value::Bool(!text.empty());
+}
+
+bool IsAlphaOrDigit(char32_t value) { return IsAlpha(value) || IsDecimalDigit(value); }
+
+template <bool (*kWanted)(char32_t), bool (*kOther)(char32_t)>
+absl::StatusOr<Value> OnlyCase(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(Bind("islower or isupper", args, {}).status());
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size())) return budget.status();
+  bool found = false;
+  for (size_t offset = 0; offset < text.size();) {
+    const CodePoint point = CodePointAt(text, offset);
+    if (kOther(point.value)) return Value::Bool(false);
+    found = found || kWanted(point.value);
+    offset += point.length;
+  }
+  return Value::Bool(found);
+}
+
+// Fills up to a width of code points: kLeft aligns left.
+template <Side kAlign>
+absl::StatusOr<Value> Justify(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         Bind("ljust or rjust", args, {"width", "fillchar"}));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t width, bound.IntegerOr(0, 0));
+  ATOLL_ASSIGN_OR_RETURN(const std::string fill, bound.StringOr(1, " "));
+  if (CountCodePoints(fill) != 1)
+    return InvalidArgument("the fill character must be exactly one character long");
+  const auto size = static_cast<int64_t>(CountCodePoints(self.text().view()));
+  if (width <= size) return self;
+  const auto missing = static_cast<size_t>(width - size);
+  if (missing > budget.limits().text_bytes_max / fill.size()) {
+    return InvalidArgument("a width of {} is too large", width);
+  }
+  std::string padding;
+  for (size_t i = 0; i < missing; ++i) padding += fill;
+  Text result;
+  if (kAlign == Side::kRight) result.Append(padding, Origin::kTemplate);
+  result.Append(self.text());
+  if (kAlign == Side::kLeft) result.Append(padding, Origin::kTemplate);
+  return NewText(budget, std::move(result));
+}
+
+constexpr MethodEntry kMethods[] = {{"capitalize", CaseMethod<Case::kCapitalize>},
+                                    {"count", Count},
+                                    {"endswith", HasAffixMethod<Side::kRight>},
+                                    {"find", Find<Side::kLeft, Absent::kMinusOne>},
+                                    {"index", Find<Side::kLeft, Absent::kError>},
+                                    {"isalnum", All<IsAlphaOrDigit>},
+                                    {"isalpha", All<IsAlpha>},
+                                    {"isdecimal", All<IsDecimalDigit>},
+                                    {"isdigit", All<IsDecimalDigit>},
+                                    {"islower", OnlyCase<IsLower, IsUpper>},
+                                    {"isnumeric", All<IsDecimalDigit>},
+                                    {"isspace", All<IsSpace>},
+                                    {"isupper", OnlyCase<IsUpper, IsLower>},
+                                    {"join", JoinMethod},
+                                    {"ljust", Justify<Side::kLeft>},
+                                    {"lower", CaseMethod<Case::kLower>},
+                                    {"lstrip", StripMethod<Side::kLeft>},
+                                    {"partition", Partition<Side::kLeft>},
+                                    {"removeprefix", RemoveAffix<Side::kLeft>},
+                                    {"removesuffix", RemoveAffix<Side::kRight>},
+                                    {"replace", ReplaceMethod},
+                                    {"rfind", Find<Side::kRight, Absent::kMinusOne>},
+                                    {"rindex", Find<Side::kRight, Absent::kError>},
+                                    {"rjust", Justify<Side::kRight>},
+                                    {"rpartition", Partition<Side::kRight>},
+                                    {"rsplit", SplitMethod<Side::kRight>},
+                                    {"rstrip", StripMethod<Side::kRight>},
+                                    {"split", SplitMethod<Side::kLeft>},
+                                    {"splitlines", SplitLinesMethod},
+                                    {"startswith", HasAffixMethod<Side::kLeft>},
+                                    {"strip", StripMethod<Side::kBoth>},
+                                    {"swapcase", CaseMethod<Case::kSwap>},
+                                    {"title", CaseMethod<Case::kTitle>},
+                                    {"upper", CaseMethod<Case::kUpper>}};
+
+}  // namespace
+
+std::span<const MethodEntry> StringMethods() { return kMethods; }
+
+}  // namespace atl::jinja
