@@ -87,11 +87,11 @@ TEST(NfcTest, AMillionMarksInTheWrongOrder) {
 
 TEST(CharClassesTest, KnowsTheFiveClasses) {
   const CharClass* classes = CharClasses();
-  EXPECT_EQ(classes['a'], CharClass::kLetter);
+  EXPECT_EQ(classes[U'a'], CharClass::kLetter);
   EXPECT_EQ(classes[0x4E2D], CharClass::kLetter);
   EXPECT_EQ(classes[0x301], CharClass::kMark);
   EXPECT_EQ(classes[0x20DD], CharClass::kMark);
-  EXPECT_EQ(classes['7'], CharClass::kNumber);
+  EXPECT_EQ(classes[U'7'], CharClass::kNumber);
   EXPECT_EQ(classes[0x2167], CharClass::kNumber);
   EXPECT_EQ(classes[0x3000], CharClass::kSpace);
   EXPECT_EQ(classes[0x85], CharClass::kSpace);
