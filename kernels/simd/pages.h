@@ -12,7 +12,8 @@
   ATOLL_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define ATOLL_TARGET_END ATOLL_PRAGMA(clang attribute pop)
 #else
-#define ATOLL_TARGET_BEGIN(features) ATOLL_PRAGMA(GCC push_options) ATOLL_PRAGMA(GCC target(features))
+#define ATOLL_TARGET_BEGIN(features) \
+  ATOLL_PRAGMA(GCC push_options) ATOLL_PRAGMA(GCC target(features))
 #define ATOLL_TARGET_END ATOLL_PRAGMA(GCC pop_options)
 #endif
 
