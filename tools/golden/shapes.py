@@ -118,7 +118,6 @@ EXPERTS256 = Shape(
 UNFRIENDLY = Shape(
     name="unfriendly",
     seed=509,
-    per_expert=True,
     quiet_layers=(1,),
     prompt_lengths=(11, 77),
     long_layers=(0, 2),

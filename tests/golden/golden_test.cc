@@ -1,0 +1,179 @@
+// The forward pass against transformers' recorded answers (README.md beside this file): each block
+// fed the recorded input, and the logits of whole prompts, in fp32. The limits are 10 × the
+// recorded noise of transformers itself.
+//
+// Ten mistakes of model-spec 13 that were planted one at a time and seen to fail, with how many
+// times the limit they exceeded it: see tools/golden/README.md (the same ones on the oracle's side)
+// and docs/acceptance.md.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/support/status_matchers.h"
+#include "worker/executor/local_cluster.h"
+#include "worker/transport/inproc/inproc_group.h"
+
+namespace atl {
+namespace {
+
+using Json = nlohmann::json;
+using kernels::F32;
+
+constexpr double kNoiseFactor = 10.0;
+
+struct Errors {
+  double worst = 0.0;
+  double median = 0.0;
+};
+
+// max |a − b| over each row in units of the largest |reference| of the tensor.
+Errors RowErrors(const float* got, const float* reference, int64_t rows, int64_t width) {
+  double largest = 0.0;
+  for (int64_t i = 0; i < rows * width; ++i)
+    largest = std::max(largest, std::abs(double{reference[i]}));
+  std::vector<double> errors;
+  for (int64_t r = 0; r < rows; ++r) {
+    double row = 0.0;
+    for (int64_t c = 0; c < width; ++c) {
+      const double difference =
+          std::abs(double{got[r * width + c]} - double{reference[r * width + c]});
+      row = std::max(row, std::isfinite(difference) ? difference : 1e30);
+    }
+    errors.push_back(row / largest);
+  }
+  std::sort(errors.begin(), errors.end());
+  return {errors.back(), errors[errors.size() / 2]};
+}
+
+class GoldenTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const std::string folder = std::string("tests/golden/data/") + GetParam();
+    ASSERT_OK_AND_ASSIGN(config_, LoadModelConfig(folder));
+    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder));
+    ASSERT_OK_AND_ASSIGN(weights_, LoadModelWeights(*checkpoint_, config_));
+    ASSERT_OK_AND_ASSIGN(recording_, SafetensorsFile::Open(folder + "/recording.safetensors"));
+    std::ifstream noise(folder + "/noise.json");
+    noise_ = Json::parse(noise);
+    ASSERT_OK_AND_ASSIGN(backend_, kernels::BestBackend());
+    ASSERT_OK_AND_ASSIGN(cluster_, LocalCluster::Create(config_, weights_, Options()));
+  }
+
+  LocalClusterOptions Options() const {
+    return {.executor = {.backend = backend_,
+                         .decoder = {.dtype = kernels::DType::kF32},
+                         .num_blocks = 8,
+                         .num_slots = 1}};
+  }
+
+  bool Has(const std::string& name) const { return recording_->tensors().contains(name); }
+  const StoredTensor& Tensor(const std::string& name) const {
+    return recording_->tensors().at(name);
+  }
+  const float* Floats(const std::string& name) const {
+    return reinterpret_cast<const float*>(Tensor(name).data);
+  }
+  std::vector<TokenId> Ids(const std::string& name) const {
+    const auto* ids = reinterpret_cast<const int32_t*>(Tensor(name).data);
+    std::vector<TokenId> result;
+    for (int64_t i = 0; i < Tensor(name).shape[0]; ++i) result.push_back(TokenId{ids[i]});
+    return result;
+  }
+
+  void ExpectWithin(const Errors& errors, const Json& noise, const std::string& what) const {
+    EXPECT_LE(errors.worst, kNoiseFactor * noise["worst"].get<double>()) << what << ": worst row";
+    EXPECT_LE(errors.median, kNoiseFactor * noise["median"].get<double>())
+        << what << ": median row";
+  }
+
+  ModelConfig config_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  ModelWeights weights_;
+  std::unique_ptr<SafetensorsFile> recording_;
+  Json noise_;
+  kernels::Backend backend_{};
+  std::unique_ptr<LocalCluster> cluster_;
+};
+
+TEST_P(GoldenTest, LogitsOfWholePrompts) {
+  for (const std::string prompt : {"prompt0", "prompt1"}) {
+    SoloRun run = {.ids = Ids(prompt + ".ids")};
+    ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster_, run));
+    const int64_t rows = static_cast<int64_t>(run.ids.size());
+    ASSERT_EQ(static_cast<int64_t>(out.logits.size()), rows * config_.vocab_size);
+    ExpectWithin(RowErrors(out.logits.data(), Floats(prompt + ".logits"), rows, config_.vocab_size),
+                 noise_["noise"]["logits"], prompt);
+  }
+}
+
+TEST_P(GoldenTest, GreedyContinuation) {
+  SoloRun run = {.ids = Ids("prompt0.ids"), .probe = Probe::kNone};
+  const std::vector<TokenId> expected = Ids("prompt0.greedy");
+  run.num_generate = static_cast<int32_t>(expected.size());
+  ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster_, run));
+  EXPECT_EQ(out.generated, expected);
+}
+
+// Every block by itself, fed what transformers fed it: a mixer from an empty state, positions from
+// 0.
+TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
+  kernels::SetDenormalsToZero();
+  kernels::KernelContext context(backend_, nullptr);
+  ASSERT_OK_AND_ASSIGN(auto decoder,
+                       Decoder::Create(config_, weights_, {.dtype = kernels::DType::kF32}));
+  KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
+  cache_config.num_blocks = 8;
+  cache_config.num_slots = 1;
+  ASSERT_OK_AND_ASSIGN(auto transports, InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
+  TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(), transports[0].get());
+  const std::vector<std::vector<int32_t>> owners(
+      static_cast<size_t>(config_.num_layers()),
+      std::vector<int32_t>(static_cast<size_t>(config_.num_experts), 0));
+  int num_blocks_seen = 0;
+  for (const std::string prompt : {"prompt0", "prompt1"}) {
+    const int64_t rows = Tensor(prompt + ".ids").shape[0], h = config_.hidden_size;
+    std::vector<int32_t> positions(static_cast<size_t>(rows));
+    for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int32_t>(i);
+    std::vector<BlockId> blocks;
+    for (int b = 0; b < 8; ++b) blocks.push_back(BlockId{b});
+    const std::vector<SequenceRows> sequences = {
+        {.num_rows = static_cast<int>(rows), .blocks = blocks, .store = kernels::DeltaStore::kOwn}};
+    const std::vector<int32_t> rows_by_rank = {static_cast<int32_t>(rows)};
+    for (int layer = 0; layer < config_.num_layers(); ++layer) {
+      const std::string name = prompt + ".layer" + std::to_string(layer);
+      if (!Has(name + ".mixer_in")) continue;
+      ++num_blocks_seen;
+      KvCache cache(cache_config);
+      const Decoder::Room room = {
+          .context = context, .cache = cache, .dispatcher = dispatcher, .expert_owner = owners};
+      const DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
+                                  .positions = positions,
+                                  .sequences = sequences,
+                                  .rows_by_rank = rows_by_rank};
+      std::vector<float> out(static_cast<size_t>(rows * h));
+      ASSERT_OK(decoder->RunMixer(room, batch, layer, F32(Floats(name + ".mixer_in"), {rows, h}),
+                                  F32(out.data(), {rows, h})));
+      const bool is_full =
+          config_.layer_types[static_cast<size_t>(layer)] == LayerType::kFullAttention;
+      ExpectWithin(RowErrors(out.data(), Floats(name + ".mixer_out"), rows, h),
+                   noise_["noise_fed"][is_full ? "full" : "linear"], name + " mixer");
+      ASSERT_OK(decoder->RunMoe(room, batch, layer, F32(Floats(name + ".moe_in"), {rows, h}),
+                                F32(out.data(), {rows, h})));
+      ExpectWithin(RowErrors(out.data(), Floats(name + ".moe_out"), rows, h),
+                   noise_["noise_fed"]["moe"], name + " moe");
+      dispatcher.Abandon();
+    }
+  }
+  EXPECT_GE(num_blocks_seen, config_.num_layers());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, GoldenTest,
+                         ::testing::Values("tied4", "untied8", "experts256", "unfriendly", "yarn4"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace atl
