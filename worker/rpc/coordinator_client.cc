@@ -1,0 +1,282 @@
+#include "worker/rpc/coordinator_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/log/log.h"
+#include "common/step/step_codec.h"
+#include "proto/worker.grpc.pb.h"
+
+namespace atl {
+namespace {
+
+constexpr absl::Duration kCloseLimit = absl::Seconds(2);
+
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return Unavailable("the coordinator closed the stream");
+  return MakeStatus(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+// One dial and the stream it opens. gRPC allows one write at a time, and a read may complete before
+// the write that it answers: hence a queue and a flag. The coordinator bounds the queue by its
+// steps in flight.
+class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::atollpb::ToWorker> {
+ public:
+  Stream(std::unique_ptr<::atollpb::WorkerControl::Stub> stub, WorkerHandler& handler)
+      : stub_(std::move(stub)), handler_(handler) {
+    stub_->async()->Join(&context_, this);
+    AddHold();  // writes start outside of reactions; let go when the last read is done
+    StartRead(&incoming_);
+    StartCall();
+  }
+
+  void Send(::atollpb::FromWorker message) {
+    std::lock_guard lock(mutex_);
+    if (over_ || closing_) return;
+    outgoing_.push_back(std::move(message));
+    Advance();
+  }
+  // Sends what is queued and half-closes; the coordinator then ends the stream.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+    Advance();
+  }
+  void Cut() { context_.TryCancel(); }
+  bool WaitUntilDone(absl::Duration limit) {
+    std::unique_lock lock(mutex_);
+    const auto done = [this] { return done_; };
+    if (limit == absl::InfiniteDuration()) {
+      done_came_.wait(lock, done);
+      return true;
+    }
+    return done_came_.wait_for(lock, absl::ToChronoMilliseconds(limit), done);
+  }
+
+  // After WaitUntilDone: did the coordinator speak, how did it end, was this worker refused.
+  bool spoken() const { return spoken_; }
+  const absl::Status& end() const { return end_; }
+  const absl::Status& refused() const { return refused_; }
+
+  void OnReadDone(bool ok) override {
+    const absl::Status delivered = ok ? Deliver() : absl::OkStatus();
+    if (!delivered.ok()) {
+      LOG_ERROR("the coordinator's message is refused: {}", MessageOf(delivered));
+      Cut();
+    }
+    if (ok) return StartRead(&incoming_);
+    {
+      std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    RemoveHold();
+  }
+
+  void OnWriteDone(bool ok) override {
+    std::lock_guard lock(mutex_);
+    write_in_flight_ = false;
+    if (ok) {
+      outgoing_.pop_front();
+    } else {
+      outgoing_.clear();  // the stream is broken; the read will say so
+      over_ = true;
+    }
+    Advance();
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    std::lock_guard lock(mutex_);
+    end_ = ToStatus(status);
+    done_ = true;
+    done_came_.notify_all();
+  }
+
+ private:
+  // Requires mutex_.
+  void Advance() {
+    if (over_ || write_in_flight_) return;
+    if (!outgoing_.empty()) {
+      write_in_flight_ = true;
+      StartWrite(&outgoing_.front());
+    } else if (closing_ && !half_closed_) {
+      half_closed_ = true;
+      StartWritesDone();
+    }
+  }
+
+  absl::Status Deliver();
+
+  const std::unique_ptr<::atollpb::WorkerControl::Stub> stub_;
+  WorkerHandler& handler_;
+  grpc::ClientContext context_;
+  ::atollpb::ToWorker incoming_;  // touched by reads only, which come one after another
+  bool spoken_ = false;           // the same
+  absl::Status refused_;          // the same
+
+  std::mutex mutex_;
+  std::condition_variable done_came_;
+  std::deque<::atollpb::FromWorker> outgoing_;
+  bool write_in_flight_ = false;
+  bool closing_ = false;
+  bool half_closed_ = false;
+  bool over_ = false;  // nothing can be written any more
+  bool done_ = false;
+  absl::Status end_;
+};
+
+absl::Status Stream::Deliver() {
+  using To = ::atollpb::ToWorker;
+  switch (incoming_.message_case()) {
+    case To::kEpochStart: {
+      absl::StatusOr<EpochStart> start = Decode(incoming_.epoch_start());
+      if (!start.ok()) return start.status();
+      spoken_ = true;
+      handler_.OnEpochStart(*std::move(start));
+      return absl::OkStatus();
+    }
+    case To::kPlan: {
+      absl::StatusOr<StepPlan> plan = Decode(incoming_.plan());
+      if (!plan.ok()) return plan.status();
+      spoken_ = true;
+      handler_.OnPlan(*std::move(plan));
+      return absl::OkStatus();
+    }
+    case To::kEpochEnd:
+      handler_.OnEpochEnd(Decode(incoming_.epoch_end().epoch()), incoming_.epoch_end().reason());
+      return absl::OkStatus();
+    case To::kShutdown:
+      handler_.OnShutdown();
+      return absl::OkStatus();
+    case To::kRefused:
+      refused_ = Decode(incoming_.refused());
+      return absl::OkStatus();
+    case To::MESSAGE_NOT_SET:
+      break;
+  }
+  return InvalidArgument("a message of a kind that this worker does not know");
+}
+
+class RedialingClient final : public CoordinatorClient {
+ public:
+  RedialingClient(CoordinatorClientOptions options, WorkerHandler& handler)
+      : options_(std::move(options)), handler_(handler), thread_([this] { Run(); }) {}
+
+  ~RedialingClient() override {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      if (stream_ != nullptr) {
+        stream_->Close();
+        if (!stream_->WaitUntilDone(kCloseLimit)) stream_->Cut();
+      }
+    }
+    stopped_.notify_all();
+    thread_.join();
+  }
+
+  void SendReady(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank) override {
+    ::atollpb::FromWorker message;
+    Encode(ready, epoch, rank, message.mutable_ready());
+    Send(std::move(message));
+  }
+  void SendResult(const StepResult& result) override {
+    ::atollpb::FromWorker message;
+    Encode(result, message.mutable_result());
+    Send(std::move(message));
+  }
+
+ private:
+  void Send(::atollpb::FromWorker message) {
+    std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Send(std::move(message));
+  }
+  void Run();
+  bool Dial();
+  std::unique_ptr<::atollpb::WorkerControl::Stub> NewStub() const;
+
+  const CoordinatorClientOptions options_;
+  WorkerHandler& handler_;
+  absl::Status last_refusal_;  // of the dialling thread
+
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool stop_ = false;
+  Stream* stream_ = nullptr;
+  std::thread thread_;
+};
+
+// A channel of its own for every dial: no back-off of an earlier one, and the name is looked up
+// again.
+std::unique_ptr<::atollpb::WorkerControl::Stub> RedialingClient::NewStub() const {
+  const auto milliseconds = [](absl::Duration d) {
+    return static_cast<int>(absl::ToInt64Milliseconds(d));
+  };
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // how long one dial may take
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options_.keepalive_interval));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(options_.keepalive_timeout));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  return ::atollpb::WorkerControl::NewStub(
+      grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+void RedialingClient::Run() {
+  LOG_INFO("dialling the coordinator at {}", options_.address);
+  while (Dial()) {
+    std::unique_lock lock(mutex_);
+    const auto pause = absl::ToChronoMilliseconds(options_.redial_interval);
+    if (stopped_.wait_for(lock, pause, [this] { return stop_; })) return;
+  }
+}
+
+// Stays while the stream does. False: dial no more.
+bool RedialingClient::Dial() {
+  ::atollpb::FromWorker hello;
+  Encode(handler_.Hello(), hello.mutable_hello());
+  Stream stream(NewStub(), handler_);
+  stream.Send(std::move(hello));
+  {
+    std::lock_guard lock(mutex_);
+    stream_ = &stream;
+    if (stop_) stream.Close();
+  }
+  stream.WaitUntilDone(absl::InfiniteDuration());
+  {
+    std::lock_guard lock(mutex_);
+    stream_ = nullptr;
+    if (stop_) return false;
+  }
+  if (stream.spoken()) handler_.OnDisconnected(stream.end());
+  const absl::Status& refused = stream.refused();
+  if (refused.ok()) return true;
+  if (!absl::IsUnavailable(refused)) {
+    LOG_ERROR("the coordinator at {} refused this worker: {}", options_.address,
+              MessageOf(refused));
+    handler_.OnRefused(refused);
+    return false;
+  }
+  if (refused != last_refusal_) {
+    LOG_WARNING("the coordinator at {} has no place for this worker: {}; dialling on",
+                options_.address, MessageOf(refused));
+  }
+  last_refusal_ = refused;
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<CoordinatorClient> CoordinatorClient::Create(CoordinatorClientOptions options,
+                                                             WorkerHandler& handler) {
+  return std::make_unique<RedialingClient>(std::move(options), handler);
+}
+
+}  // namespace atl
