@@ -109,7 +109,8 @@ absl::Status FakeWorker::Run(const SequenceWork& work, StepResult& result, int32
   if (work.probe != Probe::kNone) {
     ProbeResult probe{.seq = work.seq, .begin = work.begin, .num_rows = work.num_rows};
     probe.digest = Value(work.seq) * 1000 + static_cast<uint64_t>(work.begin);
-    if (work.probe == Probe::kLogits) probe.logits.resize(static_cast<size_t>(work.num_rows) * 2);
+    if (work.probe == Probe::kLogits)
+      probe.logits.resize(static_cast<size_t>(work.num_rows * options_.vocab_size));
     result.probes.push_back(std::move(probe));
   }
   SequenceResult report{.seq = work.seq, .length = sequence.length};
