@@ -26,12 +26,15 @@ struct DeltaRow {
   F32x16 decay;
 };
 
-// r = Sᵀk and z = Sᵀq of one row, in four chains of key channels.
+// r = Sᵀk and z = Sᵀq of one row.
 template <int V>
 struct DeltaReads {
-  F32x16 r[4][V];
-  F32x16 z[4][V];
+  F32x16 r[V];
+  F32x16 z[V];
 };
+
+template <int kChain>
+using Chain = std::integral_constant<int, kChain>;
 
 struct DeltaHead {
   const DeltaRuleArgs* args;
@@ -107,7 +110,7 @@ void ApplyRow(const DeltaLanes<V>& lanes, int key_dim, const DeltaRow<V>& row, c
 }
 
 // One pass over S: applies `row` in place, unless it is null, and reads S with k and q of a new
-// row.
+// row, in four chains of key channels.
 template <int V, typename RowOrNull>
 inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_row, float* s_at,
                      const RowOrNull& row, DeltaReads<V>& reads) {
@@ -115,9 +118,11 @@ inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_
   const int64_t width = lanes.width;
   const float* k = head.K(new_row);
   const float* q = head.Q(new_row);
+  // Chains are named by constants throughout, so that they stay in registers.
+  F32x16 r[4][V], z[4][V];
   for (int chain = 0; chain < 4; ++chain)
-    for (int v = 0; v < V; ++v) reads.r[chain][v] = reads.z[chain][v] = Zero();
-  const auto step = [&](int key, int chain) {
+    for (int v = 0; v < V; ++v) r[chain][v] = z[chain][v] = Zero();
+  const auto step = [&](int key, auto chain) {
     F32x16 s[V];
     for (int v = 0; v < V; ++v) s[v] = Load(s_at + 16 * v);
     if constexpr (!std::is_same_v<RowOrNull, std::nullptr_t>) {
@@ -126,19 +131,25 @@ inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_
     }
     const F32x16 k1 = Set1(k[key]), q1 = Set1(q[key]);
     for (int v = 0; v < V; ++v) {
-      reads.r[chain][v] = Fma(k1, s[v], reads.r[chain][v]);
-      reads.z[chain][v] = Fma(q1, s[v], reads.z[chain][v]);
+      r[chain][v] = Fma(k1, s[v], r[chain][v]);
+      z[chain][v] = Fma(q1, s[v], z[chain][v]);
     }
     s_at += width;
   };
   int key = 0;
   for (; key + 4 <= key_dim; key += 4) {
-    step(key, 0);
-    step(key + 1, 1);
-    step(key + 2, 2);
-    step(key + 3, 3);
+    step(key, Chain<0>());
+    step(key + 1, Chain<1>());
+    step(key + 2, Chain<2>());
+    step(key + 3, Chain<3>());
   }
-  for (int chain = 0; key < key_dim; ++key, ++chain) step(key, chain);
+  if (key < key_dim) step(key, Chain<0>());
+  if (key + 1 < key_dim) step(key + 1, Chain<1>());
+  if (key + 2 < key_dim) step(key + 2, Chain<2>());
+  for (int v = 0; v < V; ++v) {
+    reads.r[v] = Add(Add(r[0][v], r[1][v]), Add(r[2][v], r[3][v]));
+    reads.z[v] = Add(Add(z[0][v], z[1][v]), Add(z[2][v], z[3][v]));
+  }
 }
 
 // The row's delta and output from what the pass read.
@@ -152,11 +163,9 @@ inline DeltaRow<V> FinishRow(const DeltaHead& head, const DeltaLanes<V>& lanes, 
   const float* value = head.V(new_row) + lanes.channel;
   float* out = head.Out(new_row) + lanes.channel;
   for (int v = 0; v < V; ++v) {
-    const F32x16 r = Add(Add(reads.r[0][v], reads.r[1][v]), Add(reads.r[2][v], reads.r[3][v]));
-    const F32x16 z = Add(Add(reads.z[0][v], reads.z[1][v]), Add(reads.z[2][v], reads.z[3][v]));
-    const F32x16 missing = Sub(LoadN(value + 16 * v, lanes.n[v], 0.0f), Mul(row.decay, r));
+    const F32x16 missing = Sub(LoadN(value + 16 * v, lanes.n[v], 0.0f), Mul(row.decay, reads.r[v]));
     row.delta[v] = Mul(beta, missing);
-    StoreN(out + 16 * v, Fma(row.delta[v], kq, Mul(row.decay, z)), lanes.n[v]);
+    StoreN(out + 16 * v, Fma(row.delta[v], kq, Mul(row.decay, reads.z[v])), lanes.n[v]);
   }
   return row;
 }
