@@ -1,5 +1,7 @@
 #include "coordinator/frontend/api_error.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "coordinator/frontend/json_text.h"
@@ -15,6 +17,14 @@ std::string StringOrNull(const std::string& text) {
 
 ApiError BadRequest(std::string message, std::string param) {
   return {.status = 400, .message = std::move(message), .param = std::move(param)};
+}
+
+ApiError ModelNotFound(const std::string& name) {
+  return {.status = 404,
+          .message = fmt::format("The model `{}` does not exist; /v1/models lists what is served.",
+                                 name.substr(0, 200)),
+          .param = "model",
+          .code = "model_not_found"};
 }
 
 ApiError ToApiError(const absl::Status& status) {

@@ -17,6 +17,9 @@ struct ApiError {
 
 ApiError BadRequest(std::string message, std::string param);
 
+// 404 in the words of OpenAI's clients.
+ApiError ModelNotFound(const std::string& name);
+
 // What a status means to a client: kInvalidArgument and kUnimplemented 400, kResourceExhausted 429,
 // kUnavailable and kDeadlineExceeded 503, all else 500 with a sentence that tells nothing of the
 // inside.

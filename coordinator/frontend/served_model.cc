@@ -1,0 +1,126 @@
+#include "coordinator/frontend/served_model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "common/base/status_macros.h"
+#include "common/config/file.h"
+#include "common/config/model_config.h"
+
+namespace atl {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr size_t kTemplateBytesMax = size_t{1} << 20;
+constexpr size_t kTokenizerConfigBytesMax = size_t{16} << 20;
+
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+absl::StatusOr<Json> ReadTokenizerConfig(const std::string& directory) {
+  const std::string file = directory + "/tokenizer_config.json";
+  if (!Exists(file)) return Json::object();
+  ATOLL_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file, kTokenizerConfigBytesMax));
+  Json config = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) return InvalidArgument("{}: not a JSON object", file);
+  return config;
+}
+
+// A token is given as its text, or as an object that holds it in "content".
+std::vector<std::pair<std::string, std::string>> SpecialTokensOf(const Json& tokenizer_config) {
+  std::vector<std::pair<std::string, std::string>> tokens;
+  for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
+    Json token = tokenizer_config.value(key, Json());
+    if (token.is_object()) token = token.value("content", Json());
+    if (token.is_string()) tokens.emplace_back(key, token.get<std::string>());
+  }
+  return tokens;
+}
+
+absl::StatusOr<std::unique_ptr<const ChatTemplate>> LoadTemplate(const ServedModelOptions& options,
+                                                                 const Json& tokenizer_config) {
+  std::string file = options.chat_template_file;
+  if (file.empty()) file = options.directory + "/chat_template.jinja";
+  std::string source;
+  const Json inline_source = tokenizer_config.value("chat_template", Json());
+  if (options.chat_template_file.empty() && !Exists(file) && inline_source.is_string()) {
+    file = options.directory + "/tokenizer_config.json: chat_template";
+    source = inline_source.get<std::string>();
+  } else if (options.chat_template_file.empty() && !Exists(file)) {
+    return NotFound("{}: no such file; give a template with --chat-template", file);
+  } else {
+    ATOLL_ASSIGN_OR_RETURN(source, ReadTextFile(file, kTemplateBytesMax));
+  }
+  absl::StatusOr<std::unique_ptr<ChatTemplate>> parsed = ChatTemplate::Parse(std::move(source));
+  if (!parsed.ok()) return Annotate(parsed.status(), file);
+  return std::unique_ptr<const ChatTemplate>(std::move(*parsed));
+}
+
+absl::StatusOr<int32_t> ContextLength(const ServedModelOptions& options,
+                                      const ModelConfig& config) {
+  constexpr int64_t kLengthMax = std::numeric_limits<int32_t>::max() / 2;
+  const int64_t longest = std::min(config.context_length(), kLengthMax);
+  if (options.max_model_len == 0) return static_cast<int32_t>(longest);
+  if (options.max_model_len < 0 || options.max_model_len > longest) {
+    return InvalidArgument(
+        "--max-model-len {}: expected 1 to {}, which is what {}/config.json allows "
+        "(max_position_embeddings, stretched where YaRN is configured)",
+        options.max_model_len, longest, options.directory);
+  }
+  return static_cast<int32_t>(options.max_model_len);
+}
+
+std::string LastComponent(const std::string& directory) {
+  const fs::path path = fs::path(directory).lexically_normal();
+  std::string name = path.filename().string();
+  if (name.empty() || name == ".") name = path.parent_path().filename().string();
+  return name.empty() ? "model" : name;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const ServedModel>> LoadServedModel(
+    const ServedModelOptions& options) {
+  const std::string& directory = options.directory;
+  std::error_code error;
+  if (!fs::is_directory(directory, error)) {
+    return NotFound("{}: no such folder; --model names the folder of a checkpoint", directory);
+  }
+  auto model = std::make_unique<ServedModel>();
+  model->name = options.name.empty() ? LastComponent(directory) : options.name;
+  model->created_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
+                              std::chrono::system_clock::now().time_since_epoch())
+                              .count();
+  ATOLL_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(directory));
+  ATOLL_ASSIGN_OR_RETURN(model->max_model_len, ContextLength(options, config));
+  model->vocab_size = config.vocab_size;
+  ATOLL_ASSIGN_OR_RETURN(model->tokenizer, Tokenizer::FromDirectory(directory));
+  if (model->tokenizer->vocab_size() > config.vocab_size) {
+    return InvalidArgument("{}: tokenizer.json has ids up to {}, config.json's vocab_size is {}",
+                           directory, model->tokenizer->vocab_size() - 1, config.vocab_size);
+  }
+  ATOLL_ASSIGN_OR_RETURN(const Json tokenizer_config, ReadTokenizerConfig(directory));
+  model->special_tokens = SpecialTokensOf(tokenizer_config);
+  ATOLL_ASSIGN_OR_RETURN(model->chat_template, LoadTemplate(options, tokenizer_config));
+  ATOLL_ASSIGN_OR_RETURN(model->defaults, LoadGenerationConfig(directory));
+  const std::vector<int32_t>& eos =
+      model->defaults.eos_token_ids.empty() ? config.eos_token_ids : model->defaults.eos_token_ids;
+  for (const int32_t id : eos) {
+    if (id >= config.vocab_size) {
+      return InvalidArgument("{}: eos_token_id {} is outside the vocabulary of {}", directory, id,
+                             config.vocab_size);
+    }
+    model->stop_ids.push_back(TokenId{id});
+  }
+  return std::unique_ptr<const ServedModel>(std::move(model));
+}
+
+}  // namespace atl
