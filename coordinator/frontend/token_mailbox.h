@@ -1,0 +1,48 @@
+// From the engine's thread to the I/O thread: what one step tells of many sequences arrives as one
+// batch.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/frontend/http/http_server.h"
+
+namespace atl {
+
+struct EngineEvent {
+  struct End {
+    FinishReason reason = FinishReason::kStop;
+    absl::Status status;
+  };
+  ExchangeId exchange{};
+  std::vector<TokenId> tokens;
+  std::optional<End> end;
+};
+
+// **Threads**: sinks on the engine's; `post` is called there and runs its task on the I/O thread,
+// where `deliver` is called. **Lifetime**: outlives its sinks and the tasks it posted.
+class TokenMailbox {
+ public:
+  using Post = std::function<void(std::function<void()>)>;
+  using Deliver = std::function<void(std::vector<EngineEvent>)>;
+
+  TokenMailbox(Post post, Deliver deliver);
+  std::unique_ptr<RequestSink> MakeSink(ExchangeId exchange);
+
+ private:
+  class Sink;
+  void Put(EngineEvent event);
+  void Empty();
+
+  const Post post_;
+  const Deliver deliver_;
+  std::mutex mutex_;
+  std::vector<EngineEvent> events_;  // not empty: a task that empties it is on its way
+};
+
+}  // namespace atl
