@@ -1,0 +1,185 @@
+#include "coordinator/engine_metrics.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace atl {
+namespace {
+
+constexpr const char* kStepKinds[] = {"decode", "prefill", "mixed"};  // as StepKind
+// Exact for small batches: the mean of decode steps is read from here.
+const std::vector<double> kRowBounds = {1,  2,  3,  4,  5,   6,   7,   8,    12,   16,   24,
+                                        32, 48, 64, 96, 128, 256, 512, 1024, 2048, 4096, 8192};
+
+const char* FinishName(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kError:
+      return "error";
+  }
+  return "error";
+}
+
+Counter RowsOf(Registry& registry, const std::string& worker, const char* origin) {
+  return registry.AddCounter({"atoll_moe_rows_total",
+                              "Expert rows computed, by the home of their sequence.",
+                              {{"worker", worker}, {"origin", origin}}});
+}
+
+Histogram PartOf(Registry& registry, const std::string& worker, const char* part) {
+  return registry.AddHistogram({"atoll_worker_step_seconds",
+                                "A worker's time in a step: kernels, waiting for peers, the rest.",
+                                {{"worker", worker}, {"part", part}}},
+                               GeometricBounds(0.0001, 2, 20));
+}
+
+double Seconds(uint32_t microseconds) { return microseconds * 1e-6; }
+
+}  // namespace
+
+EngineMetrics::EngineMetrics(Registry& registry, ExpertRows expert_rows)
+    : registry_(registry),
+      expert_rows_(expert_rows),
+      steps_(
+          registry.AddCounter({"atoll_engine_steps_total", "Steps that every worker reported."})),
+      running_(registry.AddGauge({"atoll_engine_sequences_running", "Sequences admitted."})),
+      waiting_(registry.AddGauge({"atoll_engine_sequences_waiting", "Sequences in the queue."})),
+      workers_joined_(registry.AddGauge({"atoll_membership_workers", "Workers joined."})),
+      ready_(registry.AddGauge({"atoll_engine_ready", "1: requests are taken."})),
+      workers_lost_(registry.AddCounter(
+          {"atoll_membership_workers_lost_total", "Workers of a running epoch that were lost."})),
+      outside_kernels_(registry.AddHistogram(
+          {"atoll_engine_step_outside_kernels_seconds",
+           "A step's time on its slowest worker, less the longest kernel time of any."},
+          GeometricBounds(0.00005, 1.5, 30))) {
+  for (const char* kind : kStepKinds) {
+    step_rows_.push_back(registry.AddHistogram(
+        {"atoll_engine_step_rows", "Rows of a step over all workers.", {{"kind", kind}}},
+        kRowBounds));
+    step_seconds_.push_back(registry.AddHistogram({"atoll_engine_step_seconds",
+                                                   "From sending the plan to the last report.",
+                                                   {{"kind", kind}}},
+                                                  GeometricBounds(0.0001, 2, 20)));
+  }
+}
+
+EngineMetrics::Worker& EngineMetrics::WorkerOf(int32_t rank) {
+  const auto it = workers_.find(rank);
+  if (it != workers_.end()) return it->second;
+  const std::string name = std::to_string(rank);
+  const MetricLabels labels = {{"worker", name}};
+  return workers_
+      .emplace(
+          rank,
+          Worker{
+              .rows_local = RowsOf(registry_, name, "local"),
+              .rows_remote = RowsOf(registry_, name, "remote"),
+              .bytes_sent = registry_.AddCounter(
+                  {"atoll_transport_bytes_sent_total", "Bytes sent to other workers.", labels}),
+              .batch_rows = registry_.AddCounter(
+                  {"atoll_worker_batch_rows_total", "Rows of the worker's own batches.", labels}),
+              .kernels = PartOf(registry_, name, "kernels"),
+              .waiting = PartOf(registry_, name, "waiting"),
+              .other = PartOf(registry_, name, "other"),
+              .blocks_free = registry_.AddGauge(
+                  {"atoll_kv_index_blocks_free", "Free blocks of 64 tokens.", labels}),
+              .blocks_total = registry_.AddGauge(
+                  {"atoll_kv_index_blocks_count", "Blocks of 64 tokens in all.", labels}),
+              .slots_free = registry_.AddGauge(
+                  {"atoll_kv_index_slots_free", "Free DeltaNet state slots.", labels}),
+              .running = registry_.AddGauge(
+                  {"atoll_worker_sequences_running", "Sequences at home there.", labels}),
+          })
+      .first->second;
+}
+
+void EngineMetrics::OnStep(const StepSummary& step) {
+  steps_.Add();
+  if (step.rows > 0) outside_kernels_.Observe(Seconds(total_us_max_ - kernels_us_max_));
+  total_us_max_ = kernels_us_max_ = 0;
+  const auto kind = static_cast<size_t>(step.kind);
+  // A step whose sequences had all ended ran nothing; it would only blur the mean.
+  if (step.rows > 0) step_rows_[kind].Observe(static_cast<double>(step.rows));
+  step_seconds_[kind].Observe(absl::ToDoubleSeconds(step.duration));
+}
+
+void EngineMetrics::OnWorkerStep(int32_t rank, const StepStats& stats) {
+  Worker& worker = WorkerOf(rank);
+  worker.rows_local.Add(static_cast<double>(stats.moe_rows_local));
+  worker.rows_remote.Add(static_cast<double>(stats.moe_rows_remote));
+  worker.bytes_sent.Add(static_cast<double>(stats.bytes_sent));
+  worker.batch_rows.Add(stats.rows);
+  worker.kernels.Observe(Seconds(stats.kernel_us));
+  worker.waiting.Observe(Seconds(stats.waiting_us));
+  worker.other.Observe(Seconds(stats.other_us));
+  kernels_us_max_ = std::max(kernels_us_max_, stats.kernel_us);
+  total_us_max_ = std::max(total_us_max_, stats.kernel_us + stats.waiting_us + stats.other_us);
+  std::lock_guard lock(mutex_);
+  for (const ExpertLoad& load : stats.expert_rows) {
+    std::vector<uint64_t>& rows = by_expert_[load.layer];
+    if (rows.size() <= load.expert) rows.resize(load.expert + 1u);
+    rows[load.expert] += load.rows;
+  }
+}
+
+void EngineMetrics::OnGauges(const EngineGauges& gauges) {
+  running_.Set(gauges.running);
+  waiting_.Set(gauges.waiting);
+  workers_joined_.Set(gauges.workers_joined);
+  ready_.Set(gauges.ready ? 1 : 0);
+  for (size_t rank = 0; rank < gauges.homes.size(); ++rank) {
+    const HomeGauges& home = gauges.homes[rank];
+    Worker& worker = WorkerOf(static_cast<int32_t>(rank));
+    worker.blocks_free.Set(static_cast<double>(home.blocks_free));
+    worker.blocks_total.Set(static_cast<double>(home.blocks_total));
+    worker.slots_free.Set(home.slots_free);
+    worker.running.Set(home.running);
+  }
+}
+
+void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
+  registry_
+      .AddCounter({"atoll_engine_requests_total",
+                   "Requests that ended, by reason.",
+                   {{"finish", FinishName(request.reason)}}})
+      .Add();
+}
+
+void EngineMetrics::OnWorkerLost(int32_t) { workers_lost_.Add(); }
+
+void EngineMetrics::Refresh() {
+  std::map<uint16_t, std::vector<uint64_t>> by_expert;
+  {
+    std::lock_guard lock(mutex_);
+    by_expert = by_expert_;
+  }
+  for (const auto& [layer, rows] : by_expert) {
+    const std::string name = std::to_string(layer);
+    const uint64_t sum = std::accumulate(rows.begin(), rows.end(), uint64_t{0});
+    registry_
+        .AddGauge({"atoll_moe_layer_rows_max",
+                   "Rows since the start of a layer's most loaded expert.",
+                   {{"layer", name}}})
+        .Set(static_cast<double>(*std::max_element(rows.begin(), rows.end())));
+    registry_
+        .AddGauge({"atoll_moe_layer_rows_sum",
+                   "Rows since the start of all of a layer's experts.",
+                   {{"layer", name}}})
+        .Set(static_cast<double>(sum));
+    if (expert_rows_ == ExpertRows::kByLayer) continue;
+    for (size_t expert = 0; expert < rows.size(); ++expert) {
+      registry_
+          .AddGauge({"atoll_moe_expert_rows",
+                     "Rows since the start of one expert.",
+                     {{"layer", name}, {"expert", std::to_string(expert)}}})
+          .Set(static_cast<double>(rows[expert]));
+    }
+  }
+}
+
+}  // namespace atl

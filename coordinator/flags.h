@@ -1,0 +1,42 @@
+// The command line of atoll-coordinator.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/status.h"
+#include "common/log/log.h"
+#include "coordinator/engine_metrics.h"
+
+namespace atl {
+
+// Names are vLLM's where it has the option.
+struct Flags {
+  std::string model;
+  std::string served_model_name;
+  std::string chat_template;
+  std::string host = "127.0.0.1";
+  int port = 8000;
+  std::string worker_listen = "127.0.0.1:9700";
+  int num_workers = 2;
+  int64_t max_model_len = 0;
+  int max_num_seqs = 256;
+  int max_num_batched_tokens = 2048;
+  int max_queue = 1024;
+  int max_connections = 4096;
+  int64_t max_body_bytes = 8 << 20;
+  int api_threads = 1;
+  int drain_timeout_s = 30;
+  ExpertRows expert_rows = ExpertRows::kByLayer;
+  log::Level log_level = log::Level::kInfo;
+};
+
+// Of the build.
+std::string AtollVersion();
+
+// The flags; nullopt when --help or --version was asked for and has been printed. kInvalidArgument:
+// one sentence about the flag at fault.
+absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv);
+
+}  // namespace atl

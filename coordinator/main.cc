@@ -1,0 +1,131 @@
+// atoll-coordinator: the composition root. Reads, builds, runs until a signal, drains.
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/log/log.h"
+#include "common/metrics/registry.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/engine_metrics.h"
+#include "coordinator/flags.h"
+#include "coordinator/frontend/frontend.h"
+#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/frontend/served_model.h"
+#include "coordinator/worker_link/worker_link.h"
+#include "coordinator/worker_roster.h"
+
+namespace atl {
+namespace {
+
+constexpr std::chrono::milliseconds kLastBytes{5'000};  // for finished answers to leave
+const absl::Duration kWorkersLeave = absl::Seconds(5);
+
+// Blocks SIGINT and SIGTERM in this thread and those it starts, so that main can wait for them.
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Each connection is a descriptor: take as many as the system gives.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) LOG_WARNING("the limit of open files stays as it is");
+}
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+// Scripts read these lines.
+void Announce(const std::string& line) {
+  std::fprintf(stdout, "atoll: %s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+void ExportBuild(Registry* registry) {
+  registry
+      ->AddGauge(
+          {"atoll_build_info", "The build of the coordinator.", {{"version", AtollVersion()}}})
+      .Set(1);
+}
+
+absl::Status Serve(const Flags& flags, const sigset_t& signals) {
+  ATOLL_ASSIGN_OR_RETURN(const auto model,
+                         LoadServedModel({.directory = flags.model,
+                                          .name = flags.served_model_name,
+                                          .chat_template_file = flags.chat_template,
+                                          .max_model_len = flags.max_model_len}));
+  Registry registry;
+  ExportBuild(&registry);
+  EngineMetrics metrics(registry, flags.expert_rows);
+  ATOLL_ASSIGN_OR_RETURN(
+      const auto server,
+      HttpServer::Listen({.host = flags.host,
+                          .port = flags.port,
+                          .body_bytes_max = static_cast<size_t>(flags.max_body_bytes),
+                          .connections_max = flags.max_connections}));
+  const auto link = WorkerLink::Create({.address = flags.worker_listen});
+  ATOLL_ASSIGN_OR_RETURN(auto engine,
+                         Engine::Create({.num_workers = flags.num_workers,
+                                         .max_num_seqs = flags.max_num_seqs,
+                                         .max_num_batched_tokens = flags.max_num_batched_tokens,
+                                         .max_queue = flags.max_queue,
+                                         .max_model_len = model->max_model_len},
+                                        *link, &metrics));
+  WorkerRoster roster(engine->worker_events(), registry);
+  Frontend frontend(*model, *engine, *server, registry,
+                    {.pool = {.num_threads = flags.api_threads, .num_waiting_max = 256},
+                     .version = AtollVersion(),
+                     .kernels = [&roster] { return roster.KernelsByWorker(); },
+                     .refresh_metrics = [&metrics] { metrics.Refresh(); }});
+  ATOLL_ASSIGN_OR_RETURN(const int worker_port, link->Start(roster));
+  server->Start(frontend);
+  Announce(fmt::format("workers join at {}:{}", HostOf(flags.worker_listen), worker_port));
+  const bool is_ipv6 = flags.host.find(':') != std::string::npos;
+  Announce(fmt::format("listening on http://{}{}{}:{}", is_ipv6 ? "[" : "", flags.host,
+                       is_ipv6 ? "]" : "", server->port()));
+  LOG_INFO("serving {} with up to {} tokens, waiting for {} workers", model->name,
+           model->max_model_len, flags.num_workers);
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  LOG_INFO("signal {}: finishing open answers for up to {} s", signal, flags.drain_timeout_s);
+  if (!engine->Drain(absl::Seconds(flags.drain_timeout_s))) {
+    LOG_WARNING("answers that were not finished in time were cut off");
+  }
+  server->Stop(kLastBytes);
+  link->Stop(kWorkersLeave);
+  engine.reset();  // before what its sinks report to
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace atl
+
+int main(int argc, char** argv) {
+  atl::log::SetProcessName("coordinator");
+  const auto flags = atl::ParseFlags(argc, argv);
+  if (flags.ok() && !flags->has_value()) return 0;
+  absl::Status status = flags.status();
+  if (status.ok()) {
+    atl::log::SetLevel((*flags)->log_level);
+    const sigset_t signals = atl::BlockSignals();
+    atl::RaiseDescriptorLimit();
+    status = atl::Serve(**flags, signals);
+  }
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "atoll-coordinator: %s\n", atl::MessageOf(status).c_str());
+  return 1;
+}
