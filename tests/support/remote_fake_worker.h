@@ -35,7 +35,9 @@ class RemoteFakeWorker final : public WorkerHandler {
         queue_(1024),
         thread_([this] { Execute(); }),
         client_(CoordinatorClient::Create(
-            {.address = address, .redial_interval = absl::Milliseconds(20)}, *this)) {}
+            {.address = address, .redial_interval = absl::Milliseconds(20)}, *this)) {
+    client_->Start();
+  }
   ~RemoteFakeWorker() override {
     queue_.Close();
     thread_.join();  // before the client, which it sends through

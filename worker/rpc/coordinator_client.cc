@@ -5,9 +5,11 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/log/log.h"
 #include "common/step/step_codec.h"
 #include "proto/worker.grpc.pb.h"
@@ -40,6 +42,11 @@ class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::ato
     if (over_ || closing_) return;
     outgoing_.push_back(std::move(message));
     Advance();
+  }
+  // Is `epoch` the one that this stream has started?
+  bool Serves(Epoch epoch) {
+    std::lock_guard lock(mutex_);
+    return epoch_ == epoch;
   }
   // Sends what is queued and half-closes; the coordinator then ends the stream.
   void Close() {
@@ -126,6 +133,7 @@ class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::ato
   bool half_closed_ = false;
   bool over_ = false;  // nothing can be written any more
   bool done_ = false;
+  std::optional<Epoch> epoch_;
   absl::Status end_;
 };
 
@@ -136,6 +144,10 @@ absl::Status Stream::Deliver() {
       absl::StatusOr<EpochStart> start = Decode(incoming_.epoch_start());
       if (!start.ok()) return start.status();
       spoken_ = true;
+      {
+        std::lock_guard lock(mutex_);
+        epoch_ = start->epoch;
+      }
       handler_.OnEpochStart(*std::move(start));
       return absl::OkStatus();
     }
@@ -164,7 +176,7 @@ absl::Status Stream::Deliver() {
 class RedialingClient final : public CoordinatorClient {
  public:
   RedialingClient(CoordinatorClientOptions options, WorkerHandler& handler)
-      : options_(std::move(options)), handler_(handler), thread_([this] { Run(); }) {}
+      : options_(std::move(options)), handler_(handler) {}
 
   ~RedialingClient() override {
     {
@@ -176,24 +188,28 @@ class RedialingClient final : public CoordinatorClient {
       }
     }
     stopped_.notify_all();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
 
+  void Start() override {
+    CHECK(!thread_.joinable(), "a CoordinatorClient is started once");
+    thread_ = std::thread([this] { Run(); });
+  }
   void SendReady(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank) override {
     ::atollpb::FromWorker message;
     Encode(ready, epoch, rank, message.mutable_ready());
-    Send(std::move(message));
+    Send(epoch, std::move(message));
   }
   void SendResult(const StepResult& result) override {
     ::atollpb::FromWorker message;
     Encode(result, message.mutable_result());
-    Send(std::move(message));
+    Send(result.epoch, std::move(message));
   }
 
  private:
-  void Send(::atollpb::FromWorker message) {
+  void Send(Epoch epoch, ::atollpb::FromWorker message) {
     std::lock_guard lock(mutex_);
-    if (stream_ != nullptr) stream_->Send(std::move(message));
+    if (stream_ != nullptr && stream_->Serves(epoch)) stream_->Send(std::move(message));
   }
   void Run();
   bool Dial();
@@ -243,11 +259,12 @@ bool RedialingClient::Dial() {
   ::atollpb::FromWorker hello;
   Encode(handler_.Hello(), hello.mutable_hello());
   Stream stream(NewStub(), handler_);
-  stream.Send(std::move(hello));
   {
+    // The answer to Hello may be here before Send returns, so the stream is known first.
     std::lock_guard lock(mutex_);
+    if (stop_) stream.Cut();
     stream_ = &stream;
-    if (stop_) stream.Close();
+    stream.Send(std::move(hello));
   }
   stream.WaitUntilDone(absl::InfiniteDuration());
   {

@@ -2,6 +2,7 @@
 // introduces the worker and carries orders in and reports out.
 //
 //   auto client = CoordinatorClient::Create({.address = "host:9100"}, handler);
+//   client->Start();
 //   client->SendReady(ready, epoch, rank);  client->SendResult(result);
 #pragma once
 
@@ -42,13 +43,17 @@ struct CoordinatorClientOptions {
 
 class CoordinatorClient {
  public:
-  // Starts dialling. `handler` outlives the client.
+  // `handler` outlives the client.
   static std::unique_ptr<CoordinatorClient> Create(CoordinatorClientOptions options,
                                                    WorkerHandler& handler);
   // Sends what is queued, closes the stream (cuts it after two seconds) and stops dialling.
   virtual ~CoordinatorClient() = default;
 
-  // Any thread; never block. Without a stream they are dropped: the epoch they speak of is over.
+  // Begins to dial; the handler is called from now on. Once.
+  virtual void Start() = 0;
+
+  // Any thread; never block. What speaks of another epoch than the one that the open stream has
+  // started is dropped: that epoch is over.
   virtual void SendReady(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank) = 0;
   virtual void SendResult(const StepResult& result) = 0;
 };
