@@ -219,8 +219,10 @@ absl::Status UcxTransfer::WaitFor(bool (UcxTransfer::*done)() const, Clock::time
 absl::Status UcxTransfer::CheckPeersAndTime(Clock::time_point deadline) const {
   for (size_t rank = 0; rank < receives_.size(); ++rank) {
     const UcxPeer& peer = transport_->peer(static_cast<int>(rank));
-    const bool awaited =
-        receives_[rank].state == State::kPosted || sends_[rank].state == State::kPosted;
+    // In a hello it does not matter who is awaited: the epoch cannot begin without all.
+    const bool awaited = key_.kind == MessageKind::kHello ||
+                         receives_[rank].state == State::kPosted ||
+                         sends_[rank].state == State::kPosted;
     if (awaited && peer.error != UCS_OK) {
       return Unavailable("rank {}: rank {} is gone, step {} layer {}: {}", transport_->rank(), rank,
                          key_.step, key_.layer, UcxText(peer.error));

@@ -47,6 +47,8 @@ UcxTransportImpl::UcxTransportImpl(const UcxOptions& options, std::unique_ptr<Uc
 UcxTransportImpl::~UcxTransportImpl() {
   if (open_ && !ended_) FlushEndpoints();
   CloseEndpoints();
+  const auto deadline = Clock::now() + kFlushTime;
+  while ((DropOldest() || num_dropping_ > 0) && Clock::now() < deadline) worker_->Progress();
   CHECK(pool_.AllGivenBack(), "a Transfer outlives its transport");
 }
 
@@ -298,19 +300,25 @@ void UcxTransportImpl::DropStale(const MessageKey& newest) {
   ucp_tag_recv_info_t info = {};
   while (ucp_tag_probe_nb(worker_->get(), 0, 0, 0, &info) != nullptr &&
          MessageIsStale(info.sender_tag, newest)) {
-    const ucp_tag_message_h message =
-        ucp_tag_probe_nb(worker_->get(), info.sender_tag, ~ucp_tag_t{0}, 1, &info);
-    ucp_request_param_t param = {};
-    param.op_attr_mask =
-        UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
-    param.cb.recv = OnDropped;
-    param.user_data = this;
-    param.memory_type = UCS_MEMORY_TYPE_HOST;
-    const ucs_status_ptr_t dropping =
-        ucp_tag_msg_recv_nbx(worker_->get(), dropped_.data(), dropped_.size(), message, &param);
-    if (dropping != nullptr && !UCS_PTR_IS_ERR(dropping)) ++num_dropping_;
+    DropOldest();
     ++counters_.mismatched;
   }
+}
+
+bool UcxTransportImpl::DropOldest() {
+  ucp_tag_recv_info_t info = {};
+  const ucp_tag_message_h message = ucp_tag_probe_nb(worker_->get(), 0, 0, 1, &info);
+  if (message == nullptr) return false;
+  ucp_request_param_t param = {};
+  param.op_attr_mask =
+      UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
+  param.cb.recv = OnDropped;
+  param.user_data = this;
+  param.memory_type = UCS_MEMORY_TYPE_HOST;
+  const ucs_status_ptr_t dropping =
+      ucp_tag_msg_recv_nbx(worker_->get(), dropped_.data(), dropped_.size(), message, &param);
+  if (dropping != nullptr && !UCS_PTR_IS_ERR(dropping)) ++num_dropping_;
+  return true;
 }
 
 void UcxTransportImpl::OnDropped(void* request, ucs_status_t /*status*/,

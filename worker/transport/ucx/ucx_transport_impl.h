@@ -65,6 +65,8 @@ class UcxTransportImpl final : public UcxTransport {
   void FlushEndpoints();
   // Drops what came for receives that nobody will post any more.
   void DropStale(const MessageKey& newest);
+  // False when nothing has come unasked.
+  bool DropOldest();
   static void OnPeerError(void* peer, ucp_ep_h endpoint, ucs_status_t status);
   static void OnDropped(void* request, ucs_status_t status, const ucp_tag_recv_info_t* info,
                         void* transport);
