@@ -96,6 +96,11 @@ absl::Status Executor::StartEpoch(const EpochStart& start, Transport* transport)
   return absl::OkStatus();
 }
 
+void Executor::LeaveEpoch() {
+  dispatcher_.reset();
+  transport_ = nullptr;
+}
+
 WorkerReady Executor::MakeReady() const {
   return {.epoch = epoch_.epoch,
           .rank = epoch_.rank,

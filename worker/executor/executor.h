@@ -45,6 +45,9 @@ class Executor {
   // A new membership. The transport is joined already and outlives the epoch. Sequences of another
   // term are forgotten. kInvalidArgument: owners that do not fit the model or the ranks.
   absl::Status StartEpoch(const EpochStart& start, Transport* transport);
+  // Lets go of what is in flight, so that the transport may join another epoch. Plans are refused
+  // until StartEpoch.
+  void LeaveEpoch();
 
   // Never fails as a call: what went wrong stands in the result's status. kFailedPrecondition: a
   // plan of another epoch, out of order, or against the table; nothing was executed. kUnavailable,

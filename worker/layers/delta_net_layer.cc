@@ -1,6 +1,7 @@
 #include "worker/layers/delta_net_layer.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/gemm/gemm.h"
@@ -84,11 +85,9 @@ absl::Status DeltaNetLayer::RunDeltaRule(kernels::KernelContext& context, KvCach
                                                   : nullptr,
                                      .waiting = state.waiting,
                                      .store = rows.store};
-    if (config_.state_write ==
-        StateWrite::kAtOnce) {  // planted by a test: the state itself takes the new rows
-      workspace.delta_sequences_[i].store =
-          rows.position_begin == 0 ? DeltaStore::kOwn : DeltaStore::kSpare;
-      workspace.delta_sequences_[i].spare = state.state;
+    if (config_.state_write == StateWrite::kAtOnce && rows.position_begin > 0) {
+      workspace.delta_sequences_[i].store = DeltaStore::kSpare;
+      workspace.delta_sequences_[i].spare = cache.Spare(0, linear_index_).state;
     }
   }
   const TensorView q = Heads(conv, 0, s.num_key_heads, s.key_dim);
@@ -109,9 +108,14 @@ absl::Status DeltaNetLayer::RunDeltaRule(kernels::KernelContext& context, KvCach
                           .out = out}));
   // Waiting rows are in the state now, whether or not this step is committed.
   for (const SequenceRows& rows : workspace.rows_) {
-    const int64_t applied = config_.state_write == StateWrite::kAtOnce ? rows.num_rows : 0;
-    if (rows.position_begin > 0)
-      *cache.Slot(rows.slot, linear_index_).state_length = rows.position_begin + applied;
+    if (rows.position_begin == 0) continue;
+    const LinearState state = cache.Slot(rows.slot, linear_index_);
+    *state.state_length = rows.position_begin;
+    if (config_.state_write == StateWrite::kAtOnce) {
+      std::memcpy(state.state, cache.Spare(0, linear_index_).state,
+                  static_cast<size_t>(DeltaStateFloats(s)) * sizeof(float));
+      *state.state_length += rows.num_rows;
+    }
   }
   return absl::OkStatus();
 }

@@ -278,6 +278,14 @@ absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
   return status;
 }
 
+absl::Status TokenDispatcher::Flush() {
+  for (auto& flights : in_flight_) {
+    for (auto& transfer : flights) ATOLL_RETURN_IF_ERROR(WaitFor(*transfer));
+    flights.clear();
+  }
+  return absl::OkStatus();
+}
+
 void TokenDispatcher::Abandon() {
   dispatch_.reset();
   return_.reset();
