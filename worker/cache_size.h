@@ -1,0 +1,22 @@
+// How many blocks and states fit into the memory that a worker was given.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/status.h"
+#include "worker/kv_cache/kv_cache.h"
+
+namespace atl {
+
+struct CacheBudget {
+  int64_t memory_bytes = 0;
+  int max_num_seqs = 256;
+  int64_t context_length = 0;  // the longest sequence that positions allow
+};
+
+// Fills in num_blocks and num_slots: states may take half of the memory, blocks the rest, and
+// neither more than max_num_seqs sequences of full length could use. kInvalidArgument: not even one
+// short sequence fits; says how much would.
+absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config);
+
+}  // namespace atl

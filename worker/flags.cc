@@ -1,0 +1,76 @@
+#include "worker/flags.h"
+
+#include <CLI/CLI.hpp>
+
+namespace atl {
+namespace {
+
+constexpr const char* kDescription =
+    "atoll-worker: runs a share of the experts and the sequences that are at home here.\n"
+    "It dials the coordinator, redials for ever, and listens on nothing but UCX.";
+
+void AddFlags(CLI::App* app, WorkerFlags* flags) {
+  app->add_option("--model", flags->model,
+                  "Folder of the checkpoint; every worker of a cluster has the same")
+      ->required();
+  app->add_option("--coordinator", flags->coordinator,
+                  "HOST:PORT that the coordinator takes workers at (its --worker-listen)")
+      ->capture_default_str();
+  app->add_option("--threads", flags->threads,
+                  "Compute threads; 0: the CPUs that this process may use")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
+  app->add_option("--dtype", flags->dtype,
+                  "What keys, values, convolution columns and exchanged rows are kept and sent as: "
+                  "auto (the checkpoint's), "
+                  "bfloat16 (bf16), float32 (fp32)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "bfloat16", "bf16", "float32", "fp32"}));
+  app->add_option(
+         "--kv-cache-memory-bytes", flags->kv_cache_memory_bytes,
+         "Memory for KV blocks and DeltaNet states; 0: 30 % of what the control group allows")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 50));
+  app->add_option("--max-num-seqs", flags->max_num_seqs,
+                  "Sequences at home here at once, memory allowing")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  app->add_option("--late-rows", flags->late_rows, "Rows that a DeltaNet state may lag behind")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 16));
+  app->add_option("--spin-us", flags->spin_us,
+                  "How long waits poll before they sleep, in microseconds")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
+  app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app->set_version_flag("--version", "atoll-worker 0.1.0");
+  app->footer(
+      "ATOLL_KERNELS=ref|avx2|avx512 forces a kernel page; UCX_TLS chooses UCX's transports.");
+}
+
+}  // namespace
+
+absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv) {
+  WorkerFlags flags;
+  CLI::App app(kDescription, "atoll-worker");
+  AddFlags(&app, &flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Cancelled("{}", app.help());
+  } catch (const CLI::CallForVersion&) {
+    return Cancelled("{}\n", app.version());
+  } catch (const CLI::Error& error) {
+    return InvalidArgument("{}; see --help", error.what());
+  }
+  if (flags.model.rfind("scripted:", 0) == 0) {
+    return Unimplemented(
+        "--model {}: scripted models are not there yet; give the folder of a checkpoint",
+        flags.model);
+  }
+  return flags;
+}
+
+}  // namespace atl

@@ -1,0 +1,27 @@
+// The worker's command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/status.h"
+
+namespace atl {
+
+struct WorkerFlags {
+  std::string model;
+  std::string coordinator = "127.0.0.1:9700";
+  int threads = 0;                    // 0: the CPUs that this process may use
+  std::string dtype = "auto";         // auto, bfloat16 (bf16), float32 (fp32)
+  int64_t kv_cache_memory_bytes = 0;  // 0: a share of what the control group allows
+  int max_num_seqs = 256;
+  int late_rows = 1;
+  int spin_us = 50;
+  std::string log_level = "info";
+};
+
+// kCancelled: help or version was asked for, the text is the message; kInvalidArgument: one
+// sentence on the flag at fault.
+absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv);
+
+}  // namespace atl

@@ -1,0 +1,61 @@
+// atoll-worker: composition root.
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "common/log/log.h"
+#include "worker/worker_process.h"
+
+namespace {
+
+int RunWorker(const atl::WorkerFlags& flags) {
+  auto worker = atl::WorkerProcess::Create(flags);
+  if (!worker.ok()) {
+    std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(worker.status()).c_str());
+    return 1;
+  }
+  // SIGINT and SIGTERM are waited for on a thread of their own: no code runs in a handler.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);  // ours: the end of Run
+  std::thread waiter([&] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGUSR1) (*worker)->Stop();
+  });
+  const absl::Status status = (*worker)->Run();
+  pthread_kill(waiter.native_handle(), SIGUSR1);
+  waiter.join();
+  if (!status.ok()) std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(status).c_str());
+  return status.ok() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto flags = atl::ParseWorkerFlags(argc, argv);
+  if (flags.status().code() == absl::StatusCode::kCancelled) {
+    std::fputs(atl::MessageOf(flags.status()).c_str(), stdout);
+    return 0;
+  }
+  if (!flags.ok()) {
+    std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(flags.status()).c_str());
+    return 1;
+  }
+  // Before any thread is made, so that all of them inherit it.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  atl::log::SetProcessName("worker");
+  atl::log::SetLevel(flags->log_level == "debug"     ? atl::log::Level::kDebug
+                     : flags->log_level == "warning" ? atl::log::Level::kWarning
+                     : flags->log_level == "error"   ? atl::log::Level::kError
+                                                     : atl::log::Level::kInfo);
+  return RunWorker(*flags);
+}
