@@ -151,6 +151,9 @@ inline U32x16 ShiftRightU(U32x16 a) {
   return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
 }
 
+// A value that a loop uses often stays out of memory operands: GCC would load it again for each
+// use.
+inline void KeepInRegisters(F32x16& a) { asm("" : "+x"(a.lo), "+x"(a.hi)); }
 inline float Lane0(F32x16 a) { return _mm256_cvtss_f32(a.lo); }
 
 inline float ReduceAdd(F32x16 a) {

@@ -97,6 +97,7 @@ inline U32x16 ShiftRightU(U32x16 a) {
   return {_mm512_srli_epi32(a.v, kBits)};
 }
 
+inline void KeepInRegisters(F32x16& a) { asm("" : "+v"(a.v)); }
 inline float Lane0(F32x16 a) { return _mm512_cvtss_f32(a.v); }
 
 inline float ReduceAdd(F32x16 a) {

@@ -106,6 +106,7 @@ inline U32x16 ShiftRightU(U32x16 a) {
   ATOLL_LANES_U(a.lane[i] >> kBits);
 }
 
+inline void KeepInRegisters(F32x16&) {}
 inline float Lane0(F32x16 a) { return a.lane[0]; }
 
 inline float ReduceAdd(F32x16 a) {

@@ -11,9 +11,6 @@ inline constexpr bool kPageIsAvx2 = kPageName[3] == '2';
 inline constexpr int kTileRows = kPageIsAvx512 ? 12 : kPageIsAvx2 ? 6 : 4;
 inline constexpr int kTilePanels = kPageIsAvx512 ? 2 : 1;
 inline constexpr int kTileColumns = kTilePanels * 16;
-// Columns of 16 that one row's chains run over side by side: the transpose of one hides the FMA
-// latency of the other.
-inline constexpr int kRowGroups = 2;
 
 inline int Smaller(int a, int b) { return a < b ? a : b; }
 
@@ -69,51 +66,32 @@ struct Transposed<Bf16> {
   }
 };
 
-// --- One row of x: no scratch, the weights go from memory through a transpose into the chains.
+// --- One row of x: no scratch, the weights go from memory through a transpose into the chains. One
+// group of 16 rows at a time: memory streams well from sixteen places, from 32 at two thirds.
 
-template <int kGroups, typename Weight>
-inline void RowTimesGroups(const float* x, int64_t depth, const WeightRows<Weight> (&w)[kGroups],
-                           F32x16 (&acc)[kGroups]) {
+template <typename Weight>
+inline F32x16 RowTimesColumns(const float* x, int64_t depth, const WeightRows<Weight>& w) {
   constexpr int kStep = Transposed<Weight>::kStep;
-  for (int g = 0; g < kGroups; ++g) acc[g] = Zero();
+  F32x16 acc = Zero();
+  Transposed<Weight> t;
   int64_t k = 0;
   for (; k + kStep <= depth; k += kStep) {
-    for (int g = 0; g < kGroups; ++g) {
-      Transposed<Weight> t;
-      t.LoadFull(w[g], k);
-      for (int j = 0; j < kStep; ++j) acc[g] = Fma(Set1(x[k + j]), t.At(j), acc[g]);
-    }
+    t.LoadFull(w, k);
+#pragma GCC unroll 32
+    for (int j = 0; j < kStep; ++j) acc = Fma(Set1(x[k + j]), t.At(j), acc);
   }
   const int rest = static_cast<int>(depth - k);
-  if (rest == 0) return;
-  for (int g = 0; g < kGroups; ++g) {
-    Transposed<Weight> t;
-    t.LoadTail(w[g], k, rest);
-    F32x16 columns[kStep];
-    for (int j = 0; j < kStep; ++j) columns[j] = t.At(j);
-    for (int j = 0; j < rest; ++j) acc[g] = Fma(Set1(x[k + j]), columns[j], acc[g]);
-  }
+  if (rest > 0) t.LoadTail(w, k, rest);
+  for (int j = 0; j < rest; ++j) acc = Fma(Set1(x[k + j]), t.At(j), acc);
+  return acc;
 }
 
 // y[0 … num_columns) = x · wᵀ.
 template <typename Weight>
 inline void RowTimes(const float* x, int64_t depth, const WeightRows<Weight>& w, float* y) {
-  int n = 0;
-  for (; n + 16 < w.num_columns; n += 32) {
-    const int rest = w.num_columns - n;
-    const WeightRows<Weight> groups[kRowGroups] = {
-        {w.w + n * w.stride, w.stride, 16},
-        {w.w + (n + 16) * w.stride, w.stride, Smaller(rest - 16, 16)}};
-    F32x16 acc[kRowGroups];
-    RowTimesGroups<kRowGroups>(x, depth, groups, acc);
-    Store(y + n, acc[0]);
-    StoreN(y + n + 16, acc[1], Smaller(rest - 16, 16));
-  }
-  if (n < w.num_columns) {
-    const WeightRows<Weight> group[1] = {{w.w + n * w.stride, w.stride, w.num_columns - n}};
-    F32x16 acc[1];
-    RowTimesGroups<1>(x, depth, group, acc);
-    StoreN(y + n, acc[0], w.num_columns - n);
+  for (int n = 0; n < w.num_columns; n += 16) {
+    const WeightRows<Weight> columns{w.w + n * w.stride, w.stride, w.num_columns - n};
+    StoreN(y + n, RowTimesColumns(x, depth, columns), Smaller(columns.num_columns, 16));
   }
 }
 
@@ -129,6 +107,7 @@ inline void PackPanel(const WeightRows<Weight>& w, int64_t k_begin, int depth, f
       t.LoadFull(w, k_begin + k);
     else
       t.LoadTail(w, k_begin + k, depth - k);
+#pragma GCC unroll 32
     for (int j = 0; j < kStep; ++j) Store(panel + (k + j) * 16, t.At(j));
   }
 }
@@ -144,7 +123,7 @@ struct Tile {
 enum class Chain { kStart, kContinue };
 
 template <int kRows, int kPanels>
-inline void RunTile(const Tile& tile, Chain chain) {
+[[gnu::noinline]] void RunTile(const Tile& tile, Chain chain) {
   F32x16 acc[kRows][kPanels];
   for (int r = 0; r < kRows; ++r)
     for (int p = 0; p < kPanels; ++p)
@@ -153,7 +132,10 @@ inline void RunTile(const Tile& tile, Chain chain) {
                                                  Smaller(tile.num_columns - 16 * p, 16), 0.0f);
   for (int k = 0; k < tile.depth; ++k) {
     F32x16 w[kPanels];
-    for (int p = 0; p < kPanels; ++p) w[p] = Load(tile.panel + (p * kGemmDepth + k) * 16);
+    for (int p = 0; p < kPanels; ++p) {
+      w[p] = Load(tile.panel + (p * kGemmDepth + k) * 16);
+      KeepInRegisters(w[p]);
+    }
     for (int r = 0; r < kRows; ++r) {
       const F32x16 x = Set1(tile.x[r * kGemmDepth + k]);
       for (int p = 0; p < kPanels; ++p) acc[r][p] = Fma(x, w[p], acc[r][p]);
