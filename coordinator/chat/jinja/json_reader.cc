@@ -2,12 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "common/base/status.h"
-#include "coordinator/chat/jinja/literal.h"
 
 namespace atl::jinja {
 namespace {

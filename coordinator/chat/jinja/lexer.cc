@@ -1,8 +1,6 @@
 #include "coordinator/chat/jinja/lexer.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -229,7 +227,8 @@ absl::Status Lexer::Code() {
 
 absl::Status Lexer::Number() {
   const bool after_dot = !tokens_.empty() && tokens_.back().IsOperator(".");
-  const NumberLiteral literal = ScanNumber(std::string_view(source_).substr(position_), after_dot);
+  const NumberLiteral literal = ScanNumber(std::string_view(source_).substr(position_),
+                                           after_dot ? NumberKind::kInteger : NumberKind::kAny);
   if (!literal.error.empty()) return Error(literal.error);
   Emit(literal.is_float ? TokenKind::kFloat : TokenKind::kInteger, literal.digits);
   tokens_.back().number = literal.number;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <unordered_set>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"

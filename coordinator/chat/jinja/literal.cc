@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 
 #include "common/base/check.h"
@@ -60,10 +61,10 @@ size_t EndOfFraction(std::string_view text, size_t at) {
 
 }  // namespace
 
-NumberLiteral ScanNumber(std::string_view text, bool after_dot) {
+NumberLiteral ScanNumber(std::string_view text, NumberKind kind) {
   NumberLiteral result;
   const size_t whole = EndOfDigits(text, 0, 10);
-  const size_t end = after_dot ? whole : EndOfFraction(text, whole);
+  const size_t end = kind == NumberKind::kInteger ? whole : EndOfFraction(text, whole);
   if (end > whole) {
     result.is_float = true;
     result.length = end;

@@ -16,9 +16,11 @@ struct NumberLiteral {
   std::string error;   // why this is no number
 };
 
-// The number that `text` (which starts with a digit) starts with. After a dot only an integer is
-// read: "a.0.1".
-NumberLiteral ScanNumber(std::string_view text, bool after_dot);
+// What may be read: after a dot only an integer, as in "a.0.1".
+enum class NumberKind { kAny, kInteger };
+
+// The number that `text` (which starts with a digit) starts with.
+NumberLiteral ScanNumber(std::string_view text, NumberKind kind);
 
 // Resolves the escapes of what stands between quotes.
 absl::StatusOr<std::string> Unescape(std::string_view text);

@@ -1,7 +1,6 @@
 #include "coordinator/chat/jinja/operations.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"

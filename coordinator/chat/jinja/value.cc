@@ -158,7 +158,7 @@ int Value::depth() const {
 
 size_t Dict::IndexOf(std::string_view key) const {
   if (!index_.empty()) {
-    const auto found = index_.find(std::string(key));
+    const auto found = index_.find(key);
     return found == index_.end() ? entries_.size() : found->second;
   }
   for (size_t i = 0; i < entries_.size(); ++i) {

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -129,7 +130,9 @@ class Dict {
   size_t IndexOf(const Value& key) const;
 
   std::vector<Entry> entries_;
-  std::unordered_map<std::string, size_t> index_;  // of string keys, from kIndexFrom entries on
+  // Of string keys, from kIndexFrom entries on. Ordered, as keys come from outside and could be
+  // made to collide.
+  std::map<std::string, size_t, std::less<>> index_;
   int depth_ = 1;
 };
 
