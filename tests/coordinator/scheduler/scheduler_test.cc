@@ -202,6 +202,20 @@ TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
   EXPECT_THAT(rows, ElementsAre(40, 3, 3, 1));
 }
 
+TEST(SchedulerTest, APieceOneLongerThanLateRowsTakesTheSpare) {
+  Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40, .logit_rows_max = 3},
+                      {1, 1}, {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
+  Request probed = MakeRequest(20);
+  probed.probe = ProbeRows::kLogits;
+  scheduler.Add(SeqId{1}, probed);
+  scheduler.Add(SeqId{2}, MakeRequest(100));
+  ASSERT_TRUE(scheduler.PlanStep().has_value());
+  const auto second = scheduler.PlanStep();  // both continue; the first takes the spare
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->plans[0].work.at(0).num_rows, 3);
+  EXPECT_EQ(second->plans[0].work.at(1).num_rows, 2);
+}
+
 TEST(SchedulerTest, ProbedLogitsAreBoundedPerStepAndHome) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 64, .logit_rows_max = 5},
                       {1, 1}, {Capacity()});
