@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
+#include <string>
+
+#include "common/base/status_macros.h"
 
 namespace atl {
 namespace {
@@ -63,26 +66,52 @@ void AddEngine(CLI::App* app, Flags* flags) {
       ->check(CLI::Range(1, 1'000'000));
 }
 
+// One word of a closed list, told in the help and refused by name otherwise.
+template <typename Choice>
+void AddChoice(CLI::App* app, const std::string& name, const std::map<std::string, Choice>& choices,
+               const std::string& help, Choice* choice) {
+  std::string words;
+  std::string standing;
+  for (const auto& [word, value] : choices) {
+    words += (words.empty() ? "" : "|") + word;
+    if (value == *choice) standing = word;
+  }
+  const auto take = [choices, choice](const std::string& word) {
+    const auto it = choices.find(word);
+    if (it == choices.end()) throw CLI::ValidationError("no such choice as " + word);
+    *choice = it->second;
+  };
+  app->add_option_function<std::string>(name, take, help + " [" + standing + "]")->type_name(words);
+}
+
 void AddOperation(CLI::App* app, Flags* flags) {
   app->add_option("--drain-timeout-s", flags->drain_timeout_s,
                   "Seconds that open answers get after SIGINT or SIGTERM")
       ->capture_default_str()
       ->check(CLI::Range(0, 86400));
-  const std::map<std::string, ExpertRows> expert_rows = {{"layer", ExpertRows::kByLayer},
-                                                         {"expert", ExpertRows::kByExpert}};
-  app->add_option("--metrics-expert-rows", flags->expert_rows,
-                  "Rows of experts on /metrics: a sum and a maximum by layer, or by expert too "
-                  "(layers x experts series): layer or expert [layer]")
-      ->transform(CLI::CheckedTransformer(expert_rows))
-      ->type_name("NAME");
-  const std::map<std::string, log::Level> levels = {{"debug", log::Level::kDebug},
-                                                    {"info", log::Level::kInfo},
-                                                    {"warning", log::Level::kWarning},
-                                                    {"error", log::Level::kError}};
-  app->add_option("--log-level", flags->log_level,
-                  "Least weight of lines on standard error: debug, info, warning or error [info]")
-      ->transform(CLI::CheckedTransformer(levels))
-      ->type_name("NAME");
+  AddChoice<ExpertRows>(
+      app, "--metrics-expert-rows",
+      {{"layer", ExpertRows::kByLayer}, {"expert", ExpertRows::kByExpert}},
+      "Rows of experts on /metrics: a sum and a maximum by layer, or all of them, "
+      "which is layers x experts series",
+      &flags->expert_rows);
+  AddChoice<log::Level>(app, "--log-level",
+                        {{"debug", log::Level::kDebug},
+                         {"info", log::Level::kInfo},
+                         {"warning", log::Level::kWarning},
+                         {"error", log::Level::kError}},
+                        "Least weight of lines on standard error", &flags->log_level);
+}
+
+absl::Status CheckHostPort(const std::string& flag, const std::string& address) {
+  const size_t colon = address.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
+  if (colon == 0 || !digits || std::stoi(port) > 65535) {
+    return InvalidArgument("{} {}: expected HOST:PORT, for example 127.0.0.1:9700", flag, address);
+  }
+  return absl::OkStatus();
 }
 
 // CLI11's sentence on one line.
@@ -113,6 +142,7 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   } catch (const CLI::Error& error) {
     return InvalidArgument("{} (--help lists the options)", OneLine(error.what()));
   }
+  ATOLL_RETURN_IF_ERROR(CheckHostPort("--worker-listen", flags.worker_listen));
   if (flags.max_num_batched_tokens < flags.max_num_seqs) {
     return InvalidArgument(
         "--max-num-batched-tokens {} is below --max-num-seqs {}: a step must have room for one row "

@@ -3,10 +3,9 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
@@ -26,6 +25,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kLastBytes{5'000};  // for finished answers to leave
 const absl::Duration kWorkersLeave = absl::Seconds(5);
+
+// gRPC prints its own lines of many columns for what comes back to us as a status.
+void SilenceGrpc() { setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0); }
 
 // Blocks SIGINT and SIGTERM in this thread and those it starts, so that main can wait for them.
 sigset_t BlockSignals() {
@@ -122,6 +124,7 @@ int main(int argc, char** argv) {
   if (status.ok()) {
     atl::log::SetLevel((*flags)->log_level);
     const sigset_t signals = atl::BlockSignals();
+    atl::SilenceGrpc();
     atl::RaiseDescriptorLimit();
     status = atl::Serve(**flags, signals);
   }

@@ -1,0 +1,78 @@
+#include "coordinator/engine_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace atl {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
+  Registry registry;
+  EngineMetrics metrics(registry, ExpertRows::kByLayer);
+  metrics.OnWorkerStep(0, {.moe_rows_local = 10,
+                           .moe_rows_remote = 6,
+                           .bytes_sent = 100,
+                           .rows = 4,
+                           .kernel_us = 900,
+                           .waiting_us = 50,
+                           .other_us = 50,
+                           .expert_rows = {{.layer = 2, .expert = 0, .rows = 3},
+                                           {.layer = 2, .expert = 5, .rows = 9}}});
+  metrics.OnWorkerStep(1, {.moe_rows_local = 1,
+                           .rows = 3,
+                           .kernel_us = 500,
+                           .waiting_us = 700,
+                           .other_us = 100,
+                           .expert_rows = {{.layer = 2, .expert = 5, .rows = 1}}});
+  metrics.OnStep({.kind = StepKind::kDecode, .rows = 7, .duration = absl::Milliseconds(2)});
+  metrics.OnStep({.kind = StepKind::kMixed, .rows = 0});
+  metrics.OnGauges({.running = 7,
+                    .waiting = 2,
+                    .workers_joined = 2,
+                    .ready = true,
+                    .homes = {{.running = 4, .blocks_total = 64, .blocks_free = 60},
+                              {.running = 3, .blocks_total = 64, .blocks_free = 61}}});
+  metrics.OnRequestEnd({.reason = FinishReason::kLength});
+  metrics.OnWorkerLost(1);
+  metrics.Refresh();
+  const std::string page = registry.Render();
+  for (const char* line :
+       {"atoll_moe_rows_total{origin=\"local\",worker=\"0\"} 10\n",
+        "atoll_moe_rows_total{origin=\"remote\",worker=\"0\"} 6\n",
+        "atoll_moe_rows_total{origin=\"remote\",worker=\"1\"} 0\n",
+        "atoll_transport_bytes_sent_total{worker=\"0\"} 100\n",
+        "atoll_engine_step_rows_sum{kind=\"decode\"} 7\n",
+        "atoll_engine_step_rows_count{kind=\"decode\"} 1\n",
+        "atoll_engine_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
+        "atoll_engine_step_seconds_count{kind=\"decode\"} 1\n", "atoll_engine_steps_total 2\n",
+        "atoll_engine_sequences_running 7\n", "atoll_engine_sequences_waiting 2\n",
+        "atoll_kv_index_blocks_free{worker=\"1\"} 61\n",
+        "atoll_worker_sequences_running{worker=\"0\"} 4\n",
+        "atoll_engine_requests_total{finish=\"length\"} 1\n",
+        "atoll_membership_workers_lost_total 1\n",
+        "atoll_worker_step_seconds_count{part=\"kernels\",worker=\"0\"} 1\n",
+        "atoll_moe_layer_rows_max{layer=\"2\"} 10\n",
+        "atoll_moe_layer_rows_sum{layer=\"2\"} 13\n"}) {
+    EXPECT_THAT(page, HasSubstr(line));
+  }
+  // The slowest worker took 1.3 ms, the longest kernels 0.9.
+  EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_count 1\n"));
+  EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_sum 0.0004"));
+  EXPECT_THAT(page, Not(HasSubstr("atoll_moe_expert_rows")));
+}
+
+TEST(EngineMetricsTest, EveryExpertWhereAskedFor) {
+  Registry registry;
+  EngineMetrics metrics(registry, ExpertRows::kByExpert);
+  metrics.OnWorkerStep(0, {.expert_rows = {{.layer = 1, .expert = 3, .rows = 8}}});
+  metrics.Refresh();
+  metrics.OnWorkerStep(0, {.expert_rows = {{.layer = 1, .expert = 3, .rows = 8}}});
+  metrics.Refresh();
+  EXPECT_THAT(registry.Render(), HasSubstr("atoll_moe_expert_rows{expert=\"3\",layer=\"1\"} 16\n"));
+}
+
+}  // namespace
+}  // namespace atl
