@@ -107,6 +107,7 @@ void WorkerProcess::Push(Command command) {
 
 absl::Status WorkerProcess::Run() {
   client_ = CoordinatorClient::Create({.address = flags_.coordinator}, *this);
+  client_->Start();
   while (true) {
     std::optional<Command> command =
         commands_.Pop(std::chrono::steady_clock::now() + kIdleProgress);
