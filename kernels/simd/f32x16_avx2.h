@@ -32,6 +32,7 @@ inline F32x16 Set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline F32x16 Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 inline F32x16 Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 inline F32x16 LoadN(const float* p, int n, float identity) {
+  if (n >= 16) return Load(p);
   const __m256i lo = LaneMask(n, 0), hi = LaneMask(n, 8);
   const __m256 other = _mm256_set1_ps(identity);
   return {_mm256_blendv_ps(other, _mm256_maskload_ps(p, lo), _mm256_castsi256_ps(lo)),
@@ -42,6 +43,7 @@ inline void Store(float* p, F32x16 a) {
   _mm256_storeu_ps(p + 8, a.hi);
 }
 inline void StoreN(float* p, F32x16 a, int n) {
+  if (n >= 16) return Store(p, a);  // a masked store is microcode on some CPUs
   _mm256_maskstore_ps(p, LaneMask(n, 0), a.lo);
   _mm256_maskstore_ps(p + 8, LaneMask(n, 8), a.hi);
 }
