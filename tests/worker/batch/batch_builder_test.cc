@@ -1,0 +1,141 @@
+#include "worker/batch/batch_builder.h"
+
+#include "tests/support/status_matchers.h"
+
+namespace atl {
+namespace {
+
+using kernels::DeltaStore;
+constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr BatchLimits kLimits = {
+    .num_blocks = 8, .num_slots = 2, .num_spares = 1, .late_rows = 1, .vocab_size = 100};
+
+std::vector<TokenId> Ids(int count) {
+  return std::vector<TokenId>(static_cast<size_t>(count), TokenId{7});
+}
+
+// A prompt of `rows` tokens for a new sequence.
+StepPlan FirstPiece(uint64_t seq, int rows, int slot = 0) {
+  StepPlan plan = {.step = 1};
+  plan.start.push_back(
+      {.seq = SeqId{seq}, .state_slot = SlotId{slot}, .prompt_length = 100, .max_new_tokens = 5});
+  plan.work.push_back({.seq = SeqId{seq}, .num_rows = rows, .ids = Ids(rows)});
+  for (int b = 0; b * 64 < rows; ++b) plan.work.back().new_blocks.push_back(BlockId{b});
+  return plan;
+}
+
+StepPlan Continue(uint64_t seq, int begin, int rows) {
+  StepPlan plan = {.step = 2};
+  plan.work.push_back({.seq = SeqId{seq}, .begin = begin, .num_rows = rows, .ids = Ids(rows)});
+  return plan;
+}
+
+// A table in which sequence 1 stands at `length` with two blocks.
+SequenceTable TableAt(int length) {
+  SequenceTable table;
+  HomeSequence& sequence = table.Add({.seq = SeqId{1}, .prompt_length = 100, .max_new_tokens = 5});
+  sequence.length = length;
+  sequence.blocks = {BlockId{0}, BlockId{1}};
+  return table;
+}
+
+TEST(BatchBuilderTest, FirstPieceWritesItsOwnSlot) {
+  SequenceTable table;
+  const StepPlan plan = FirstPiece(1, 70);
+  ASSERT_OK(ValidatePlan(plan, table, kLimits));
+  const Taken taken = ApplyPlan(plan, table);
+  EXPECT_EQ(taken.blocks, (std::vector<BlockId>{BlockId{0}, BlockId{1}}));
+  EXPECT_EQ(taken.slots, std::vector<SlotId>{SlotId{0}});
+  const BatchInput batch = BuildBatch(plan, table, kLimits);
+  ASSERT_EQ(batch.rows.size(), 1u);
+  EXPECT_EQ(batch.rows[0].store, DeltaStore::kOwn);
+  EXPECT_EQ(batch.ids.size(), 70u);
+  EXPECT_EQ(batch.positions.back(), 69);
+  EXPECT_EQ(batch.rows[0].blocks.size(), 2u);
+}
+
+TEST(BatchBuilderTest, LongPiecesTakeSparesAndShortOnesWait) {
+  SequenceTable table = TableAt(10);
+  EXPECT_EQ(BuildBatch(Continue(1, 10, 20), table, kLimits).rows[0].store, DeltaStore::kSpare);
+  EXPECT_EQ(BuildBatch(Continue(1, 10, 20), table, kLimits).rows[0].spare, 0);
+  EXPECT_EQ(BuildBatch(Continue(1, 10, 1), table, kLimits).rows[0].store, DeltaStore::kWait);
+}
+
+TEST(BatchBuilderTest, DecodeRunsTheTokenDrawnLast) {
+  SequenceTable table = TableAt(10);
+  StepPlan plan = {.step = 3};
+  plan.work.push_back({.seq = SeqId{1}, .begin = 10, .num_rows = 1, .draw = true});
+  EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
+                "1 rows with 0 ids");  // nothing was drawn
+  table.Find(SeqId{1})->pending = TokenId{42};
+  ASSERT_OK(ValidatePlan(plan, table, kLimits));
+  const BatchInput batch = BuildBatch(plan, table, kLimits);
+  EXPECT_EQ(batch.ids, std::vector<TokenId>{TokenId{42}});
+  EXPECT_EQ(batch.positions, std::vector<int32_t>{10});
+}
+
+TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
+  SequenceTable table = TableAt(10);
+  table.Find(SeqId{1})->finish = Finish::kStopId;
+  StepPlan plan = {.step = 3};
+  plan.work.push_back(
+      {.seq = SeqId{1}, .begin = 11, .num_rows = 1, .draw = true});  // planned ahead
+  ASSERT_OK(ValidatePlan(plan, table, kLimits));
+  EXPECT_TRUE(ApplyPlan(plan, table).blocks.empty());
+  EXPECT_TRUE(BuildBatch(plan, table, kLimits).ids.empty());
+}
+
+TEST(BatchBuilderTest, FreedSlotsMayBeGivenOutInTheSamePlan) {
+  SequenceTable table = TableAt(10);
+  StepPlan plan = FirstPiece(2, 5);
+  EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition, "state slot 0");
+  plan.free.push_back(SeqId{1});
+  plan.free.push_back(SeqId{99});  // unknown ones are ignored
+  ASSERT_OK(ValidatePlan(plan, table, kLimits));
+  ApplyPlan(plan, table);
+  EXPECT_EQ(table.Find(SeqId{1}), nullptr);
+}
+
+TEST(BatchBuilderTest, PlansAgainstTheTableAreRefusedAndChangeNothing) {
+  SequenceTable table = TableAt(10);
+  const auto refused = [&](const StepPlan& plan, const char* says) {
+    EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition, says);
+    EXPECT_EQ(table.Find(SeqId{1})->length, 10);
+  };
+  refused(Continue(1, 9, 1), "planned from 9, it stands at 10");
+  refused(Continue(5, 0, 1), "sequence 5 is not at home here");
+  refused(Continue(1, 10, 119), "would reach token 129, its blocks hold 128");
+  StepPlan plan = Continue(1, 10, 1);
+  plan.work[0].ids[0] = TokenId{100};
+  refused(plan, "token 100, the vocabulary has 100");
+  plan = Continue(1, 10, 1);
+  plan.work[0].new_blocks.push_back(BlockId{8});
+  refused(plan, "block 8 of 8");
+  plan = Continue(1, 10, 2);
+  plan.work[0].ids.pop_back();
+  refused(plan, "2 rows with 1 ids");
+  plan = Continue(1, 10, 1);
+  plan.work.push_back(plan.work[0]);
+  refused(plan, "planned twice");
+  refused(FirstPiece(2, 5, 2), "state slot 2 of 2");
+  refused(FirstPiece(1, 5, 1), "sequence 1 is started twice");
+}
+
+TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {
+  SequenceTable table = TableAt(10);
+  HomeSequence& second =
+      table.Add({.seq = SeqId{2}, .state_slot = SlotId{1}, .prompt_length = 100});
+  second.length = 10;
+  second.blocks = {BlockId{2}};
+  StepPlan plan = Continue(1, 10, 4);
+  plan.work.push_back(Continue(2, 10, 4).work[0]);
+  EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
+                "2 continuing pieces, 1 spares");
+  BatchLimits two = kLimits;
+  two.num_spares = 2;
+  ASSERT_OK(ValidatePlan(plan, table, two));
+  EXPECT_EQ(BuildBatch(plan, table, two).rows[1].spare, 1);
+}
+
+}  // namespace
+}  // namespace atl
