@@ -105,7 +105,8 @@ class EngineThread final : public Engine, private WorkerEvents {
   void StartEpoch();
   void StartRun();
   void Lose(WorkerId worker, const absl::Status& why);
-  absl::Duration UntilVerdict() const;
+  absl::Time Verdict() const;
+  void Judge();
   void PublishReady();
   void PublishGauges();
   absl::Time Now() const { return options_.now ? options_.now() : absl::Now(); }
@@ -124,8 +125,8 @@ class EngineThread final : public Engine, private WorkerEvents {
   std::vector<HomeCapacity> homes_;  // by rank, from kConnecting on
   std::unique_ptr<EpochRun> run_;    // while the epoch is ready
   struct Suspicion {
-    WorkerId worker{};
-    absl::Status why;
+    std::vector<int32_t> reporters;  // ranks that failed for want of a peer
+    absl::Status why;                // as the first of them said it
     absl::Time verdict;
   };
   std::optional<Suspicion> suspicion_;  // nothing is planned while there is one
@@ -145,7 +146,9 @@ bool EngineThread::Drain(absl::Duration limit) {
 void EngineThread::Run() {
   bool stop = false;
   while (!stop) {
-    Door::Batch batch = door_.Take(UntilVerdict());
+    const absl::Time verdict = Verdict();
+    Door::Batch batch =
+        door_.Take(verdict == absl::InfiniteFuture() ? absl::InfiniteDuration() : verdict - Now());
     for (WorkerEvent& event : batch.events) {
       std::visit([&](auto& what) { Handle(event.worker, what); }, event.what);
     }
@@ -154,10 +157,7 @@ void EngineThread::Run() {
       if (run_) run_->Cancel(seq);
     }
     stop = batch.stop;
-    if (suspicion_ && UntilVerdict() <= absl::ZeroDuration()) {
-      const Suspicion suspicion = *suspicion_;
-      Lose(suspicion.worker, suspicion.why);
-    }
+    Judge();
     if (run_ && !suspicion_ && !stop) run_->PlanAhead();
     PublishGauges();
   }
@@ -244,7 +244,8 @@ void EngineThread::Handle(WorkerId worker, StepResult& result) {
   const bool peer_lost = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   if (!peer_lost || membership_.members().size() == 1) return Lose(worker, status);
   LOG_WARNING("worker {}: {}", *rank, MessageOf(status));
-  if (!suspicion_) suspicion_ = {worker, status, Now() + options_.peer_loss_grace};
+  if (!suspicion_) suspicion_ = {{}, status, Now() + options_.peer_loss_grace};
+  suspicion_->reporters.push_back(*rank);
 }
 
 void EngineThread::Handle(WorkerId worker, StreamClosed& closed) {
@@ -280,8 +281,27 @@ void EngineThread::Lose(WorkerId worker, const absl::Status& why) {
   probe_.OnWorkerLost(*membership_.RankOf(worker));
 }
 
-absl::Duration EngineThread::UntilVerdict() const {
-  return suspicion_ ? suspicion_->verdict - Now() : absl::InfiniteDuration();
+// Until when the workers may leave things as they are.
+absl::Time EngineThread::Verdict() const {
+  if (!run_) return absl::InfiniteFuture();
+  const absl::Time overdue = run_->oldest_sent() + options_.step_limit;
+  return suspicion_ ? std::min(suspicion_->verdict, overdue) : overdue;
+}
+
+void EngineThread::Judge() {
+  if (!run_ || Now() < Verdict()) return;
+  std::vector<int32_t> reporters;
+  if (suspicion_) reporters = suspicion_->reporters;
+  for (const int32_t rank : run_->SilentRanks()) {
+    if (std::find(reporters.begin(), reporters.end(), rank) != reporters.end()) continue;
+    const absl::Duration silence = Now() - run_->oldest_sent();
+    return Lose(membership_.members()[static_cast<size_t>(rank)].id,
+                DeadlineExceeded("it has not reported its step for {:.1f} s",
+                                 absl::ToDoubleSeconds(silence)));
+  }
+  CHECK(!reporters.empty());
+  const absl::Status why = suspicion_->why;
+  Lose(membership_.members()[static_cast<size_t>(reporters.front())].id, why);
 }
 
 void EngineThread::PublishReady() {

@@ -45,9 +45,11 @@ struct EngineOptions {
   int32_t max_queue = 1024;              // requests that wait for admission
   int32_t max_model_len = 0;
   int32_t steps_in_flight = 2;  // 1: never plan ahead
-  // How long a step that failed for want of a peer waits to see whose stream closes, before the
-  // worker that reported it is called lost.
+  // How long a step that failed for want of a peer waits to see whose stream closes, before a
+  // worker that has reported nothing, or else the one that reported the failure, is called lost.
   absl::Duration peer_loss_grace = absl::Seconds(5);
+  // A worker that has not reported a step for so long is called lost though its stream is open.
+  absl::Duration step_limit = absl::Minutes(10);
   std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
   std::function<absl::Time()> now{};      // for durations in StepSummary; empty: absl::Now
 };

@@ -114,6 +114,20 @@ void EpochRun::CompleteSteps() {
   }
 }
 
+absl::Time EpochRun::oldest_sent() const {
+  return in_flight_.empty() ? absl::InfiniteFuture() : in_flight_.front().sent;
+}
+
+std::vector<int32_t> EpochRun::SilentRanks() const {
+  std::vector<int32_t> ranks;
+  if (in_flight_.empty()) return ranks;
+  const std::vector<bool>& reported = in_flight_.front().reported;
+  for (size_t rank = 0; rank < reported.size(); ++rank) {
+    if (!reported[rank]) ranks.push_back(static_cast<int32_t>(rank));
+  }
+  return ranks;
+}
+
 void EpochRun::FailAll(const absl::Status& why) {
   while (!clients_.empty()) {
     const SeqId seq = clients_.begin()->first;

@@ -41,6 +41,11 @@ class EpochRun {
   // Ends every request with kError and `why`.
   void FailAll(const absl::Status& why);
 
+  // When the step that the workers should report next was sent; InfiniteFuture: none is.
+  absl::Time oldest_sent() const;
+  // Ranks that have not reported it.
+  std::vector<int32_t> SilentRanks() const;
+
   const Scheduler& scheduler() const { return scheduler_; }
 
  private:

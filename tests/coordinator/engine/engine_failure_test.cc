@@ -1,5 +1,8 @@
 // Workers that die, lie or fail.
 #include "coordinator/engine/engine.h"
+
+#include <atomic>
+
 #include "tests/coordinator/engine/test_sink.h"
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
@@ -15,10 +18,13 @@ using testing::TranscriptSink;
 // Two workers that the test plays itself.
 class EngineFailureTest : public ::testing::Test {
  protected:
-  void StartReady(absl::Duration peer_loss_grace = absl::Hours(1)) {
-    auto engine = Engine::Create(
-        {.num_workers = 2, .max_model_len = 4096, .peer_loss_grace = peer_loss_grace}, channel_,
-        &probe_);
+  void StartReady() {
+    auto engine = Engine::Create({.num_workers = 2,
+                                  .max_model_len = 4096,
+                                  .peer_loss_grace = absl::Seconds(5),
+                                  .step_limit = absl::Seconds(600),
+                                  .now = [this] { return absl::FromUnixSeconds(clock_seconds_); }},
+                                 channel_, &probe_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
     for (uint64_t i = 0; i < 2; ++i) {
@@ -71,8 +77,21 @@ class EngineFailureTest : public ::testing::Test {
       EXPECT_TRUE(std::holds_alternative<StepPlan>(*message));
     }
   }
+  // The engine's clock moves after it has seen all that was said; then it looks at the clock.
+  void Advance(int64_t seconds) {
+    TurnAwayOne();
+    clock_seconds_ += seconds;
+    TurnAwayOne();
+  }
+  void TurnAwayOne() {
+    const WorkerId stranger{++last_stranger_};
+    events().OnHello(stranger, testing::FakeHello(9));
+    channel_.Expect<testing::Refused>(stranger);
+  }
   WorkerEvents& events() { return engine_->worker_events(); }
 
+  std::atomic<int64_t> clock_seconds_ = 1'000'000;
+  uint64_t last_stranger_ = 100;
   FakeChannel channel_;
   RecordingProbe probe_;
   std::unique_ptr<Engine> engine_;
@@ -169,13 +188,40 @@ TEST_F(EngineFailureTest, WhoReportsALostPeerIsNotCalledLost) {
   ExpectLost({transcript}, "lost worker 1 (node-1, pid 1001): the connection closed");
 }
 
-TEST_F(EngineFailureTest, AFailedExchangeWithoutAClosedStreamEndsTheEpochAfterAWhile) {
-  StartReady(absl::Milliseconds(1));
+TEST_F(EngineFailureTest, ASilentPeerIsLostThoughItsStreamIsOpen) {
+  StartReady();
   const auto transcript = Ask();
   StepResult result = Run(0);
   result.status = DeadlineExceeded("nothing came from peer 1");
   events().OnResult(WorkerId{0}, result);
-  ExpectLost({transcript}, "lost worker 0 (node-0, pid 1000): step 1 failed: nothing came");
+  Advance(4);
+  EXPECT_TRUE(engine_->ready_state().ready);
+  Advance(1);
+  ExpectLost({transcript},
+             "lost worker 1 (node-1, pid 1001): it has not reported its step for 5.0 s");
+}
+
+TEST_F(EngineFailureTest, WhereNobodyIsSilentTheFirstReporterIsLost) {
+  StartReady();
+  const auto transcript = Ask();
+  for (uint64_t i = 0; i < 2; ++i) {
+    StepResult result = Run(i);
+    result.status = Unavailable("peer {} is gone", 1 - i);
+    events().OnResult(WorkerId{i}, result);
+  }
+  Advance(5);
+  ExpectLost({transcript}, "lost worker 0 (node-0, pid 1000): step 1 failed: peer 1 is gone");
+}
+
+TEST_F(EngineFailureTest, AWorkerThatHangsIsLostAfterTheStepLimit) {
+  StartReady();
+  const auto transcript = Ask();
+  events().OnResult(WorkerId{0}, Run(0));
+  Advance(599);
+  EXPECT_TRUE(engine_->ready_state().ready);
+  Advance(1);
+  ExpectLost({transcript},
+             "lost worker 1 (node-1, pid 1001): it has not reported its step for 600.0 s");
 }
 
 TEST_F(EngineFailureTest, ASequenceThatFailsLeavesTheOthers) {
