@@ -14,7 +14,9 @@ fail() {
 
 # start_server [flags of scripts/serve]: sets server and url, or ends the row with the log.
 start_server() {
-  scripts/serve --port 0 "$@" > "$work/serve.log" 2>&1 &
+  url=''
+  : > "$work/serve.log"
+  scripts/serve --port 0 "$@" >> "$work/serve.log" 2>&1 &
   server=$!
   local deadline=$((SECONDS + ready_limit_s))
   while kill -0 "$server" 2> /dev/null && ((SECONDS < deadline)); do
