@@ -1,0 +1,54 @@
+// Asks a kind of atoll-check a few lines.
+#pragma once
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/status_matchers.h"
+#include "tools/check/kind.h"
+#include "tools/check/run.h"
+
+namespace atl::testing {
+
+// The answers to `lines`, each read back from its text.
+inline std::vector<Json> AskLines(const CheckFlags& flags, const std::string& lines) {
+  const auto kind = MakeKind(flags);
+  EXPECT_OK(kind);
+  if (!kind.ok()) return {};
+  std::istringstream in(lines);
+  std::ostringstream out;
+  EXPECT_OK(AnswerLines(**kind, in, out));
+  std::vector<Json> answers;
+  std::istringstream read(out.str());
+  for (std::string line; std::getline(read, line);) answers.push_back(Json::parse(line));
+  return answers;
+}
+
+inline Json Ask(const CheckFlags& flags, const Json& question) {
+  const std::vector<Json> answers = AskLines(flags, question.dump() + "\n");
+  EXPECT_EQ(answers.size(), 1u);
+  return answers.empty() ? Json() : answers[0];
+}
+
+inline std::vector<Json> ReadRecords(const std::string& path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in.good()) << path << " is missing; run from the repository root";
+  std::vector<Json> records;
+  for (std::string line; std::getline(in, line);) records.push_back(Json::parse(line));
+  EXPECT_FALSE(records.empty()) << path;
+  return records;
+}
+
+}  // namespace atl::testing
+
+// The answer is an error of this code, with these words.
+#define EXPECT_ERROR(answer, expected_code, substring)                             \
+  do {                                                                             \
+    const ::atl::Json atoll_answer_ = (answer);                                    \
+    EXPECT_EQ(atoll_answer_.value("/error/code"_json_pointer, ""), expected_code); \
+    EXPECT_THAT(atoll_answer_.value("/error/message"_json_pointer, ""),            \
+                ::testing::HasSubstr(substring));                                  \
+  } while (false)

@@ -1,0 +1,8 @@
+// The chat template of Qwen3.6, as published.
+#pragma once
+
+namespace atl {
+
+extern const char kDefaultTemplate[];
+
+}  // namespace atl

@@ -1,0 +1,32 @@
+// atoll-check: asks one room from outside.
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "common/base/status_macros.h"
+#include "tools/check/flags.h"
+#include "tools/check/kind.h"
+#include "tools/check/run.h"
+
+namespace {
+
+absl::Status Check(const atl::CheckFlags& flags) {
+  ATOLL_ASSIGN_OR_RETURN(const auto kind, atl::MakeKind(flags));
+  return atl::AnswerLines(*kind, std::cin, std::cout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto flags = atl::ParseCheckFlags(argc, argv);
+  if (flags.status().code() == absl::StatusCode::kCancelled) {
+    std::fputs(atl::MessageOf(flags.status()).c_str(), stdout);
+    return 0;
+  }
+  const absl::Status status = flags.ok() ? Check(*flags) : flags.status();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "atoll-check: %s\n", atl::MessageOf(status).c_str());
+  return 1;
+}
