@@ -30,10 +30,14 @@ inline F32x16 Set1(float x) { return {_mm512_set1_ps(x)}; }
 inline F32x16 Zero() { return {_mm512_setzero_ps()}; }
 inline F32x16 Load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline F32x16 LoadN(const float* p, int n, float identity) {
+  if (n >= 16) return Load(p);
   return {_mm512_mask_loadu_ps(_mm512_set1_ps(identity), LaneMask(n), p)};
 }
 inline void Store(float* p, F32x16 a) { _mm512_storeu_ps(p, a.v); }
-inline void StoreN(float* p, F32x16 a, int n) { _mm512_mask_storeu_ps(p, LaneMask(n), a.v); }
+inline void StoreN(float* p, F32x16 a, int n) {
+  if (n >= 16) return Store(p, a);
+  _mm512_mask_storeu_ps(p, LaneMask(n), a.v);
+}
 inline __m512 WidenBf16(__m256i half) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
