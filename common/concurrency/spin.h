@@ -13,7 +13,7 @@ namespace atl {
 // one that is waited for may need this very core.
 template <typename Ready>
 bool SpinUntil(std::chrono::nanoseconds limit, Ready&& ready) {
-  constexpr int kPollsBeforeYield = 64;
+  constexpr int kPollsBeforeYield = 16;
   if (ready()) return true;
   const auto end = std::chrono::steady_clock::now() + limit;
   for (int polls = 0; std::chrono::steady_clock::now() < end; ++polls) {

@@ -31,19 +31,32 @@ struct Offer {
   size_t size_bytes = 0;
 };
 
-// What the others leave for one rank. `version` grows with everything that its thread may wait for.
+// What the others leave for one rank. `version` grows with everything that its thread may wait for,
+// after the fact and outside the mutex: a poller that sees it grow finds the mutex free.
 struct Inbox {
   std::mutex mutex;
   std::condition_variable changed;
   std::atomic<uint64_t> version{0};
+  std::atomic<int> num_sleeping{0};
   std::atomic<bool> gone{false};
   std::vector<Offer*> offers;  // guarded by mutex
   std::string end_reason;      // guarded by mutex; set once, before gone
 
-  // With `mutex` held.
+  // Without the mutex. Sequentially consistent, as is Sleep: either this sees the sleeper, or the
+  // sleeper sees the new version.
   void Changed() {
     version.fetch_add(1);
+    if (num_sleeping.load() == 0) return;
+    std::lock_guard lock(mutex);
     changed.notify_all();
+  }
+
+  // Until the version is no longer `seen`, or the deadline passed.
+  void Sleep(uint64_t seen, Clock::time_point deadline) {
+    std::unique_lock lock(mutex);
+    num_sleeping.fetch_add(1);
+    changed.wait_until(lock, deadline, [&] { return version.load() != seen; });
+    num_sleeping.fetch_sub(1);
   }
 };
 
@@ -130,10 +143,7 @@ class InprocTransport final : public Transport {
       if (!inbox().gone.load()) inbox().end_reason = reason;
       inbox().gone.store(true);
     }
-    for (Inbox& other : group_->inboxes) {
-      std::lock_guard lock(other.mutex);
-      other.Changed();
-    }
+    for (Inbox& other : group_->inboxes) other.Changed();
   }
 
   // kUnavailable once this rank's epoch was ended.
@@ -146,7 +156,6 @@ class InprocTransport final : public Transport {
   // Ends an offer: its sender's buffer is free, and the offer may be gone, when this returns.
   void Finish(Offer* offer) {
     Inbox& sender = group_->inboxes[offer->source];
-    std::lock_guard lock(sender.mutex);
     offer->state.store(Offer::State::kDone);
     sender.Changed();
   }
@@ -203,9 +212,11 @@ void InprocTransfer::Start(const AllToAllArgs& args) {
     ++transport_->mutable_counters().messages_sent;
     transport_->mutable_counters().bytes_sent += buffer.size_bytes;
     Inbox& inbox = transport_->inbox_of(buffer.rank);
-    std::lock_guard lock(inbox.mutex);
     offer.state.store(Offer::State::kOffered);
-    inbox.offers.push_back(&offer);
+    {
+      std::lock_guard lock(inbox.mutex);
+      inbox.offers.push_back(&offer);
+    }
     inbox.Changed();
   }
 }
@@ -314,10 +325,7 @@ absl::Status InprocTransfer::WaitFor(bool (InprocTransfer::*done)() const) {
       break;
     }
     const auto changed = [&] { return inbox.version.load() != version; };
-    if (!SpinUntil(transport_->options().spin, changed)) {
-      std::unique_lock lock(inbox.mutex);
-      inbox.changed.wait_until(lock, deadline, changed);
-    }
+    if (!SpinUntil(transport_->options().spin, changed)) inbox.Sleep(version, deadline);
   }
   return status_;
 }
@@ -340,8 +348,10 @@ void InprocTransfer::Cancel() {
       if (std::erase(receiver.offers, &offer) > 0) offer.state.store(Offer::State::kDone);
     }
     Inbox& inbox = transport_->inbox();
-    std::unique_lock lock(inbox.mutex);
-    inbox.changed.wait(lock, [&] { return offer.state.load() != Offer::State::kTaken; });
+    for (uint64_t version = inbox.version.load(); offer.state.load() == Offer::State::kTaken;
+         version = inbox.version.load()) {
+      inbox.Sleep(version, Clock::now() + std::chrono::seconds(1));
+    }
   }
 }
 
