@@ -1,0 +1,125 @@
+// Time of one exchange (AllToAll and Wait) between two ranks that send each other the same number
+// of bytes: threads over inproc, processes over UCX. Prints a table; judges nothing.
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/check.h"
+#include "worker/transport/inproc/inproc_group.h"
+#include "worker/transport/ucx/ucx_transport.h"
+
+namespace atl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr Epoch kEpoch = {.term = 1, .number = 1};
+constexpr size_t kPayloads[] = {0, 4 << 10, 64 << 10, 1 << 20};
+constexpr int kWarmUps = 50;
+
+int Rounds(size_t payload_bytes) { return payload_bytes >= 1 << 20 ? 300 : 3000; }
+
+// Runs all rounds as one of two ranks; prints a line for each size as rank 0.
+void RunRank(Transport& transport, const std::string& name) {
+  const int peer = 1 - transport.rank();
+  uint64_t step = 0;
+  for (const size_t payload_bytes : kPayloads) {
+    std::vector<std::byte> out(kMessageHeaderBytes + payload_bytes, std::byte{1});
+    std::vector<std::byte> in(out.size());
+    const MessageBuffer send = {peer, out.data(), out.size()};
+    const MessageBuffer receive = {peer, in.data(), in.size()};
+    std::vector<double> micros;
+    for (int round = -kWarmUps; round < Rounds(payload_bytes); ++round) {
+      const auto begin = Clock::now();
+      auto transfer = transport.AllToAll(
+          {.key = {.epoch = kEpoch, .step = ++step}, .send = {&send, 1}, .receive = {&receive, 1}});
+      CHECK_OK(transfer.status());
+      CHECK_OK((*transfer)->Wait());
+      const std::chrono::duration<double, std::micro> took = Clock::now() - begin;
+      if (round >= 0) micros.push_back(took.count());
+    }
+    std::sort(micros.begin(), micros.end());
+    if (transport.rank() != 0) continue;
+    std::printf("| %s | %zu | %.1f | %.1f | %.1f |\n", name.c_str(), payload_bytes, micros.front(),
+                micros[micros.size() / 2], micros[micros.size() * 99 / 100]);
+    std::fflush(stdout);
+  }
+}
+
+void RunInproc() {
+  auto transports = InprocGroup::Create({.world_size = 2, .epoch = kEpoch});
+  CHECK_OK(transports.status());
+  std::thread other([&] { RunRank(*(*transports)[1], "inproc"); });
+  RunRank(*(*transports)[0], "inproc");
+  other.join();
+}
+
+void SendText(int fd, const std::string& text) {
+  const uint32_t size = static_cast<uint32_t>(text.size());
+  CHECK(send(fd, &size, sizeof size, 0) == sizeof size);
+  CHECK(send(fd, text.data(), size, 0) == static_cast<ssize_t>(size));
+}
+
+std::string ReceiveText(int fd) {
+  uint32_t size = 0;
+  CHECK(recv(fd, &size, sizeof size, MSG_WAITALL) == sizeof size);
+  std::string text(size, '\0');
+  CHECK(recv(fd, text.data(), size, MSG_WAITALL) == static_cast<ssize_t>(size));
+  return text;
+}
+
+void RunUcxRank(int rank, int fd, const char* tls) {
+  CHECK(setenv("UCX_TLS", tls, /*overwrite=*/1) == 0);
+  auto transport = UcxTransport::Create({});
+  CHECK_OK(transport.status());
+  SendText(fd, (*transport)->address());
+  std::vector<std::string> addresses(2, (*transport)->address());
+  addresses[1 - rank] = ReceiveText(fd);
+  CHECK_OK((*transport)->Join(kEpoch, rank, addresses));
+  RunRank(**transport, std::string("ucx ") + tls);
+  // Neither leaves before the other has all.
+  SendText(fd, "done");
+  ReceiveText(fd);
+}
+
+// Two processes; the parent itself never touches UCX.
+void RunUcx(const char* tls) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  pid_t pids[2];
+  for (int rank = 0; rank < 2; ++rank) {
+    pids[rank] = fork();
+    CHECK(pids[rank] >= 0);
+    if (pids[rank] == 0) {
+      close(ends[1 - rank]);
+      RunUcxRank(rank, ends[rank], tls);
+      std::exit(0);
+    }
+  }
+  close(ends[0]);
+  close(ends[1]);
+  for (const pid_t pid : pids) {
+    int status = 0;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0, "a rank of ucx {} failed", tls);
+  }
+}
+
+}  // namespace
+}  // namespace atl
+
+int main() {
+  std::printf(
+      "| transport | payload bytes each way | min us | p50 us | p99 us |\n|---|---|---|---|---|\n");
+  std::fflush(stdout);
+  for (const char* tls : {"posix,cma,self", "tcp,self"}) atl::RunUcx(tls);
+  atl::RunInproc();
+}
