@@ -31,15 +31,11 @@ struct Entry {
   absl::StatusOr<std::unique_ptr<Kind>> (*make)(const CheckFlags&);
 };
 constexpr Entry kEntries[] = {
-    {"tokenize", MakeTokenize},
-    {"detokenize", MakeDetokenize},
-    {"template", MakeTemplate},
-    {"yarn", MakeYarn},
-    {"sample", MakeSample},
-    {"load", MakeLoad},
-    {"output", MakeAbsent<kNoOutput>},
-    {"place", MakeAbsent<kNoPlace>},
-    {"request", MakeAbsent<kNoRequest>},
+    {"tokenize", MakeTokenize},      {"detokenize", MakeDetokenize},
+    {"template", MakeTemplate},      {"yarn", MakeYarn},
+    {"sample", MakeSample},          {"load", MakeLoad},
+    {"logits", MakeLogits},          {"output", MakeAbsent<kNoOutput>},
+    {"place", MakeAbsent<kNoPlace>}, {"request", MakeAbsent<kNoRequest>},
 };
 
 }  // namespace
