@@ -44,6 +44,7 @@ void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
   out->mutable_sampling()->set_top_p(start.sampling.top_p);
   out->mutable_sampling()->set_seed(start.sampling.seed);
   out->set_rope_factor(start.rope_factor);
+  out->set_vocab_limit(start.vocab_limit);
 }
 
 absl::StatusOr<SamplingParams> DecodeSampling(const ::atollpb::SamplingParams& in) {
@@ -75,6 +76,10 @@ absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
     return InvalidArgument("start.rope_factor is {}, not within 1 to 64", in.rope_factor());
   }
   start.rope_factor = in.rope_factor();
+  if (in.vocab_limit() < 0) {
+    return InvalidArgument("start.vocab_limit is {}, not a number of ids", in.vocab_limit());
+  }
+  start.vocab_limit = in.vocab_limit();
   return start;
 }
 

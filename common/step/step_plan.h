@@ -32,6 +32,7 @@ struct StartSequence {
       stop_ids{};  // drawing one of them ends the sequence (finish kStopId); it is reported
   SamplingParams sampling{};
   float rope_factor = 1.0f;
+  int32_t vocab_limit = 0;  // ids from here on are padding of the head and never drawn; 0: none
 };
 
 enum class Probe : uint8_t { kNone, kDigest, kLogits };

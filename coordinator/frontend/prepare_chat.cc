@@ -99,6 +99,7 @@ std::variant<PreparedChat, ApiError> PrepareChat(const ServedModel& model, const
   PreparedChat prepared;
   prepared.request.prompt = std::move(prompt->ids);
   prepared.request.max_new_tokens = std::get<int32_t>(length);
+  prepared.request.vocab_limit = model.tokenizer->vocab_size();
   if (!chat.ignore_eos) prepared.request.stop_ids = model.stop_ids;
   prepared.request.sampling = {.temperature = chat.temperature.value_or(model.defaults.temperature),
                                .top_k = chat.top_k.value_or(model.defaults.top_k),

@@ -27,6 +27,7 @@ struct Request {
   std::vector<TokenId> stop_ids{};  // drawing one ends the request; it is reported like any token
   Sampling sampling{};
   float rope_factor = 1.0f;
+  int32_t vocab_limit = 0;  // ids from here on are never drawn; 0: all may be
   ProbeRows probe = ProbeRows::kNone;
 };
 

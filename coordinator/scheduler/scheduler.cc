@@ -47,7 +47,8 @@ StartSequence StartOf(const Sequence& sequence) {
                        .top_k = sampling.top_k,
                        .top_p = sampling.top_p,
                        .seed = *sampling.seed},
-          .rope_factor = sequence.request.rope_factor};
+          .rope_factor = sequence.request.rope_factor,
+          .vocab_limit = sequence.request.vocab_limit};
 }
 
 }  // namespace

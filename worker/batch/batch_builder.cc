@@ -31,6 +31,12 @@ absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
           "step {}: sequence {} is given state slot {} of {}, which is not free", plan.step,
           Value(start.seq), Value(start.state_slot), limits.num_slots);
     }
+    if (start.rope_factor != 1.0f) {
+      return Unimplemented(
+          "step {}: sequence {} asks for rope factor {}; a factor of its own for each request is "
+          "not there yet",
+          plan.step, Value(start.seq), start.rope_factor);
+    }
     if (start.max_new_tokens < 0 || start.prompt_length < 1) {
       return FailedPrecondition("step {}: sequence {} has a prompt of {} tokens and {} to draw",
                                 plan.step, Value(start.seq), start.prompt_length,

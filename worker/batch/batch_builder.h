@@ -36,7 +36,7 @@ struct BatchInput {
 
 // Checks the whole plan against the table before anything of it is done. kFailedPrecondition: a
 // wrong begin, an unknown sequence, slot or block, rows without blocks, more long pieces than
-// spares; the table is as it was.
+// spares; kUnimplemented: a rope factor of its own. The table is as it was.
 absl::Status ValidatePlan(const StepPlan& plan, const SequenceTable& table,
                           const BatchLimits& limits);
 

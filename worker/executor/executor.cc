@@ -224,7 +224,9 @@ absl::Status Executor::DrawAndCommit(const BatchInput& batch, StepResult& result
         kernels::F32(logits_.f32(), {static_cast<int64_t>(count), config_.vocab_size})));
     for (size_t i = 0; i < count; ++i) {
       const BatchEntry& entry = batch.entries[drawing[first + i]];
-      drawn[first + i] = DrawToken({logits_.f32() + i * v, v}, entry.sequence->start.sampling,
+      const int32_t limit = entry.sequence->start.vocab_limit;
+      const size_t ids = limit > 0 ? std::min(v, static_cast<size_t>(limit)) : v;
+      drawn[first + i] = DrawToken({logits_.f32() + i * v, ids}, entry.sequence->start.sampling,
                                    int64_t{entry.work->begin} + entry.work->num_rows);
     }
   }

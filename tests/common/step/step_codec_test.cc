@@ -23,7 +23,8 @@ StepPlan FullPlan() {
                  .max_new_tokens = 12,
                  .stop_ids = {TokenId{248044}, TokenId{0}},
                  .sampling = {.temperature = 0.25f, .top_k = 20, .top_p = 0.5f, .seed = ~0ull},
-                 .rope_factor = 4.0f}};
+                 .rope_factor = 4.0f,
+                 .vocab_limit = 90}};
   plan.work = {
       {.seq = SeqId{9},
        .begin = 0,
@@ -57,6 +58,7 @@ TEST(StepCodecTest, PlanRoundTrips) {
   EXPECT_EQ(plan.start[0].sampling.top_p, 0.5f);
   EXPECT_EQ(plan.start[0].sampling.seed, ~0ull);
   EXPECT_EQ(plan.start[0].rope_factor, 4.0f);
+  EXPECT_EQ(plan.start[0].vocab_limit, 90);
   ASSERT_EQ(plan.work.size(), 2u);
   EXPECT_EQ(plan.work[0].ids, FullPlan().work[0].ids);
   EXPECT_EQ(plan.work[0].new_blocks, FullPlan().work[0].new_blocks);
@@ -123,6 +125,7 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
       {"top_k -1", [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_top_k(-1); },
        "top_k"},
       {"rope 0.5", [](auto* p) { p->mutable_start(0)->set_rope_factor(0.5f); }, "rope_factor"},
+      {"vocab -1", [](auto* p) { p->mutable_start(0)->set_vocab_limit(-1); }, "vocab_limit"},
       {"rope NaN", [nan](auto* p) { p->mutable_start(0)->set_rope_factor(nan); }, "rope_factor"},
       {"stop ids",
        [](auto* p) {

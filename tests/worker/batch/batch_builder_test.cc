@@ -119,6 +119,10 @@ TEST(BatchBuilderTest, PlansAgainstTheTableAreRefusedAndChangeNothing) {
   refused(plan, "planned twice");
   refused(FirstPiece(2, 5, 2), "state slot 2 of 2");
   refused(FirstPiece(1, 5, 1), "sequence 1 is started twice");
+  plan = FirstPiece(2, 5, 1);
+  plan.start[0].rope_factor = 2.0f;
+  EXPECT_STATUS(ValidatePlan(plan, table, kLimits), absl::StatusCode::kUnimplemented,
+                "rope factor 2");
 }
 
 TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {

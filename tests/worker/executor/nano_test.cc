@@ -39,5 +39,35 @@ TEST(NanoTest, AnswersRecordedDialoguesAsTransformersDid) {
   EXPECT_EQ(equal, asked);
 }
 
+// Rows of the head that no token of the vocabulary has are never drawn, however likely.
+TEST(NanoTest, IdsBeyondTheVocabularyAreNeverDrawn) {
+  ASSERT_OK_AND_ASSIGN(const ModelConfig config, LoadModelConfig("tools/nano/checkpoint"));
+  ASSERT_OK_AND_ASSIGN(const auto checkpoint, Checkpoint::Open("tools/nano/checkpoint"));
+  ASSERT_OK_AND_ASSIGN(const ModelWeights weights, LoadModelWeights(*checkpoint, config));
+  const auto first_drawn = [&](int32_t vocab_limit) {
+    const auto cluster =
+        LocalCluster::Create(config, weights, {.executor = {.num_blocks = 4, .num_slots = 1}})
+            .value();
+    StepPlan plan;
+    plan.start.push_back({.seq = SeqId{1},
+                          .prompt_length = 3,
+                          .max_new_tokens = 1,
+                          .sampling = {.temperature = 0.0f},
+                          .vocab_limit = vocab_limit});
+    plan.work.push_back({.seq = SeqId{1},
+                         .num_rows = 3,
+                         .ids = {TokenId{4064}, TokenId{276}, TokenId{198}},
+                         .new_blocks = {BlockId{0}},
+                         .draw = true});
+    const std::vector<StepResult> results = cluster->Step({plan});
+    CHECK_OK(results[0].status);
+    return Value(results[0].sequences.at(0).ids.at(0));
+  };
+  const int32_t best = first_drawn(0);
+  ASSERT_GT(best, 0);
+  EXPECT_EQ(first_drawn(best + 1), best);
+  EXPECT_LT(first_drawn(best), best);
+}
+
 }  // namespace
 }  // namespace atl
