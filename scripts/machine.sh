@@ -1,6 +1,9 @@
 # Sourced by the other scripts: what this process may use of the machine. A container's quota counts,
 # not the machine's size.
 
+# One clone's objects serve another: ccache sees paths relative to the clone.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 # CPUs of the affinity mask, or of the lowest quota of the control groups, rounded up; at least 1.
 machine_cpus() {
   local cpus folder quota period group line
