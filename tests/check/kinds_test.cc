@@ -134,8 +134,8 @@ TEST(YarnTest, EqualsTransformers) {
         {.kind = "yarn"},
         {{"id", record["id"]}, {"params", record["params"]}, {"positions", record["positions"]}});
     EXPECT_EQ(answer["inv_freq"], record["inv_freq"]) << record["params"];
-    const auto factor = record["attention_factor"].get<float>();
-    EXPECT_EQ(answer["attention_factor"].get<float>(), factor);
+    const auto factor = record["attention_factor"].get<double>();
+    EXPECT_EQ(answer["attention_factor"].get<double>(), factor);
     for (const char* name : {"cos", "sin"}) {
       ASSERT_EQ(answer[name].size(), record["positions"].size());
       for (size_t p = 0; p < answer[name].size(); ++p) {

@@ -76,9 +76,9 @@ TEST(RotaryFrequenciesTest, PublishedModel) {
     EXPECT_NEAR(twice.inv_freq[row.i] / row.twice, 1.0, 3e-7) << row.i;
     EXPECT_NEAR(four.inv_freq[row.i] / row.four, 1.0, 3e-7) << row.i;
   }
-  EXPECT_EQ(plain.attention_factor, 1.0f);
-  EXPECT_FLOAT_EQ(twice.attention_factor, 1.069314718f);
-  EXPECT_FLOAT_EQ(four.attention_factor, 1.138629436f);
+  EXPECT_EQ(plain.attention_factor, 1.0);
+  EXPECT_NEAR(twice.attention_factor, 1.069314718, 1e-9);
+  EXPECT_NEAR(four.attention_factor, 1.138629436, 1e-9);
 }
 
 // transformers' own numbers: frequencies to the bit; its vectorised cosine is within 1 ulp, which
@@ -102,7 +102,7 @@ TEST(RotaryFrequenciesTest, RecordedTables) {
     ASSERT_OK_AND_ASSIGN(const RotaryFrequencies frequencies, MakeRotaryFrequencies(params));
     EXPECT_TRUE(SameBytes(frequencies.inv_freq, record["inv_freq"].get<std::vector<float>>()))
         << line.substr(0, 200);
-    EXPECT_EQ(frequencies.attention_factor, record["attention_factor"].get<float>());
+    EXPECT_EQ(frequencies.attention_factor, record["attention_factor"].get<double>());
     const auto positions = record["positions"].get<std::vector<int32_t>>();
     const Table table = MakeTable(context, frequencies, positions);
     const size_t half = frequencies.inv_freq.size();

@@ -64,7 +64,7 @@ class Yarn : public Kind {
     ATOLL_ASSIGN_OR_RETURN(const kernels::RotaryParams params, ParamsOf(in));
     ATOLL_ASSIGN_OR_RETURN(const auto frequencies, kernels::MakeRotaryFrequencies(params));
     out["inv_freq"] = FloatsJson(frequencies.inv_freq);
-    out["attention_factor"] = FloatJson(frequencies.attention_factor);
+    out["attention_factor"] = frequencies.attention_factor;
     if (FindField(in, "positions") == nullptr) return absl::OkStatus();
     return AddAngles(in, frequencies, out);
   }

@@ -89,9 +89,9 @@ absl::StatusOr<RotaryFrequencies> MakeRotaryFrequencies(const RotaryParams& para
     result.inv_freq.push_back(left + right);
   }
   if (params.attention_factor > 0.0) {
-    result.attention_factor = static_cast<float>(params.attention_factor);
+    result.attention_factor = params.attention_factor;
   } else if (yarn) {
-    result.attention_factor = static_cast<float>(0.1 * std::log(params.factor) + 1.0);
+    result.attention_factor = 0.1 * std::log(params.factor) + 1.0;
   }
   return result;
 }

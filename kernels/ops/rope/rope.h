@@ -24,7 +24,7 @@ struct RotaryParams {
 };
 struct RotaryFrequencies {
   std::vector<float> inv_freq;  // d / 2
-  float attention_factor = 1.0f;
+  double attention_factor = 1.0;  // rounded to fp32 where it multiplies
 };
 // kInvalidArgument: an odd or non-positive rotary_dim, theta or factor below 1 or not finite, YaRN
 // without an original length.

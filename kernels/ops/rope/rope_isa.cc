@@ -58,7 +58,7 @@ inline SinCos SinAndCos(double x) {
 }  // namespace
 
 void RotaryTableRows(const RotaryTableArgs& args, int64_t begin, int64_t end) {
-  const float factor = args.frequencies->attention_factor;
+  const float factor = static_cast<float>(args.frequencies->attention_factor);
   const int64_t half = args.cos.dims[1];
   for (int64_t t = begin; t < end; ++t) {
     const float position = static_cast<float>(args.positions[static_cast<size_t>(t)]);
