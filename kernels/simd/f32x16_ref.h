@@ -1,6 +1,8 @@
 // F32x16 on the scalar (oracle) page. See f32x16.h for what every page promises.
 #pragma once
 
+#include <immintrin.h>
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -64,9 +66,12 @@ inline F32x16 Sqrt(F32x16 a) { ATOLL_LANES(std::sqrt(a.lane[i])); }
 inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
   ATOLL_LANES(std::fma(a.lane[i], b.lane[i], c.lane[i]));
 }
-inline F32x16 Max(F32x16 a, F32x16 b) {
-  ATOLL_LANES(a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]);
+// The instruction and not `a > b ? a : b`, which a compiler may turn into a compare and a move:
+// then a denormal would stay what the instruction makes zero.
+inline float MaxOne(float a, float b) {
+  return _mm_cvtss_f32(_mm_max_ss(_mm_set_ss(a), _mm_set_ss(b)));
 }
+inline F32x16 Max(F32x16 a, F32x16 b) { ATOLL_LANES(MaxOne(a.lane[i], b.lane[i])); }
 
 inline Mask16 Less(F32x16 a, F32x16 b) { ATOLL_LANES_M(a.lane[i] < b.lane[i]); }
 inline Mask16 LessEqual(F32x16 a, F32x16 b) { ATOLL_LANES_M(a.lane[i] <= b.lane[i]); }
@@ -116,8 +121,7 @@ inline float ReduceAdd(F32x16 a) {
 }
 inline float ReduceMax(F32x16 a) {
   for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i)
-      a.lane[i] = a.lane[i] > a.lane[i + half] ? a.lane[i] : a.lane[i + half];
+    for (int i = 0; i < half; ++i) a.lane[i] = MaxOne(a.lane[i], a.lane[i + half]);
   return a.lane[0];
 }
 
