@@ -228,10 +228,9 @@ TEST_F(FrontendTest, ToolsAreRendered) {
   const std::string tools =
       R"("tools":[{"type":"function","function":{"name":"get_x","parameters":{"z":1,"a":2}}}])";
   auto asked = Ask(&client, tools);
-  EXPECT_THAT(
-      Decode(*Nano().tokenizer, asked.request.prompt, SkipSpecial::kShow),
-      HasSubstr(
-          R"({"type": "function", "function": {"name": "get_x", "parameters": {"z": 1, "a": 2}}})"));
+  EXPECT_THAT(Decode(*Nano().tokenizer, asked.request.prompt, SkipSpecial::kShow),
+              HasSubstr(R"({"type": "function", "function": {"name": "get_x", )"
+                        R"("parameters": {"z": 1, "a": 2}}})"));
 }
 
 TEST_F(FrontendTest, RefusesWithOpenAisEnvelope) {

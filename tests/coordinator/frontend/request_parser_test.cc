@@ -231,7 +231,8 @@ TEST(RequestParserTest, BoundsTheNumberOfValues) {
 
 TEST(RequestParserTest, KeepsWhatTheClientWrote) {
   const std::string tools =
-      R"([{"type":"function","function":{"name":"f","z":1,"a":1.50,"b":123456789012345678901234567890,"c":"}]\"{"}}])";
+      R"([{"type":"function","function":{"name":"f","z":1,"a":1.50,"b":123456789012345678901234567890,)"
+      R"("c":"}]\"{"}}])";
   EXPECT_EQ(Accepted(Body("\"tools\" : " + tools)).tools, tools);
   // The last of two keys of one name counts, for the check and for the template.
   const ChatRequest twice = Accepted(
