@@ -72,7 +72,8 @@ class TokenDispatcher {
   // Waits; result [t · k + j] is the row of the j-th expert of row t.
   absl::StatusOr<std::span<const void* const>> Collect();
 
-  // Waits until all that was sent is with its receivers. At the end of a step: afterwards nobody needs this rank to move a message along.
+  // Waits until all that was sent is with its receivers. At the end of a step: afterwards nobody
+  // needs this rank to move a message along.
   absl::Status Flush();
 
   // Cancels what is in flight.

@@ -23,7 +23,7 @@ struct RotaryParams {
   double attention_factor = 0.0;  // 0: 0.1 · ln(factor) + 1
 };
 struct RotaryFrequencies {
-  std::vector<float> inv_freq;  // d / 2
+  std::vector<float> inv_freq;    // d / 2
   double attention_factor = 1.0;  // rounded to fp32 where it multiplies
 };
 // kInvalidArgument: an odd or non-positive rotary_dim, theta or factor below 1 or not finite, YaRN

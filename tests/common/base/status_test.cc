@@ -15,7 +15,8 @@ TEST(StatusTest, FormatsAndKeepsTheCode) {
 }
 
 TEST(StatusTest, AnnotateAddsContextOnlyToErrors) {
-  EXPECT_EQ(MessageOf(Annotate(DataLoss("short"), "model.safetensors")), "model.safetensors: short");
+  EXPECT_EQ(MessageOf(Annotate(DataLoss("short"), "model.safetensors")),
+            "model.safetensors: short");
   EXPECT_TRUE(Annotate(absl::OkStatus(), "x").ok());
 }
 

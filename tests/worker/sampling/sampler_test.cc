@@ -30,7 +30,8 @@ TEST(SamplerTest, ATokenDependsOnSeedAndPositionAlone) {
 
 TEST(SamplerTest, NaNEndsOnlyThisDraw) {
   const std::vector<float> logits = {0.0f, std::numeric_limits<float>::quiet_NaN()};
-  EXPECT_STATUS(DrawToken(logits, {.temperature = 1.0f}, 0), absl::StatusCode::kDataLoss, "not a number");
+  EXPECT_STATUS(DrawToken(logits, {.temperature = 1.0f}, 0), absl::StatusCode::kDataLoss,
+                "not a number");
 }
 
 }  // namespace
