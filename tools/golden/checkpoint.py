@@ -1,23 +1,42 @@
 """Loads a written checkpoint with transformers and proves that every tensor arrived."""
 
 import json
+import pathlib
 import re
+import tempfile
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, Qwen3_5MoeForConditionalGeneration
 
+import fp8
 from make_checkpoint import DATA
 
+FOLDERS = {}  # temporary, until the process ends
 SKIPPED = re.compile(r"(mtp|model\.visual)\.")
 
 
 def read_files(shape):
-    """All stored tensors by file name, widened to fp32."""
+    """All stored tensors by file name, widened to fp32; FP8 weights times their scales."""
     tensors = {}
     for path in sorted((DATA / shape.name).glob("model*.safetensors")):
         tensors |= load_file(path)
-    return {name: tensor.float() for name, tensor in tensors.items()}
+    return fp8.dequantise(tensors)
+
+
+def plain_folder(shape):
+    """A folder that transformers reads in fp32: of FP8 files one with the dequantised weights."""
+    if shape.stored != "FP8":
+        return DATA / shape.name
+    known = shape.name in FOLDERS
+    path = pathlib.Path(FOLDERS.setdefault(shape.name, tempfile.TemporaryDirectory()).name)
+    if known:
+        return path
+    config = json.loads((DATA / shape.name / "config.json").read_text())
+    del config["quantization_config"]
+    (path / "config.json").write_text(json.dumps(config))
+    save_file(read_files(shape), path / "model.safetensors", metadata={"format": "pt"})
+    return path
 
 
 def _fused(tensors):
@@ -42,7 +61,7 @@ def _fused(tensors):
 
 def _load(cls, shape, **options):
     model, report = cls.from_pretrained(
-        DATA / shape.name, dtype=torch.float32, output_loading_info=True, **options
+        plain_folder(shape), dtype=torch.float32, output_loading_info=True, **options
     )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         assert not report[kind], (shape.name, kind, report[kind])

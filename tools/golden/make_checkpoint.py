@@ -7,9 +7,11 @@ import sys
 import torch
 from safetensors.torch import save_file
 
+import fp8
 import weights
 from shapes import SHAPES, config_json
 
+TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "FP8": torch.bfloat16}
 DATA = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "data"
 
 
@@ -32,19 +34,21 @@ def split_experts(tensors, width):
 
 def stored_tensors(shape):
     """All tensors of the checkpoint under their file names, in their stored type."""
-    trunk = weights.trunk(shape)
-    if shape.per_expert:
-        trunk = split_experts(trunk, shape.text["moe_intermediate_size"])
     named = {
         name if name == "lm_head.weight" else shape.prefix + name: tensor
-        for name, tensor in trunk.items()
+        for name, tensor in weights.trunk(shape).items()
     }
     if shape.extras:
         named |= weights.mtp(shape) | weights.vision(shape)
+    if shape.per_expert:
+        named = split_experts(named, shape.text["moe_intermediate_size"])
     stored = {}
     for name, tensor in named.items():
-        kept = shape.stored == "F32" or name.endswith(shape.kept_f32 or ("\0",))
-        dtype = torch.float32 if kept else torch.bfloat16
+        if shape.stored == "FP8" and fp8.is_quantised(name):
+            stored |= fp8.quantise(name, tensor, TYPES[shape.scales])
+            continue
+        kept = name.endswith(shape.kept_f32 or ("\0",))
+        dtype = torch.float32 if kept else TYPES[shape.stored]
         stored[name] = torch.from_numpy(tensor).to(dtype).contiguous()
     return stored
 
