@@ -45,7 +45,7 @@ class Validator : public nlohmann::json_sax<Json> {
     status_ =
         error.id == kNumberOutOfRange
             ? InvalidArgument("the number that ends at byte {} is too large; correct it", position)
-            : InvalidArgument("not valid JSON at byte {}; copy the file again", position);
+            : InvalidArgument("not a JSON object: byte {} is wrong; copy the file again", position);
     return false;
   }
 

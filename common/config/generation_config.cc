@@ -1,11 +1,10 @@
 #include "common/config/generation_config.h"
 
-#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "common/base/status_macros.h"
+#include "common/config/checked_json.h"
 #include "common/config/file.h"
 
 namespace atl {
@@ -14,6 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kFileBytesMax = size_t{1} << 20;
+constexpr JsonLimits kLimits = {.depth_max = 16, .values_max = 1 << 14, .token_bytes_max = 1 << 16};
 constexpr size_t kEosIdsMax = 64;
 
 bool Has(const Json& object, const char* key) {
@@ -25,7 +25,8 @@ absl::StatusOr<double> ReadNumber(const Json& object, const std::string& file, c
   if (!Has(object, key)) return fallback;
   const Json& value = object[key];
   if (!value.is_number() || !(value.get<double>() >= low) || !(value.get<double>() <= high)) {
-    return InvalidArgument("{}: {} is not a number from {} to {}", file, key, low, high);
+    return InvalidArgument("{}: {} is not a number from {} to {}; correct it", file, key, low,
+                           high);
   }
   return value.get<double>();
 }
@@ -43,8 +44,8 @@ absl::StatusOr<std::vector<int32_t>> ReadEosIds(const Json& object, const std::s
   for (const Json& id : list) {
     if (!IsTokenId(id) || ids.size() == kEosIdsMax) {
       return InvalidArgument(
-          "{}: eos_token_id is neither a token id nor a list of at most {} token ids", file,
-          kEosIdsMax);
+          "{}: eos_token_id is neither a token id nor a list of at most {} token ids; correct it",
+          file, kEosIdsMax);
     }
     ids.push_back(id.get<int32_t>());
   }
@@ -71,11 +72,11 @@ absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string&
   ATOLL_ASSIGN_OR_RETURN(const double temperature,
                          ReadNumber(object, file, "temperature", 0, 2, 1));
   ATOLL_ASSIGN_OR_RETURN(const double top_p, ReadNumber(object, file, "top_p", 0, 1, 1));
-  if (!(top_p > 0)) return InvalidArgument("{}: top_p is not above 0", file);
+  if (!(top_p > 0)) return InvalidArgument("{}: top_p is not above 0; correct it", file);
   ATOLL_ASSIGN_OR_RETURN(const double top_k, ReadNumber(object, file, "top_k", -1,
                                                         std::numeric_limits<int32_t>::max(), 0));
   if (Has(object, "top_k") && !object["top_k"].is_number_integer()) {
-    return InvalidArgument("{}: top_k is not an integer", file);
+    return InvalidArgument("{}: top_k is not an integer; correct it", file);
   }
   ATOLL_RETURN_IF_ERROR(RefuseUnknownRules(object, file));
   ATOLL_ASSIGN_OR_RETURN(config.eos_token_ids, ReadEosIds(object, file));
@@ -84,7 +85,7 @@ absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string&
   config.top_k = top_k < 0 ? 0 : static_cast<int32_t>(top_k);
   if (Has(object, "do_sample")) {
     if (!object["do_sample"].is_boolean()) {
-      return InvalidArgument("{}: do_sample is neither true nor false", file);
+      return InvalidArgument("{}: do_sample is neither true nor false; correct it", file);
     }
     if (!object["do_sample"].get<bool>()) config.temperature = 0;
   }
@@ -95,17 +96,17 @@ absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string&
 
 absl::StatusOr<GenerationConfig> ParseGenerationConfig(const std::string& text,
                                                        const std::string& file) {
-  const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) return InvalidArgument("{}: not a JSON object", file);
-  return FromJson(object, file);
+  const absl::StatusOr<Json> object = ParseJsonObject(text, kLimits);
+  if (!object.ok()) return Annotate(object.status(), file);
+  return FromJson(*object, file);
 }
 
 absl::StatusOr<GenerationConfig> LoadGenerationConfig(const std::string& directory) {
   const std::string file = directory + "/generation_config.json";
-  std::error_code error;
-  if (!std::filesystem::exists(file, error) && !error) return GenerationConfig{};
-  ATOLL_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file, kFileBytesMax));
-  return ParseGenerationConfig(text, file);
+  const absl::StatusOr<std::string> text = ReadTextFile(file, kFileBytesMax);
+  if (absl::IsNotFound(text.status())) return GenerationConfig{};
+  ATOLL_RETURN_IF_ERROR(text.status());
+  return ParseGenerationConfig(*text, file);
 }
 
 }  // namespace atl

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "common/base/printable.h"
 #include "common/base/status_macros.h"
+#include "common/config/checked_json.h"
 #include "common/config/file.h"
 
 namespace atl {
@@ -16,6 +18,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kConfigBytesMax = size_t{4} << 20;
+constexpr JsonLimits kConfigLimits = {
+    .depth_max = 16, .values_max = 1 << 16, .token_bytes_max = 1 << 16};
+constexpr size_t kEosIdsMax = 64;
 
 // Reads typed values out of one JSON object; the first mistake sticks, so that a table of reads
 // needs one check at its end.
@@ -162,7 +167,7 @@ absl::Status ReadRope(ObjectReader& text, const std::string& file, ModelConfig& 
     }
   } else if (type != "default") {
     return Unimplemented("{}: {}.rope_type is \"{}\"; Atoll knows default and yarn", file, key,
-                         type);
+                         Printable(type));
   }
   ATOLL_RETURN_IF_ERROR(text.status());
   return rope.status();
@@ -190,28 +195,31 @@ void ReadSizes(ObjectReader& in, ModelConfig& config) {
 
 absl::Status CheckConsistency(const ModelConfig& c, const std::string& file) {
   if (c.num_attention_heads % c.num_kv_heads != 0) {
-    return InvalidArgument("{}: num_attention_heads {} is no multiple of num_key_value_heads {}",
-                           file, c.num_attention_heads, c.num_kv_heads);
+    return InvalidArgument(
+        "{}: num_attention_heads {} is no multiple of num_key_value_heads {}; correct one", file,
+        c.num_attention_heads, c.num_kv_heads);
   }
   if (c.linear_num_value_heads % c.linear_num_key_heads != 0) {
     return InvalidArgument(
-        "{}: linear_num_value_heads {} is no multiple of linear_num_key_heads {}", file,
-        c.linear_num_value_heads, c.linear_num_key_heads);
+        "{}: linear_num_value_heads {} is no multiple of linear_num_key_heads {}; correct one",
+        file, c.linear_num_value_heads, c.linear_num_key_heads);
   }
   if (c.num_experts_per_token > c.num_experts) {
-    return InvalidArgument("{}: num_experts_per_tok {} is more than num_experts {}", file,
-                           c.num_experts_per_token, c.num_experts);
+    return InvalidArgument("{}: num_experts_per_tok {} is more than num_experts {}; correct one",
+                           file, c.num_experts_per_token, c.num_experts);
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckFeatures(ObjectReader& in, const std::string& file) {
   const std::string act = in.String("hidden_act", "silu");
-  if (act != "silu") return Unimplemented("{}: hidden_act is \"{}\"; Atoll knows silu", file, act);
+  if (act != "silu") {
+    return Unimplemented("{}: hidden_act is \"{}\"; Atoll knows silu", file, Printable(act));
+  }
   if (in.Bool("attention_bias", false))
-    return Unimplemented("{}: attention_bias true is not supported", file);
+    return Unimplemented("{}: attention_bias true is not supported; only false is", file);
   if (!in.Bool("attn_output_gate", true))
-    return Unimplemented("{}: attn_output_gate false is not supported", file);
+    return Unimplemented("{}: attn_output_gate false is not supported; only true is", file);
   if (in.Has("mlp_only_layers") &&
       !(in.At("mlp_only_layers").is_array() && in.At("mlp_only_layers").empty())) {
     return Unimplemented("{}: mlp_only_layers is not empty; Atoll expects experts in every layer",
@@ -227,8 +235,12 @@ absl::Status ReadEos(const Json& text, const std::string& file, ModelConfig& con
   for (const Json& id : ids) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
         id.get<int64_t>() >= config.vocab_size) {
-      return InvalidArgument("{}: eos_token_id {} is no id of a vocabulary of {}", file,
-                             ObjectReader::Shorten(id), config.vocab_size);
+      return InvalidArgument("{}: eos_token_id {} is no id of a vocabulary of {}; correct one",
+                             file, ObjectReader::Shorten(id), config.vocab_size);
+    }
+    if (config.eos_token_ids.size() == kEosIdsMax) {
+      return InvalidArgument("{}: eos_token_id is a list of more than {} ids; shorten it", file,
+                             kEosIdsMax);
     }
     config.eos_token_ids.push_back(id.get<int32_t>());
   }
@@ -251,18 +263,19 @@ int64_t ModelConfig::context_length() const {
 }
 
 absl::StatusOr<ModelConfig> ParseModelConfig(const std::string& text, const std::string& file) {
-  const Json top = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!top.is_object()) return InvalidArgument("{}: not a JSON object", file);
+  const absl::StatusOr<Json> parsed = ParseJsonObject(text, kConfigLimits);
+  if (!parsed.ok()) return Annotate(parsed.status(), file);
+  const Json& top = *parsed;
   const std::string type = top.contains("model_type") && top["model_type"].is_string()
                                ? top["model_type"].get<std::string>()
                                : "";
   if (type != "qwen3_5_moe" && type != "qwen3_5_moe_text") {
     return Unimplemented("{}: model_type is \"{}\"; Atoll serves qwen3_5_moe and qwen3_5_moe_text",
-                         file, type.substr(0, 60));
+                         file, Printable(type));
   }
   const bool nested = top.contains("text_config");
   if (nested && !top["text_config"].is_object())
-    return InvalidArgument("{}: text_config is not an object", file);
+    return InvalidArgument("{}: text_config is not an object; copy the file again", file);
   const Json& body = nested ? top["text_config"] : top;
   ObjectReader in(body, nested ? file + ": text_config" : file);
 

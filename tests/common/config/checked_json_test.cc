@@ -48,14 +48,14 @@ TEST(JsonObjectTest, KeysStandOnce) {
 }
 
 TEST(JsonObjectTest, SaysWhere) {
-  EXPECT_STATUS(Parse(R"({"a": tru})"), kInvalid, "not valid JSON at byte 10");
-  EXPECT_STATUS(Parse(R"({"a": 1} x)"), kInvalid, "not valid JSON at byte 10");
+  EXPECT_STATUS(Parse(R"({"a": tru})"), kInvalid, "not a JSON object: byte 10 is wrong");
+  EXPECT_STATUS(Parse(R"({"a": 1} x)"), kInvalid, "not a JSON object: byte 10 is wrong");
   EXPECT_STATUS(Parse(R"({"a": 1e999})"), kInvalid, "number that ends at byte 11 is too large");
-  EXPECT_STATUS(Parse(R"({"a": NaN})"), kInvalid, "not valid JSON");
+  EXPECT_STATUS(Parse(R"({"a": NaN})"), kInvalid, "not a JSON object: byte");
   EXPECT_STATUS(Parse("[1]"), kInvalid, "not a JSON object");
   EXPECT_STATUS(Parse("1"), kInvalid, "not a JSON object");
-  EXPECT_STATUS(Parse(""), kInvalid, "not valid JSON");
-  EXPECT_STATUS(Parse("{\"a\": \"\xc0\x80\"}"), kInvalid, "not valid JSON");
+  EXPECT_STATUS(Parse(""), kInvalid, "not a JSON object: byte");
+  EXPECT_STATUS(Parse("{\"a\": \"\xc0\x80\"}"), kInvalid, "not a JSON object: byte");
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST(GenerationConfigTest, RefusesWithTheKey) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"temperature": "hot"})", "temperature is not a number from 0 to 2"},
       {R"({"temperature": 2.5})", "temperature is not a number"},
-      {R"({"temperature": 1e999})", "not a JSON object"},
+      {R"({"temperature": 1e999})", "the number that ends at byte 21 is too large"},
       {R"({"top_p": 0})", "top_p is not above 0"},
       {R"({"top_k": 1.5})", "top_k is not an integer"},
       {R"({"eos_token_id": "im_end"})", "eos_token_id"},

@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{R"({"eos_token_id": 512})", kInvalid, "eos_token_id 512"}));
 
 TEST(ModelConfigTest, TextThatIsNoObject) {
-  EXPECT_STATUS(ParseModelConfig("[1", "config.json"), kInvalid, "config.json: not a JSON object");
+  EXPECT_STATUS(ParseModelConfig("[1]", "config.json"), kInvalid, "config.json: not a JSON object");
   EXPECT_STATUS(LoadModelConfig("tests/common"), absl::StatusCode::kNotFound, "no such file");
 }
 
