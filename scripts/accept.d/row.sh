@@ -93,3 +93,12 @@ same_bytes() {  # A B TITLE
 }
 
 build_programs() { scripts/build > "$work/build.log" 2>&1 || { tail -n 5 "$work/build.log"; fail "the build failed"; }; }
+
+# build_test NAME: the test program in build/tests.
+build_test() {
+  mkdir -p build
+  { flock build/.lock cmake --preset release -DATOLL_TESTS=ON && scripts/build "$1"; } > "$work/build.log" 2>&1 || {
+    tail -n 5 "$work/build.log"
+    fail "the build failed"
+  }
+}

@@ -217,7 +217,7 @@ HALF6 = Shape(
         shared_expert_intermediate_size=16, max_position_embeddings=128, dtype="float16",
         rms_norm_eps=1e-5,
         rope_parameters=_rope(1000000.0, 0.5, [5, 5, 4], rope_type="yarn", factor=2.0,
-                              original_max_position_embeddings=64, beta_fast=8.0, beta_slow=1.0),
+                              original_max_position_embeddings=64, beta_fast=2.0, beta_slow=0.5),
     ),
 )  # fmt: skip
 
