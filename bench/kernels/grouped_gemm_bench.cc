@@ -23,9 +23,12 @@ void BM_GroupedSwiGlu(benchmark::State& state) {
   for (int e = 0; e < num_experts; ++e) {
     const Bf16* w = weights.data() + static_cast<size_t>(e) * kWeights;
     experts.push_back(
-        {TensorView::Dense(w, DType::kBf16, {2 * kIntermediate, kHidden}),
-         TensorView::Dense(w + 2 * kIntermediate * kHidden, DType::kBf16, {kHidden, kIntermediate}),
-         e * rows_each, rows_each});
+        {{TensorView::Dense(w, DType::kBf16, {kIntermediate, kHidden}),
+          TensorView::Dense(w + kIntermediate * kHidden, DType::kBf16, {kIntermediate, kHidden}),
+          TensorView::Dense(w + 2 * kIntermediate * kHidden, DType::kBf16,
+                            {kHidden, kIntermediate})},
+         e * rows_each,
+         rows_each});
   }
   for (size_t p = 0; p < static_cast<size_t>(num_rows); ++p) {
     inputs.push_back(rows.data() + p * kHidden);

@@ -228,6 +228,38 @@ absl::Status CheckFeatures(ObjectReader& in, const std::string& file) {
   return in.status();
 }
 
+// model-spec 2.2: the one quantised form that Atoll reads.
+absl::Status ReadQuantisation(const Json& object, const std::string& file, ModelConfig& config) {
+  if (!object.contains("quantization_config") || object["quantization_config"].is_null())
+    return absl::OkStatus();
+  const std::string where = file + ": quantization_config";
+  const Json& quantisation = object["quantization_config"];
+  if (!quantisation.is_object()) return InvalidArgument("{} is not an object", where);
+  ObjectReader in(quantisation, where);
+  const std::string method = in.String("quant_method", ""), format = in.String("fmt", "e4m3"),
+                    scheme = in.String("activation_scheme", "dynamic");
+  ATOLL_RETURN_IF_ERROR(in.status());
+  const Json block = in.Has("weight_block_size") ? in.At("weight_block_size") : Json();
+  if (method != "fp8" || format != "e4m3" || scheme != "dynamic" || block != Json({128, 128})) {
+    return Unimplemented(
+        "{}: quant_method \"{}\", fmt \"{}\", activation_scheme \"{}\", weight_block_size {}; "
+        "Atoll reads fp8, e4m3, dynamic, [128,128] and unquantised releases",
+        where, method.substr(0, 40), format.substr(0, 40), scheme.substr(0, 40),
+        ObjectReader::Shorten(block));
+  }
+  config.quantisation = Quantisation::kFp8Block128;
+  if (!in.Has("modules_to_not_convert")) return absl::OkStatus();
+  const Json& modules = in.At("modules_to_not_convert");
+  if (!modules.is_array()) return InvalidArgument("{}.modules_to_not_convert is not a list", where);
+  for (const Json& module : modules) {
+    if (!module.is_string())
+      return InvalidArgument("{}.modules_to_not_convert holds {}: expected names of modules", where,
+                             ObjectReader::Shorten(module));
+    config.modules_to_not_convert.push_back(module.get<std::string>());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadEos(const Json& text, const std::string& file, ModelConfig& config) {
   if (!text.contains("eos_token_id") || text["eos_token_id"].is_null()) return absl::OkStatus();
   Json ids = text["eos_token_id"];
@@ -279,15 +311,10 @@ absl::StatusOr<ModelConfig> ParseModelConfig(const std::string& text, const std:
   const Json& body = nested ? top["text_config"] : top;
   ObjectReader in(body, nested ? file + ": text_config" : file);
 
-  for (const Json* object : {&top, &body}) {
-    if (object->contains("quantization_config") && !(*object)["quantization_config"].is_null()) {
-      return Unimplemented(
-          "{}: quantization_config: quantised checkpoints are not supported yet; use a bf16 or "
-          "fp32 release",
-          file);
-    }
-  }
   ModelConfig config;
+  for (const Json* object : {&top, &body}) {
+    ATOLL_RETURN_IF_ERROR(ReadQuantisation(*object, file, config));
+  }
   ReadSizes(in, config);
   ATOLL_RETURN_IF_ERROR(in.status());
   ATOLL_RETURN_IF_ERROR(ReadLayerTypes(in, file, config));

@@ -24,6 +24,10 @@ struct RopeConfig {
   double attention_factor = 0.0;  // 0: 0.1 · ln(factor) + 1
 };
 
+// How the linear layers of a release are stored. kFp8Block128: F8_E4M3 with a scale for each block
+// of 128 × 128.
+enum class Quantisation : uint8_t { kNone, kFp8Block128 };
+
 struct ModelConfig {
   int vocab_size = 0;
   int hidden_size = 0;
@@ -47,6 +51,9 @@ struct ModelConfig {
   int num_experts_per_token = 0;
   int moe_intermediate = 0;
   int shared_intermediate = 0;
+
+  Quantisation quantisation = Quantisation::kNone;
+  std::vector<std::string> modules_to_not_convert;  // of a quantised release, as the file has them
 
   std::vector<int32_t> eos_token_ids;  // may be empty: generation_config.json has them
 

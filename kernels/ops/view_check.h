@@ -7,7 +7,8 @@
 #include <string>
 
 #include "common/base/status.h"
-#include "kernels/tensor/tensor_view.h"
+#include "common/base/status_macros.h"
+#include "kernels/tensor/weight_view.h"
 
 namespace atl::kernels {
 
@@ -36,6 +37,29 @@ inline absl::Status CheckView(const char* name, const TensorView& view, DType dt
     return InvalidArgument("{}: the last dimension must be dense, its stride is {}", name,
                            view.strides[view.rank - 1]);
   return absl::OkStatus();
+}
+
+// The same for a vector or table that is bf16 or fp32.
+inline absl::Status CheckFloats(const char* name, const TensorView& view,
+                                std::initializer_list<int64_t> dims) {
+  return CheckView(name, view, view.dtype == DType::kBf16 ? DType::kBf16 : DType::kF32, dims);
+}
+
+// The same for a weight of any type: scales are there just where the type has them.
+inline absl::Status CheckWeight(const char* name, const WeightView& weight,
+                                std::initializer_list<int64_t> dims) {
+  ATOLL_RETURN_IF_ERROR(CheckView(name, weight.values, weight.values.dtype, dims));
+  const bool has_scales = weight.scales.data != nullptr;
+  if (has_scales != (weight.values.dtype == DType::kF8E4m3))
+    return InvalidArgument("{}: {} weights {} block scales", name, NameOf(weight.values.dtype),
+                           has_scales ? "have no" : "need");
+  if (!has_scales) return absl::OkStatus();
+  const int64_t rows = weight.first_row + weight.rows();
+  const std::string scales = std::string(name) + " scales";
+  if (weight.scales.rank != 2 || weight.scales.dims[0] < NumScaleBlocks(rows))
+    return InvalidArgument("{}: expected at least {} rows", scales, NumScaleBlocks(rows));
+  return CheckFloats(scales.c_str(), weight.scales,
+                     {weight.scales.dims[0], NumScaleBlocks(weight.columns())});
 }
 
 }  // namespace atl::kernels

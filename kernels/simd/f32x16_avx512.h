@@ -87,6 +87,12 @@ inline F32x16 Select(Mask16 mask, F32x16 yes, F32x16 no) {
 inline U32x16 BitsOf(F32x16 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32x16 FromBits(U32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline U32x16 LoadU(const void* p) { return {_mm512_loadu_si512(p)}; }
+inline U32x16 WidenU(const uint16_t* p) {
+  return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline U32x16 WidenU(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
 inline U32x16 SetU(uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
 inline U32x16 AddU(U32x16 a, U32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline U32x16 SubU(U32x16 a, U32x16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }

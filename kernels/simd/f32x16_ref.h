@@ -97,6 +97,8 @@ inline U32x16 LoadU(const void* p) {
   std::memcpy(&r, p, sizeof r);
   return r;
 }
+inline U32x16 WidenU(const uint16_t* p) { ATOLL_LANES_U(p[i]); }
+inline U32x16 WidenU(const uint8_t* p) { ATOLL_LANES_U(p[i]); }
 inline U32x16 SetU(uint32_t x) { ATOLL_LANES_U(x); }
 inline U32x16 AddU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] + b.lane[i]); }
 inline U32x16 SubU(U32x16 a, U32x16 b) { ATOLL_LANES_U(a.lane[i] - b.lane[i]); }

@@ -8,13 +8,35 @@
 
 namespace atl::kernels {
 
-enum class DType : uint8_t { kF32, kBf16 };
+// kF16 and kF8E4m3 are types of weights only: nothing is computed, kept or sent in them.
+enum class DType : uint8_t { kF32, kBf16, kF16, kF8E4m3 };
 
-constexpr size_t SizeOf(DType dtype) { return dtype == DType::kF32 ? 4 : 2; }
+constexpr size_t SizeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return 4;
+    case DType::kBf16:
+    case DType::kF16:
+      return 2;
+    case DType::kF8E4m3:
+      return 1;
+  }
+  return 0;
+}
 
-// vLLM's names: "float32", "bfloat16".
+// vLLM's and torch's names: "float32", "bfloat16", "float16", "float8_e4m3fn".
 constexpr std::string_view NameOf(DType dtype) {
-  return dtype == DType::kF32 ? "float32" : "bfloat16";
+  switch (dtype) {
+    case DType::kF32:
+      return "float32";
+    case DType::kBf16:
+      return "bfloat16";
+    case DType::kF16:
+      return "float16";
+    case DType::kF8E4m3:
+      return "float8_e4m3fn";
+  }
+  return "";
 }
 
 // A bfloat16: the upper half of a float.
@@ -25,6 +47,47 @@ struct Bf16 {
 inline float ToFloat(Bf16 value) {
   const uint32_t bits = static_cast<uint32_t>(value.bits) << 16;
   float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+// IEEE half precision.
+struct F16 {
+  uint16_t bits = 0;
+};
+
+// 1 sign, 4 exponent (bias 7) and 3 mantissa bits; no infinities, NaN is 0x7f and 0xff, at most 448
+// (model-spec 2.2).
+struct F8E4m3 {
+  uint8_t bits = 0;
+};
+
+// Both are exact. The bits are moved to a float's place; a subnormal, m · smallest, then reads as
+// (1 + m) · smallest / 2 and is put right by exact arithmetic, since the compute threads take
+// denormal floats for zero.
+inline float ToFloat(F16 value) {
+  const uint32_t sign = (value.bits & 0x8000u) << 16, magnitude = value.bits & 0x7fffu;
+  uint32_t bits = (magnitude << 13) + (112u << 23);
+  if (magnitude >= 0x7c00u) bits |= 0x7f800000u;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  constexpr float kSmallest = 0x1p-14f;
+  if (result < kSmallest) result = result + result - kSmallest;
+  std::memcpy(&bits, &result, sizeof bits);
+  bits |= sign;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+inline float ToFloat(F8E4m3 value) {
+  const uint32_t sign = (value.bits & 0x80u) << 24, magnitude = value.bits & 0x7fu;
+  uint32_t bits = magnitude == 0x7fu ? 0x7fc00000u : (magnitude << 20) + (120u << 23);
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  constexpr float kSmallest = 0x1p-6f;
+  if (result < kSmallest) result = result + result - kSmallest;
+  std::memcpy(&bits, &result, sizeof bits);
+  bits |= sign;
   std::memcpy(&result, &bits, sizeof result);
   return result;
 }

@@ -50,6 +50,14 @@ struct TensorView {
     DCHECK(dtype == DType::kBf16);
     return static_cast<Bf16*>(data);
   }
+  const F16* f16() const {
+    DCHECK(dtype == DType::kF16);
+    return static_cast<const F16*>(data);
+  }
+  const F8E4m3* f8e4m3() const {
+    DCHECK(dtype == DType::kF8E4m3);
+    return static_cast<const F8E4m3*>(data);
+  }
 };
 
 // A dense fp32 view: F32({T, H}).

@@ -88,7 +88,10 @@ TEST_P(DigestTest, GroupedSwiGlu) {
     in.push_back(Rows(rows.view(), t, 1).data);
     out.push_back(Rows(outputs.view(), t, 1).data);
   }
-  const ExpertRows expert{gate_up.view(), down.view(), 0, kRows};
+  const ExpertRows expert{{Rows(gate_up.view(), 0, kIntermediate),
+                           Rows(gate_up.view(), kIntermediate, kIntermediate), down.view()},
+                          0,
+                          kRows};
   ASSERT_OK(GroupedSwiGlu(context_, {.experts = {&expert, 1},
                                      .inputs = in,
                                      .outputs = out,

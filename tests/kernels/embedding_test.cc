@@ -16,7 +16,7 @@ TEST_P(EmbeddingTest, GathersRows) {
   const TokenId ids[] = {TokenId{4}, TokenId{0}, TokenId{4}, TokenId{6}};
   testing::TestThreads lender(2);
   KernelContext context(backend(), &lender);
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : {DType::kF32, DType::kBf16, DType::kF16}) {
     for (const Layout layout : kLayouts) {
       for (const int64_t hidden : {1, 15, 16, 33, 64}) {
         Matrix table(7, hidden, dtype, layout), out(4, hidden, DType::kF32, layout);

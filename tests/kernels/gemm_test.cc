@@ -10,7 +10,8 @@ namespace atl::kernels {
 namespace {
 
 // The definition: one fused multiply-add after another in ascending k, from +0.
-std::vector<float> Chains(const Matrix& x, const Matrix& w, int64_t rows, int64_t columns,
+template <typename Weight>
+std::vector<float> Chains(const Matrix& x, const Weight& w, int64_t rows, int64_t columns,
                           int64_t depth) {
   std::vector<float> y;
   for (int64_t t = 0; t < rows; ++t) {
@@ -25,10 +26,10 @@ std::vector<float> Chains(const Matrix& x, const Matrix& w, int64_t rows, int64_
 
 class GemmTest : public KernelTest {
  protected:
-  std::vector<float> Run(const TensorView& x, const TensorView& w,
+  std::vector<float> Run(const TensorView& x, const WeightView& w,
                          ThreadLender* threads = nullptr) {
     KernelContext context(backend(), threads);
-    Matrix y(x.dims[0], w.dims[0], DType::kF32, {.offset = 3, .pad = 5});
+    Matrix y(x.dims[0], w.rows(), DType::kF32, {.offset = 3, .pad = 5});
     EXPECT_OK(Linear(context, {.x = x, .w = w, .y = y.view()}));
     EXPECT_TRUE(y.PaddingIsIntact());
     return y.Values();
@@ -37,14 +38,15 @@ class GemmTest : public KernelTest {
 
 TEST_P(GemmTest, EveryShapeTypeAndAlignmentEqualsTheChain) {
   Numbers numbers(1);
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kWeightDTypes) {
     for (const Layout layout : kLayouts) {
       for (const int64_t depth : {1, 15, 16, 17, 31, 33, 64, 127, 129, 260}) {
         for (const int64_t columns : {1, 15, 16, 17, 33, 50}) {
           for (const int64_t rows : {1, 2, 3, 7, 13, 17}) {
             SCOPED_TRACE(::testing::Message() << NameOf(dtype) << " T " << rows << " N " << columns
                                               << " K " << depth << " offset " << layout.offset);
-            Matrix x(rows, depth, DType::kF32, layout), w(columns, depth, dtype, layout);
+            Matrix x(rows, depth, DType::kF32, layout);
+            WeightMatrix w(columns, depth, dtype, layout);
             x.Fill(numbers);
             w.Fill(numbers);
             ASSERT_TRUE(SameBytes(Chains(x, w, rows, columns, depth), Run(x.view(), w.view())));
@@ -63,6 +65,25 @@ TEST_P(GemmTest, ManyRowsAndColumns) {
     x.Fill(numbers);
     w.Fill(numbers);
     EXPECT_TRUE(SameBytes(Chains(x, w, rows, columns, 70), Run(x.view(), w.view())));
+  }
+}
+
+// Rows of a quantised matrix that cross a block of scales, in the middle of it and of a task.
+TEST_P(GemmTest, BlockScalesFollowTheirRows) {
+  Numbers numbers(5);
+  WeightMatrix w(700, 300, DType::kF8E4m3, {1, 3});
+  w.Fill(numbers);
+  for (const int64_t rows : {1, 5}) {
+    Matrix x(rows, 300);
+    x.Fill(numbers);
+    const std::vector<float> whole = Run(x.view(), w.view());
+    ASSERT_TRUE(SameBytes(Chains(x, w, rows, 700, 300), whole));
+    testing::TestThreads two(2);
+    ASSERT_TRUE(SameBytes(whole, Run(x.view(), w.view(), &two)));
+    const std::vector<float> slice = Run(x.view(), Rows(w.view(), 121, 300));
+    for (int64_t t = 0; t < rows; ++t)
+      ASSERT_TRUE(SameBytes(std::span(whole).subspan(static_cast<size_t>(t * 700 + 121), 300),
+                            std::span(slice).subspan(static_cast<size_t>(t * 300), 300)));
   }
 }
 
@@ -111,6 +132,14 @@ TEST_P(GemmTest, RefusesWhatDoesNotFit) {
   Matrix narrow(2, 8, DType::kBf16);
   EXPECT_STATUS(Linear(context, {.x = narrow.view(), .w = w.view(), .y = y.view()}),
                 absl::StatusCode::kInvalidArgument, "Linear x: expected [2, 8] float32");
+  Matrix quantised(3, 8, DType::kF8E4m3), scales(1, 1), wide(1, 2);
+  EXPECT_STATUS(Linear(context, {.x = x.view(), .w = quantised.view(), .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "float8_e4m3fn weights need block scales");
+  EXPECT_STATUS(Linear(context, {.x = x.view(), .w = {w.view(), scales.view()}, .y = y.view()}),
+                absl::StatusCode::kInvalidArgument, "float32 weights have no block scales");
+  EXPECT_STATUS(
+      Linear(context, {.x = x.view(), .w = {quantised.view(), wide.view()}, .y = y.view()}),
+      absl::StatusCode::kInvalidArgument, "Linear w scales: expected [1, 1]");
 }
 
 ATOLL_INSTANTIATE_ON_PAGES(GemmTest);

@@ -25,13 +25,15 @@ class Experts {
   Experts(const Shape& shape, const std::vector<int>& rows_of) : shape_(shape) {
     Numbers numbers(9);
     for (const int count : rows_of) {
-      gate_up_.emplace_back(2 * shape.intermediate, shape.hidden, shape.weights, Layout{1, 0});
+      gate_.emplace_back(shape.intermediate, shape.hidden, shape.weights, Layout{1, 0});
+      up_.emplace_back(shape.intermediate, shape.hidden, shape.weights, Layout{1, 0});
       down_.emplace_back(shape.hidden, shape.intermediate, shape.weights, Layout{1, 0});
-      gate_up_.back().Fill(numbers, 0.5f);
-      down_.back().Fill(numbers, 0.5f);
-      experts_.push_back(
-          {gate_up_.back().view(), down_.back().view(), static_cast<int>(inputs_.size()), count});
-      for (int i = 0; i < count; ++i) AddRow(numbers, static_cast<int>(gate_up_.size()) - 1);
+      for (WeightMatrix* matrix : {&gate_.back(), &up_.back(), &down_.back()})
+        matrix->Fill(numbers, 0.5f);
+      experts_.push_back({{gate_.back().view(), up_.back().view(), down_.back().view()},
+                          static_cast<int>(inputs_.size()),
+                          count});
+      for (int i = 0; i < count; ++i) AddRow(numbers, static_cast<int>(gate_.size()) - 1);
     }
   }
 
@@ -64,14 +66,14 @@ class Experts {
   std::vector<float> Expected() const {
     std::vector<float> values;
     for (size_t p = 0; p < inputs_.size(); ++p) {
-      const Matrix& gate_up = gate_up_[static_cast<size_t>(expert_of_[p])];
-      const Matrix& down = down_[static_cast<size_t>(expert_of_[p])];
+      const size_t expert = static_cast<size_t>(expert_of_[p]);
+      const WeightMatrix &gates = gate_[expert], &ups = up_[expert], &down = down_[expert];
       std::vector<float> a;
       for (int i = 0; i < shape_.intermediate; ++i) {
         float gate = 0.0f, up = 0.0f;
         for (int k = 0; k < shape_.hidden; ++k) {
-          gate = ref::FmaOne(input_rows_[p].At(0, k), gate_up.At(i, k), gate);
-          up = ref::FmaOne(input_rows_[p].At(0, k), gate_up.At(shape_.intermediate + i, k), up);
+          gate = ref::FmaOne(input_rows_[p].At(0, k), gates.At(i, k), gate);
+          up = ref::FmaOne(input_rows_[p].At(0, k), ups.At(i, k), up);
         }
         a.push_back(ref::SiluOne(gate) * up);
       }
@@ -98,7 +100,8 @@ class Experts {
   }
 
   Shape shape_;
-  std::deque<Matrix> gate_up_, down_, input_rows_, output_rows_;
+  std::deque<WeightMatrix> gate_, up_, down_;
+  std::deque<Matrix> input_rows_, output_rows_;
   std::vector<ExpertRows> experts_;
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
@@ -108,7 +111,7 @@ class Experts {
 class GroupedGemmTest : public KernelTest {};
 
 TEST_P(GroupedGemmTest, EqualsTheDefinition) {
-  for (const DType weights : kDTypes) {
+  for (const DType weights : kWeightDTypes) {
     for (const DType exchange : kDTypes) {
       for (const auto& [hidden, intermediate] :
            {std::pair{1, 1}, {17, 5}, {48, 32}, {150, 70}, {129, 131}}) {
@@ -137,16 +140,16 @@ TEST_P(GroupedGemmTest, ThreadsAndNeighboursDoNotEnter) {
   std::vector<ExpertRows> alone;
   for (const ExpertRows& expert : experts.experts())
     for (int i = 0; i < expert.num_rows; ++i)
-      alone.push_back({expert.gate_up, expert.down, expert.row_begin + i, 1});
+      alone.push_back({expert.weights, expert.row_begin + i, 1});
   EXPECT_TRUE(SameBytes(batch, experts.Run(backend(), nullptr, alone)));
 }
 
 TEST_P(GroupedGemmTest, RefusesWhatDoesNotFit) {
   KernelContext context(backend(), nullptr);
-  Matrix gate_up(8, 16), down(16, 4), workspace(2, 4), row(1, 16, DType::kBf16);
+  Matrix gate(4, 16), up(4, 16), down(16, 4), workspace(2, 4), row(1, 16, DType::kBf16);
   const void* inputs[] = {row.view().data, row.view().data};
   void* outputs[] = {row.view().data, row.view().data};
-  ExpertRows expert{gate_up.view(), down.view(), 0, 2};
+  ExpertRows expert{{gate.view(), up.view(), down.view()}, 0, 2};
   GroupedSwiGluArgs args{.experts = {&expert, 1},
                          .inputs = inputs,
                          .outputs = outputs,
@@ -158,10 +161,10 @@ TEST_P(GroupedGemmTest, RefusesWhatDoesNotFit) {
   EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument,
                 "rows 0 to 3 of 2");
   expert.num_rows = 2;
-  expert.down = gate_up.view();
+  expert.weights.down = gate.view();
   EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument,
                 "GroupedSwiGlu down: expected [16, 4]");
-  expert.down = down.view();
+  expert.weights.down = down.view();
   args.workspace = TensorView{};
   EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument, "workspace");
   args.workspace = workspace.view();

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -11,7 +12,7 @@
 #include <vector>
 
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/tensor/tensor_view.h"
+#include "kernels/tensor/weight_view.h"
 #include "tests/kernels/sequence_fixtures.h"
 
 ATOLL_PAGE_REF_BEGIN
@@ -72,21 +73,33 @@ class Matrix {
   }
   float At(int64_t row, int64_t column) const {
     const std::byte* p = Element(row, column);
-    if (dtype_ == DType::kF32) {
-      float value;
-      std::memcpy(&value, p, sizeof value);
-      return value;
+    switch (dtype_) {
+      case DType::kF32:
+        return As<float>(p);
+      case DType::kBf16:
+        return ToFloat(As<Bf16>(p));
+      case DType::kF16:
+        return ToFloat(As<F16>(p));
+      case DType::kF8E4m3:
+        return ToFloat(As<F8E4m3>(p));
     }
-    Bf16 value;
-    std::memcpy(&value, p, sizeof value);
-    return ToFloat(value);
+    return 0.0f;
   }
+  // In F16 and F8_E4M3, cut towards zero to what the type has.
   void Set(int64_t row, int64_t column, float value) {
     std::byte* p = const_cast<std::byte*>(Element(row, column));
     if (dtype_ == DType::kF32) {
       std::memcpy(p, &value, sizeof value);
-    } else {
+    } else if (dtype_ == DType::kBf16) {
       const Bf16 narrow = ToBf16(value);
+      std::memcpy(p, &narrow, sizeof narrow);
+    } else if (dtype_ == DType::kF16) {
+      const uint16_t sign = std::signbit(value) ? 0x8000u : 0u;
+      const F16 narrow{static_cast<uint16_t>(sign | Cut<F16>(value, 0x7c00u))};
+      std::memcpy(p, &narrow, sizeof narrow);
+    } else {
+      const uint8_t sign = std::signbit(value) ? 0x80u : 0u;
+      const F8E4m3 narrow{static_cast<uint8_t>(sign | Cut<F8E4m3>(value, 0x7fu))};
       std::memcpy(p, &narrow, sizeof narrow);
     }
   }
@@ -118,6 +131,24 @@ class Matrix {
   static constexpr size_t kAlign = 64, kGuard = 32;
   static constexpr std::byte kFill{0xff};  // a NaN in both types
 
+  template <typename T>
+  static T As(const std::byte* p) {
+    T value;
+    std::memcpy(&value, p, sizeof value);
+    return value;
+  }
+  // The largest magnitude bits below `end` whose value is at most |value|.
+  template <typename Narrow>
+  static unsigned Cut(float value, unsigned end) {
+    unsigned low = 0;
+    while (end - low > 1) {
+      const unsigned middle = (low + end) / 2;
+      const float there = ToFloat(Narrow{static_cast<decltype(Narrow::bits)>(middle)});
+      (there <= std::fabs(value) ? low : end) = middle;
+    }
+    return low;
+  }
+
   const std::byte* Element(int64_t row, int64_t column) const {
     return memory_.data() + first_ + static_cast<size_t>(row * stride_ + column) * SizeOf(dtype_);
   }
@@ -128,7 +159,35 @@ class Matrix {
   std::vector<std::byte> memory_;
 };
 
+// Of what is computed, kept and sent.
 inline constexpr DType kDTypes[] = {DType::kF32, DType::kBf16};
+
+// A weight of any type with values and, where the type has them, scales; At is what the chain sees.
+class WeightMatrix {
+ public:
+  WeightMatrix(int64_t rows, int64_t columns, DType dtype, Layout layout = {})
+      : values_(rows, columns, dtype, layout),
+        scales_(NumScaleBlocks(rows), NumScaleBlocks(columns),
+                layout.pad == 0 ? DType::kBf16 : DType::kF32, layout),
+        has_scales_(dtype == DType::kF8E4m3) {}
+  void Fill(Numbers& numbers, float scale = 1.0f) {
+    values_.Fill(numbers, has_scales_ ? 64.0f : scale);
+    scales_.Fill(numbers, scale / 32.0f);
+  }
+  WeightView view() const {
+    return has_scales_ ? WeightView(values_.view(), scales_.view()) : WeightView(values_.view());
+  }
+  float At(int64_t n, int64_t k) const {
+    const float value = values_.At(n, k);
+    return has_scales_ ? value * scales_.At(n / kScaleBlock, k / kScaleBlock) : value;
+  }
+
+ private:
+  Matrix values_, scales_;
+  bool has_scales_;
+};
+
+inline constexpr DType kWeightDTypes[] = {DType::kF32, DType::kBf16, DType::kF16, DType::kF8E4m3};
 
 // The 16-lane tree over terms: element i in lane i mod 16 in ascending order, then halves.
 class TreeSum {

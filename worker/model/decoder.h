@@ -98,7 +98,8 @@ class Decoder {
   AttentionConfig attention_;
   DeltaNetConfig delta_net_;
   MoeConfig moe_;
-  kernels::TensorView embedding_, final_norm_, head_;
+  kernels::TensorView embedding_, final_norm_;
+  kernels::WeightView head_;
   std::vector<Layer> layers_;
   kernels::RotaryFrequencies frequencies_;
 

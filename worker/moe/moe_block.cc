@@ -57,16 +57,10 @@ absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace&
   std::vector<uint32_t>& counts = load.expert_rows[static_cast<size_t>(layer_)];
   const int64_t hidden = config_.hidden, intermediate = config_.intermediate;
   for (const ExpertWork& expert : work.experts) {
-    const auto slice = [&](const TensorView& fused) {
-      return TensorView::Dense(
-          static_cast<std::byte*>(fused.data) +
-              expert.expert * fused.strides[0] * static_cast<int64_t>(kernels::SizeOf(fused.dtype)),
-          fused.dtype, {fused.dims[1], fused.dims[2]});
-    };
-    workspace.expert_rows_.push_back({.gate_up = slice(weights_.gate_up),
-                                      .down = slice(weights_.down),
-                                      .row_begin = expert.first,
-                                      .num_rows = expert.num_rows});
+    workspace.expert_rows_.push_back(
+        {.weights = weights_.experts[static_cast<size_t>(expert.expert)],
+         .row_begin = expert.first,
+         .num_rows = expert.num_rows});
     counts[static_cast<size_t>(expert.expert)] += static_cast<uint32_t>(expert.num_rows);
   }
   load.rows_local += static_cast<uint64_t>(work.num_local);

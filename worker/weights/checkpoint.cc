@@ -4,15 +4,21 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
+#include "worker/weights/tensor_names.h"
 
 namespace atl {
 namespace {
 
 using Json = nlohmann::json;
+using kernels::DType;
+using kernels::ExpertWeights;
+using kernels::TensorView;
+using kernels::WeightView;
 
 constexpr size_t kIndexBytesMax = size_t{64} << 20;
 constexpr size_t kConfigBytesMax = size_t{4} << 20;
@@ -22,92 +28,16 @@ uint64_t Fnv1a(const std::string& bytes, uint64_t hash) {
   return hash;
 }
 
-bool StartsWith(const std::string& text, const std::string& prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
-}
-bool EndsWith(const std::string& text, const std::string& suffix) {
-  return text.size() >= suffix.size() &&
-         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
-}
-
-// The MTP layer and the vision tower are not run.
-bool IsSkipped(const std::string& name) {
-  for (const char* prefix :
-       {"mtp.", "model.mtp.", "model.visual.", "visual.", "model.language_model.mtp."}) {
-    if (StartsWith(name, prefix)) return true;
-  }
-  return false;
-}
-
-// model-spec 2.1: what loaders of this family accept in front of the same names.
-std::string Canonical(const std::string& name) {
-  for (const char* prefix :
-       {"model.language_model.", "language_model.model.", "language_model.", "model."}) {
-    if (StartsWith(name, prefix)) return name.substr(std::string(prefix).size());
-  }
-  return name;
-}
-
-const std::set<std::string>& LayerTensorNames() {
-  static const std::set<std::string> names = {"input_layernorm.weight",
-                                              "post_attention_layernorm.weight",
-                                              "mlp.gate.weight",
-                                              "mlp.experts.gate_up_proj",
-                                              "mlp.experts.down_proj",
-                                              "mlp.shared_expert.gate_proj.weight",
-                                              "mlp.shared_expert.up_proj.weight",
-                                              "mlp.shared_expert.down_proj.weight",
-                                              "mlp.shared_expert_gate.weight",
-                                              "linear_attn.in_proj_qkv.weight",
-                                              "linear_attn.in_proj_z.weight",
-                                              "linear_attn.in_proj_b.weight",
-                                              "linear_attn.in_proj_a.weight",
-                                              "linear_attn.conv1d.weight",
-                                              "linear_attn.A_log",
-                                              "linear_attn.dt_bias",
-                                              "linear_attn.norm.weight",
-                                              "linear_attn.out_proj.weight",
-                                              "self_attn.q_proj.weight",
-                                              "self_attn.k_proj.weight",
-                                              "self_attn.v_proj.weight",
-                                              "self_attn.o_proj.weight",
-                                              "self_attn.q_norm.weight",
-                                              "self_attn.k_norm.weight"};
-  return names;
-}
-
-// OK for a name of the family; otherwise why not.
-absl::Status Recognise(const std::string& canonical, const std::string& stored) {
-  if (canonical == "embed_tokens.weight" || canonical == "norm.weight" ||
-      canonical == "lm_head.weight")
-    return absl::OkStatus();
-  for (const char* suffix :
-       {"_scale_inv", ".qweight", ".qzeros", ".scales", ".g_idx", "weight_packed", "weight_scale",
-        "weight_scale_2", "input_scale", "weight_zero_point"}) {
-    if (EndsWith(canonical, suffix)) {
-      return Unimplemented(
-          "tensor {}: quantised checkpoints are not supported yet; use a bf16 or fp32 release",
-          stored);
-    }
-  }
-  if (StartsWith(canonical, "layers.")) {
-    const size_t dot = canonical.find('.', 7);
-    if (dot != std::string::npos) {
-      const std::string rest = canonical.substr(dot + 1);
-      if (LayerTensorNames().contains(rest)) return absl::OkStatus();
-      if (StartsWith(rest, "mlp.experts.")) {
-        return Unimplemented(
-            "tensor {}: experts stored one by one are not supported yet; use a release with fused "
-            "gate_up_proj and down_proj",
-            stored);
-      }
-    }
-  }
-  return Unimplemented("tensor {}: no such tensor in a qwen3_5_moe checkpoint", stored);
-}
-
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::optional<DType> DTypeOf(const std::string& stored) {
+  if (stored == "F32") return DType::kF32;
+  if (stored == "BF16") return DType::kBf16;
+  if (stored == "F16") return DType::kF16;
+  if (stored == "F8_E4M3") return DType::kF8E4m3;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -123,13 +53,13 @@ absl::Status Checkpoint::AddFile(const std::string& path,
         return DataLoss("{}: tensor {}: the index does not place it in this file", path, name);
       }
     }
-    if (IsSkipped(name)) {
+    const std::string canonical = CanonicalName(name);
+    if (IsMtpTensor(canonical) || IsVisionTensor(canonical)) {
       ++num_skipped_;
-      continue;
+    } else {
+      ATOLL_RETURN_IF_ERROR(Annotate(RecogniseTensor(canonical, name), path));
     }
-    const std::string canonical = Canonical(name);
-    ATOLL_RETURN_IF_ERROR(Annotate(Recognise(canonical, name), path));
-    if (!tensors_.emplace(canonical, Entry{&tensor, file.get()}).second) {
+    if (!tensors_.emplace(canonical, Entry{&tensor, file.get(), false}).second) {
       return DataLoss("{}: tensor {}: the checkpoint has it twice", path, name);
     }
   }
@@ -137,91 +67,186 @@ absl::Status Checkpoint::AddFile(const std::string& path,
   return absl::OkStatus();
 }
 
+absl::Status Checkpoint::AddShards(const std::string& directory, const std::string& index_path,
+                                   const std::string& index_text) {
+  const Json index = Json::parse(index_text, nullptr, false);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    return DataLoss("{}: expected an object with weight_map", index_path);
+  }
+  std::map<std::string, std::string> shard_of;
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : index["weight_map"].items()) {
+    if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
+      return DataLoss("{}: tensor {}: its file must be a name in the same folder", index_path,
+                      name);
+    }
+    shard_of[name] = shard.get<std::string>();
+    shards.insert(shard.get<std::string>());
+  }
+  if (shards.empty()) return DataLoss("{}: weight_map is empty", index_path);
+  std::map<std::string, const SafetensorsFile*> file_of;
+  for (const std::string& shard : shards) {
+    ATOLL_RETURN_IF_ERROR(AddFile(directory + "/" + shard, &shard_of));
+    file_of[shard] = files_.back().get();
+  }
+  for (const auto& [name, shard] : shard_of) {
+    if (!file_of[shard]->tensors().contains(name)) {
+      return DataLoss("{}: tensor {}: the index places it here, the file does not have it",
+                      file_of[shard]->path(), name);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& directory) {
   auto checkpoint = std::unique_ptr<Checkpoint>(new Checkpoint);
+  checkpoint->directory_ = directory;
   ATOLL_ASSIGN_OR_RETURN(const std::string config,
                          ReadTextFile(directory + "/config.json", kConfigBytesMax));
   uint64_t hash = Fnv1a(config, 0xcbf29ce484222325ull);
 
   const std::string index_path = directory + "/model.safetensors.index.json";
-  auto index_text = ReadTextFile(index_path, kIndexBytesMax);
+  const auto index_text = ReadTextFile(index_path, kIndexBytesMax);
   if (index_text.status().code() == absl::StatusCode::kNotFound) {
     ATOLL_RETURN_IF_ERROR(checkpoint->AddFile(directory + "/model.safetensors", nullptr));
   } else {
     ATOLL_RETURN_IF_ERROR(index_text.status());
-    const Json index = Json::parse(*index_text, nullptr, false);
-    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-      return DataLoss("{}: expected an object with weight_map", index_path);
-    }
-    std::map<std::string, std::string> shard_of;
-    std::set<std::string> shards;
-    for (const auto& [name, shard] : index["weight_map"].items()) {
-      if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-        return DataLoss("{}: tensor {}: its file must be a name in the same folder", index_path,
-                        name);
-      }
-      shard_of[name] = shard.get<std::string>();
-      shards.insert(shard.get<std::string>());
-    }
-    if (shards.empty()) return DataLoss("{}: weight_map is empty", index_path);
-    for (const std::string& shard : shards) {
-      ATOLL_RETURN_IF_ERROR(checkpoint->AddFile(directory + "/" + shard, &shard_of));
-    }
-    size_t found = 0;
-    for (const auto& file : checkpoint->files_) found += file->tensors().size();
-    if (found != shard_of.size()) {
-      for (const auto& [name, shard] : shard_of) {
-        for (const auto& file : checkpoint->files_) {
-          if (EndsWith(file->path(), "/" + shard) && !file->tensors().contains(name)) {
-            return DataLoss("{}: tensor {}: the index places it here, the file does not have it",
-                            file->path(), name);
-          }
-        }
-      }
-    }
+    ATOLL_RETURN_IF_ERROR(checkpoint->AddShards(directory, index_path, *index_text));
   }
   for (const auto& file : checkpoint->files_) hash = Fnv1a(file->header(), hash);
   checkpoint->digest_ = fmt::format("{:016x}", hash);
   return checkpoint;
 }
 
-absl::StatusOr<kernels::TensorView> Checkpoint::Tensor(const std::string& name,
-                                                       std::initializer_list<int64_t> shape) const {
+absl::StatusOr<Checkpoint::Entry*> Checkpoint::Find(const std::string& name,
+                                                    std::initializer_list<int64_t> shape) {
   const auto it = tensors_.find(name);
-  if (it == tensors_.end()) {
-    const std::string where =
-        files_.empty() ? ""
-                       : files_.front()->path().substr(0, files_.front()->path().find_last_of('/'));
-    return DataLoss("{}: tensor {} is missing: the checkpoint is incomplete", where, name);
-  }
+  if (it == tensors_.end())
+    return DataLoss("{}: tensor {} is missing: the checkpoint is incomplete", directory_, name);
   const StoredTensor& stored = *it->second.tensor;
-  const std::string& path = it->second.file->path();
   if (!std::equal(stored.shape.begin(), stored.shape.end(), shape.begin(), shape.end())) {
-    return DataLoss("{}: tensor {}: shape {}, config.json asks for {}", path, name,
-                    ShapeText(stored.shape), ShapeText(shape));
+    return DataLoss("{}: tensor {}: shape {}, config.json asks for {}", it->second.file->path(),
+                    name, ShapeText(stored.shape), ShapeText(shape));
   }
-  if (stored.dtype != "BF16" && stored.dtype != "F32") {
-    return Unimplemented("{}: tensor {}: dtype {} is not supported yet; BF16 and F32 are", path,
-                         name, stored.dtype);
-  }
-  const kernels::DType dtype =
-      stored.dtype == "BF16" ? kernels::DType::kBf16 : kernels::DType::kF32;
-  if (reinterpret_cast<uintptr_t>(stored.data) % kernels::SizeOf(dtype) != 0) {
-    return DataLoss("{}: tensor {}: its bytes are not aligned to its type", path, name);
-  }
-  return kernels::TensorView::Dense(stored.data, dtype, shape);
+  it->second.used = true;
+  return &it->second;
 }
 
-std::string Checkpoint::FileOf(const std::string& name) const {
-  const auto it = tensors_.find(name);
-  return it == tensors_.end() ? "" : it->second.file->path();
+absl::StatusOr<TensorView> Checkpoint::View(const std::string& name,
+                                            std::initializer_list<int64_t> shape) {
+  ATOLL_ASSIGN_OR_RETURN(const Entry* entry, Find(name, shape));
+  const StoredTensor& stored = *entry->tensor;
+  const std::optional<DType> dtype = DTypeOf(stored.dtype);
+  if (!dtype) {
+    return Unimplemented("{}: tensor {}: dtype {} is not supported; BF16, F16, F32 and F8_E4M3 are",
+                         entry->file->path(), name, stored.dtype);
+  }
+  if (reinterpret_cast<uintptr_t>(stored.data) % kernels::SizeOf(*dtype) != 0) {
+    return DataLoss("{}: tensor {}: its bytes are not aligned to its type; write the file again",
+                    entry->file->path(), name);
+  }
+  return TensorView::Dense(stored.data, *dtype, shape);
 }
 
-absl::StatusOr<kernels::DType> Checkpoint::dtype() const {
+absl::StatusOr<TensorView> Checkpoint::Tensor(const std::string& name,
+                                              std::initializer_list<int64_t> shape) {
+  ATOLL_ASSIGN_OR_RETURN(TensorView view, View(name, shape));
+  if (view.dtype == DType::kF8E4m3) {
+    return Unimplemented("{}: tensor {}: F8_E4M3 where releases have BF16 or F32; convert it",
+                         FileAt(view.data), name);
+  }
+  if (view.dtype != DType::kF16) return view;
+  const int64_t count = view.num_elements();
+  widened_.emplace_back(static_cast<size_t>(count) * sizeof(float));
+  float* wide = widened_.back().f32();
+  for (int64_t i = 0; i < count; ++i) wide[i] = ToFloat(view.f16()[i]);
+  return TensorView::Dense(wide, DType::kF32, shape);
+}
+
+absl::StatusOr<WeightView> Checkpoint::Matrix(const std::string& name, int64_t rows,
+                                              int64_t columns) {
+  ATOLL_ASSIGN_OR_RETURN(const TensorView values, View(name, {rows, columns}));
+  const std::string scale_name = ScaleNameOf(name);
+  if (values.dtype != DType::kF8E4m3) {
+    if (Has(scale_name))
+      return DataLoss("{}: tensor {}: {} has scales; only F8_E4M3 needs them", FileAt(values.data),
+                      scale_name, NameOf(values.dtype));
+    return WeightView(values);
+  }
+  ATOLL_ASSIGN_OR_RETURN(
+      const TensorView scales,
+      View(scale_name, {kernels::NumScaleBlocks(rows), kernels::NumScaleBlocks(columns)}));
+  if (scales.dtype != DType::kBf16 && scales.dtype != DType::kF32) {
+    return Unimplemented("{}: tensor {}: {} scales are not supported; BF16 and F32 are",
+                         FileAt(scales.data), scale_name, NameOf(scales.dtype));
+  }
+  return WeightView(values, scales);
+}
+
+absl::StatusOr<std::vector<ExpertWeights>> Checkpoint::FusedExperts(const std::string& prefix,
+                                                                    const ExpertShape& shape) {
+  const int64_t e = shape.num_experts, i = shape.intermediate, h = shape.hidden;
+  ATOLL_ASSIGN_OR_RETURN(const TensorView gate_up, View(prefix + "gate_up_proj", {e, 2 * i, h}));
+  ATOLL_ASSIGN_OR_RETURN(const TensorView down, View(prefix + "down_proj", {e, h, i}));
+  for (const TensorView& fused : {gate_up, down}) {
+    if (fused.dtype == DType::kF8E4m3)
+      return Unimplemented(
+          "{}: tensors {}*: fused experts in F8_E4M3 are not supported; FP8 releases store experts "
+          "one by one",
+          FileAt(fused.data), prefix);
+  }
+  const TensorView all_gate_up = TensorView::Dense(gate_up.data, gate_up.dtype, {e * 2 * i, h});
+  const TensorView all_down = TensorView::Dense(down.data, down.dtype, {e * h, i});
+  std::vector<ExpertWeights> experts;
+  for (int64_t n = 0; n < e; ++n) {
+    experts.push_back({Rows(all_gate_up, n * 2 * i, i), Rows(all_gate_up, n * 2 * i + i, i),
+                       Rows(all_down, n * h, h)});
+  }
+  return experts;
+}
+
+absl::StatusOr<std::vector<ExpertWeights>> Checkpoint::Experts(const std::string& prefix,
+                                                               const ExpertShape& shape) {
+  if (Has(prefix + "gate_up_proj")) return FusedExperts(prefix, shape);
+  std::vector<ExpertWeights> experts;
+  for (int n = 0; n < shape.num_experts; ++n) {
+    const std::string name = fmt::format("{}{}.", prefix, n);
+    ExpertWeights expert;
+    ATOLL_ASSIGN_OR_RETURN(expert.gate,
+                           Matrix(name + "gate_proj.weight", shape.intermediate, shape.hidden));
+    ATOLL_ASSIGN_OR_RETURN(expert.up,
+                           Matrix(name + "up_proj.weight", shape.intermediate, shape.hidden));
+    ATOLL_ASSIGN_OR_RETURN(expert.down,
+                           Matrix(name + "down_proj.weight", shape.hidden, shape.intermediate));
+    experts.push_back(expert);
+  }
+  return experts;
+}
+
+absl::Status Checkpoint::CheckAllUsed() const {
+  for (const auto& [name, entry] : tensors_) {
+    if (entry.used || IsMtpTensor(name) || IsVisionTensor(name)) continue;
+    return DataLoss(
+        "{}: tensor {}: config.json describes a model without it; use the config of this "
+        "checkpoint",
+        entry.file->path(), name);
+  }
+  return absl::OkStatus();
+}
+
+std::string Checkpoint::FileAt(const void* data) const {
+  for (const auto& file : files_) {
+    if (file->Contains(data)) return file->path();
+  }
+  return "";
+}
+
+absl::StatusOr<DType> Checkpoint::dtype() const {
   const auto it = tensors_.find("embed_tokens.weight");
   if (it == tensors_.end())
-    return DataLoss("tensor embed_tokens.weight is missing: the checkpoint is incomplete");
-  return it->second.tensor->dtype == "F32" ? kernels::DType::kF32 : kernels::DType::kBf16;
+    return DataLoss("{}: tensor embed_tokens.weight is missing: the checkpoint is incomplete",
+                    directory_);
+  return it->second.tensor->dtype == "F32" ? DType::kF32 : DType::kBf16;
 }
 
 void Prefault(const std::vector<WeightRange>& ranges,

@@ -37,8 +37,7 @@ absl::Status CheckArgs(const CausalConvArgs& args) {
   const int64_t rows = args.x.dims[0], channels = args.x.dims[1], taps = args.weight.dims[1];
   ATOLL_RETURN_IF_ERROR(CheckView("CausalConv x", args.x, DType::kF32, {rows, channels}));
   ATOLL_RETURN_IF_ERROR(CheckView("CausalConv out", args.out, DType::kF32, {rows, channels}));
-  ATOLL_RETURN_IF_ERROR(
-      CheckView("CausalConv weight", args.weight, args.weight.dtype, {channels, taps}));
+  ATOLL_RETURN_IF_ERROR(CheckFloats("CausalConv weight", args.weight, {channels, taps}));
   if (taps < 2 || taps > kMaxTaps)
     return InvalidArgument("CausalConv: a kernel of {} taps; expected 2 … {}", taps, kMaxTaps);
   for (size_t i = 0; i < args.sequences.size(); ++i) {

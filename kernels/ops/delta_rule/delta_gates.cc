@@ -17,8 +17,8 @@ absl::Status DeltaGates(KernelContext& context, const DeltaGatesArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckView("DeltaGates b", args.b, DType::kF32, {rows, heads}));
   ATOLL_RETURN_IF_ERROR(CheckView("DeltaGates beta", args.beta, DType::kF32, {rows, heads}));
   ATOLL_RETURN_IF_ERROR(CheckView("DeltaGates decay", args.decay, DType::kF32, {rows, heads}));
-  ATOLL_RETURN_IF_ERROR(CheckView("DeltaGates A_log", args.a_log, args.a_log.dtype, {heads}));
-  ATOLL_RETURN_IF_ERROR(CheckView("DeltaGates dt_bias", args.dt_bias, args.dt_bias.dtype, {heads}));
+  ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaGates A_log", args.a_log, {heads}));
+  ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaGates dt_bias", args.dt_bias, {heads}));
   const int num_tasks = static_cast<int>((rows + kRowsPerTask - 1) / kRowsPerTask);
   context.ParallelFor(num_tasks, [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;

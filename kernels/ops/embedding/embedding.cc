@@ -12,7 +12,7 @@ absl::Status Embedding(KernelContext& context, const EmbeddingArgs& args) {
   const int64_t num_tokens = static_cast<int64_t>(args.ids.size());
   const int64_t vocabulary = args.table.dims[0], hidden = args.table.dims[1];
   ATOLL_RETURN_IF_ERROR(
-      CheckView("Embedding table", args.table, args.table.dtype, {vocabulary, hidden}));
+      CheckWeight("Embedding table", WeightView(args.table), {vocabulary, hidden}));
   ATOLL_RETURN_IF_ERROR(CheckView("Embedding out", args.out, DType::kF32, {num_tokens, hidden}));
   for (const TokenId id : args.ids) {
     if (Value(id) < 0 || Value(id) >= vocabulary)

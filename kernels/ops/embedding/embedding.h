@@ -9,8 +9,8 @@
 
 namespace atl::kernels {
 
-// Shapes: table [V, H] bf16 or fp32; ids T; out [T, H] fp32. kInvalidArgument: an id outside the
-// table, or shapes that disagree.
+// Shapes: table [V, H] bf16, fp16 or fp32; ids T; out [T, H] fp32. kInvalidArgument: an id outside
+// the table, or shapes that disagree.
 struct EmbeddingArgs {
   TensorView table;
   std::span<const TokenId> ids;

@@ -15,8 +15,11 @@ inline void WidenRow(const Weight* from, float* to, int64_t count) {
 void EmbeddingRow(const EmbeddingArgs& args, int64_t t) {
   const int64_t from = Value(args.ids[static_cast<size_t>(t)]) * args.table.strides[0];
   float* to = args.out.f32() + t * args.out.strides[0];
+  const int64_t hidden = args.out.dims[1];
   if (args.table.dtype == DType::kBf16)
-    WidenRow(args.table.bf16() + from, to, args.out.dims[1]);
+    WidenRow(args.table.bf16() + from, to, hidden);
+  else if (args.table.dtype == DType::kF16)
+    WidenRow(args.table.f16() + from, to, hidden);
   else
-    WidenRow(args.table.f32() + from, to, args.out.dims[1]);
+    WidenRow(args.table.f32() + from, to, hidden);
 }

@@ -12,9 +12,9 @@ namespace atl::kernels {
 
 absl::Status Linear(KernelContext& context, const LinearArgs& args) {
   CHECK(DenormalsAreZero());
-  const int64_t rows = args.x.dims[0], depth = args.x.dims[1], columns = args.w.dims[0];
+  const int64_t rows = args.x.dims[0], depth = args.x.dims[1], columns = args.w.rows();
   ATOLL_RETURN_IF_ERROR(CheckView("Linear x", args.x, DType::kF32, {rows, depth}));
-  ATOLL_RETURN_IF_ERROR(CheckView("Linear w", args.w, args.w.dtype, {columns, depth}));
+  ATOLL_RETURN_IF_ERROR(CheckWeight("Linear w", args.w, {columns, depth}));
   ATOLL_RETURN_IF_ERROR(CheckView("Linear y", args.y, DType::kF32, {rows, columns}));
   if (depth < 1) return InvalidArgument("Linear: rows of x have no elements");
   if (rows == 0 || columns == 0) return absl::OkStatus();

@@ -4,15 +4,15 @@
 #pragma once
 
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/tensor/tensor_view.h"
+#include "kernels/tensor/weight_view.h"
 
 namespace atl::kernels {
 
-// Shapes: x [T, K] fp32, w [N, K] bf16 or fp32 row-major (may be a mapped file), y [T, N] fp32;
+// Shapes: x [T, K] fp32, w [N, K] of any type, row-major (may be a mapped file), y [T, N] fp32;
 // rows of x and y may be strided. kInvalidArgument: shapes or types that disagree.
 struct LinearArgs {
   TensorView x;
-  TensorView w;
+  WeightView w;
   TensorView y;
 };
 absl::Status Linear(KernelContext& context, const LinearArgs& args);

@@ -22,7 +22,54 @@ struct WeightRows {
   int64_t stride;
   int num_columns;
   const Weight* Row(int n) const { return w + (n < num_columns ? n : num_columns - 1) * stride; }
+  WeightRows From(int n) const { return {w + n * stride, stride, num_columns - n}; }
 };
+
+// The same with a scale for each block of 128 × 128 of the whole matrix, whose row `first_row` is
+// the first here.
+template <>
+struct WeightRows<F8E4m3> {
+  const F8E4m3* w;
+  int64_t stride;
+  int num_columns;
+  const TensorView* scales;
+  int64_t first_row;
+  int Clamped(int n) const { return n < num_columns ? n : num_columns - 1; }
+  const F8E4m3* Row(int n) const { return w + Clamped(n) * stride; }
+  WeightRows From(int n) const {
+    return {w + n * stride, stride, num_columns - n, scales, first_row + n};
+  }
+  float Scale(int n, int64_t k) const {
+    const int64_t at = (first_row + n) / kScaleBlock * scales->strides[0] + k / kScaleBlock;
+    return scales->dtype == DType::kF32 ? scales->f32()[at] : ToFloat(scales->bf16()[at]);
+  }
+  // Lane n: the scale of column n around k.
+  F32x16 Scales(int64_t k) const {
+    if (first_row / kScaleBlock == (first_row + Clamped(15)) / kScaleBlock)
+      return Set1(Scale(0, k));
+    float lanes[16];
+    for (int n = 0; n < 16; ++n) lanes[n] = Scale(Clamped(n), k);
+    return Load(lanes);
+  }
+};
+
+// Calls body(WeightRows of all rows of `weight`).
+template <typename Body>
+inline void OnWeightType(const WeightView& weight, Body&& body) {
+  const int64_t stride = weight.values.strides[0];
+  const int columns = static_cast<int>(weight.rows());
+  switch (weight.values.dtype) {
+    case DType::kF32:
+      return body(WeightRows<float>{weight.values.f32(), stride, columns});
+    case DType::kBf16:
+      return body(WeightRows<Bf16>{weight.values.bf16(), stride, columns});
+    case DType::kF16:
+      return body(WeightRows<F16>{weight.values.f16(), stride, columns});
+    case DType::kF8E4m3:
+      return body(WeightRows<F8E4m3>{weight.values.f8e4m3(), stride, columns, &weight.scales,
+                                     weight.first_row});
+  }
+}
 
 // Weights of 16 columns for k … k + kStep − 1 in chain order: Visit(j, weights of k + j).
 // bf16 is transposed in pairs, so one transpose serves 32 values of k.
@@ -66,6 +113,41 @@ struct Transposed<Bf16> {
   }
 };
 
+template <>
+struct Transposed<F16> {
+  static constexpr int kStep = 16;
+  F32x16 rows[16];
+  void LoadFull(const WeightRows<F16>& w, int64_t k) {
+    for (int n = 0; n < 16; ++n) rows[n] = Load(w.Row(n) + k);
+    Transpose(rows);
+  }
+  void LoadTail(const WeightRows<F16>& w, int64_t k, int count) {
+    for (int n = 0; n < 16; ++n) rows[n] = LoadN(w.Row(n) + k, count, 0.0f);
+    Transpose(rows);
+  }
+  F32x16 At(int j) const { return rows[j]; }
+};
+
+// A step lies inside one block of scales: k is a multiple of 16.
+template <>
+struct Transposed<F8E4m3> {
+  static constexpr int kStep = 16;
+  F32x16 rows[16];
+  void LoadFull(const WeightRows<F8E4m3>& w, int64_t k) {
+    for (int n = 0; n < 16; ++n) rows[n] = Load(w.Row(n) + k);
+    TransposeAndScale(w.Scales(k));
+  }
+  void LoadTail(const WeightRows<F8E4m3>& w, int64_t k, int count) {
+    for (int n = 0; n < 16; ++n) rows[n] = LoadN(w.Row(n) + k, count, 0.0f);
+    TransposeAndScale(w.Scales(k));
+  }
+  void TransposeAndScale(F32x16 scales) {
+    Transpose(rows);
+    for (int j = 0; j < 16; ++j) rows[j] = Mul(rows[j], scales);
+  }
+  F32x16 At(int j) const { return rows[j]; }
+};
+
 // --- One row of x: no scratch, the weights go from memory through a transpose into the chains. One
 // group of 16 rows at a time: memory streams well from sixteen places, from 32 at two thirds.
 
@@ -90,7 +172,7 @@ inline F32x16 RowTimesColumns(const float* x, int64_t depth, const WeightRows<We
 template <typename Weight>
 inline void RowTimes(const float* x, int64_t depth, const WeightRows<Weight>& w, float* y) {
   for (int n = 0; n < w.num_columns; n += 16) {
-    const WeightRows<Weight> columns{w.w + n * w.stride, w.stride, w.num_columns - n};
+    const WeightRows<Weight> columns = w.From(n);
     StoreN(y + n, RowTimesColumns(x, depth, columns), Smaller(columns.num_columns, 16));
   }
 }
@@ -201,8 +283,7 @@ inline void RowsTimes(const Rows& rows, const WeightRows<Weight>& w, const Block
     for (int n = 0; n < w.num_columns; n += kTileColumns) {
       const int columns = Smaller(w.num_columns - n, kTileColumns);
       for (int p = 0; 16 * p < columns; ++p) {
-        const WeightRows<Weight> part{w.w + (n + 16 * p) * w.stride, w.stride, columns - 16 * p};
-        PackPanel(part, k, depth, panel + p * kGemmDepth * 16);
+        PackPanel(w.From(n + 16 * p), k, depth, panel + p * kGemmDepth * 16);
       }
       Tile tile{staged, panel, depth, block.y + n, block.y_stride, columns};
       const Chain chain = k == 0 ? Chain::kStart : Chain::kContinue;

@@ -6,16 +6,22 @@
 #include "kernels/simd/f32x16.h"
 
 ATOLL_PAGE_REF_BEGIN
+#include "kernels/simd/narrow_body.h"
+
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/simd/narrow_body.h"
+
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/simd/narrow_body.h"
+
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
 ATOLL_PAGE_END

@@ -33,10 +33,11 @@ absl::Status CheckExperts(const GroupedSwiGluArgs& args) {
         int64_t{expert.row_begin} + expert.num_rows > num_rows)
       return InvalidArgument("GroupedSwiGlu: an expert has rows {} to {} of {}", expert.row_begin,
                              int64_t{expert.row_begin} + expert.num_rows, num_rows);
-    ATOLL_RETURN_IF_ERROR(CheckView("GroupedSwiGlu gate_up", expert.gate_up, expert.gate_up.dtype,
-                                    {int64_t{2} * args.intermediate, args.hidden}));
-    ATOLL_RETURN_IF_ERROR(CheckView("GroupedSwiGlu down", expert.down, expert.down.dtype,
-                                    {args.hidden, args.intermediate}));
+    const int64_t hidden = args.hidden, intermediate = args.intermediate;
+    const ExpertWeights& weights = expert.weights;
+    ATOLL_RETURN_IF_ERROR(CheckWeight("GroupedSwiGlu gate", weights.gate, {intermediate, hidden}));
+    ATOLL_RETURN_IF_ERROR(CheckWeight("GroupedSwiGlu up", weights.up, {intermediate, hidden}));
+    ATOLL_RETURN_IF_ERROR(CheckWeight("GroupedSwiGlu down", weights.down, {hidden, intermediate}));
   }
   return absl::OkStatus();
 }

@@ -4,14 +4,13 @@
 #include <span>
 
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/tensor/tensor_view.h"
+#include "kernels/tensor/weight_view.h"
 
 namespace atl::kernels {
 
 // One expert and its rows: rows[row_begin, row_begin + num_rows) of GroupedSwiGluArgs.
 struct ExpertRows {
-  TensorView gate_up;  // [2 · I, H] bf16 or fp32: rows 0 … I-1 gate, I … 2I-1 up
-  TensorView down;     // [H, I]
+  ExpertWeights weights;
   int row_begin = 0;
   int num_rows = 0;
 };

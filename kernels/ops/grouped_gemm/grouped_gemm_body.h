@@ -2,25 +2,20 @@
 
 namespace {
 
-// `rows` of x times the columns of `weights` that start at row `first`: into y [num_rows][columns].
+// `rows` of x times the columns [first, first + num_columns) of `weight`: into y
+// [num_rows][num_columns].
 template <typename Rows>
-inline void ExpertProduct(const Rows& rows, const TensorView& weights, int first, int num_columns,
+inline void ExpertProduct(const Rows& rows, const WeightView& weight, int first, int num_columns,
                           const Block& block) {
-  const int64_t stride = weights.strides[0];
-  if (weights.dtype == DType::kBf16)
-    RowsTimes(rows, WeightRows<Bf16>{weights.bf16() + first * stride, stride, num_columns}, block);
-  else
-    RowsTimes(rows, WeightRows<float>{weights.f32() + first * stride, stride, num_columns}, block);
+  OnWeightType(kernels::Rows(weight, first, num_columns),
+               [&](const auto& w) { RowsTimes(rows, w, block); });
 }
 
 // The same for one row.
-inline void ExpertRowProduct(const float* x, const TensorView& weights, int first, int num_columns,
+inline void ExpertRowProduct(const float* x, const WeightView& weight, int first, int num_columns,
                              float* y) {
-  const int64_t stride = weights.strides[0], depth = weights.dims[1];
-  if (weights.dtype == DType::kBf16)
-    RowTimes(x, depth, WeightRows<Bf16>{weights.bf16() + first * stride, stride, num_columns}, y);
-  else
-    RowTimes(x, depth, WeightRows<float>{weights.f32() + first * stride, stride, num_columns}, y);
+  OnWeightType(kernels::Rows(weight, first, num_columns),
+               [&](const auto& w) { RowTimes(x, weight.columns(), w, y); });
 }
 
 inline void SiluTimes(const float* gate, const float* up, float* out, int count) {
@@ -36,19 +31,20 @@ inline void GateUpPartOf(const GroupedSwiGluArgs& args, const ExpertPart& part) 
   float* gate = part.scratch + kGemmScratchFloats;
   float* up = gate + kProductFloats / 2;
   float* widened = gate + kProductFloats;
-  const int up_begin = args.intermediate + part.column_begin, columns = part.num_columns;
+  const ExpertWeights& weights = expert.weights;
+  const int columns = part.num_columns;
   for (int r = 0; r < expert.num_rows; r += kGemmRows) {
     const int num_rows = Smaller(expert.num_rows - r, kGemmRows);
     const int first_row = expert.row_begin + r;
     const PointerRows<Exchange> rows{args.inputs.data() + first_row};
     if (num_rows == 1) {
       WidenInto(rows.Row(0), args.hidden, widened);
-      ExpertRowProduct(widened, expert.gate_up, part.column_begin, columns, gate);
-      ExpertRowProduct(widened, expert.gate_up, up_begin, columns, up);
+      ExpertRowProduct(widened, weights.gate, part.column_begin, columns, gate);
+      ExpertRowProduct(widened, weights.up, part.column_begin, columns, up);
     } else {
-      ExpertProduct(rows, expert.gate_up, part.column_begin, columns,
+      ExpertProduct(rows, weights.gate, part.column_begin, columns,
                     Block{num_rows, args.hidden, gate, kGateUpColumns, part.scratch});
-      ExpertProduct(rows, expert.gate_up, up_begin, columns,
+      ExpertProduct(rows, weights.up, part.column_begin, columns,
                     Block{num_rows, args.hidden, up, kGateUpColumns, part.scratch});
     }
     float* out = args.workspace.f32() + first_row * args.workspace.strides[0] + part.column_begin;
@@ -76,9 +72,10 @@ inline void DownPartOf(const GroupedSwiGluArgs& args, const ExpertPart& part) {
     const StridedRows rows{args.workspace.f32() + first_row * args.workspace.strides[0],
                            args.workspace.strides[0]};
     if (num_rows == 1)
-      ExpertRowProduct(rows.Row(0), expert.down, part.column_begin, part.num_columns, product);
+      ExpertRowProduct(rows.Row(0), expert.weights.down, part.column_begin, part.num_columns,
+                       product);
     else
-      ExpertProduct(rows, expert.down, part.column_begin, part.num_columns,
+      ExpertProduct(rows, expert.weights.down, part.column_begin, part.num_columns,
                     Block{num_rows, args.intermediate, product, kDownColumns, part.scratch});
     for (int t = 0; t < num_rows; ++t) {
       void* out = args.outputs[static_cast<size_t>(first_row + t)];

@@ -5,22 +5,25 @@
 #include "kernels/simd/f32x16.h"
 
 ATOLL_PAGE_REF_BEGIN
-#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/simd/math_body.h"
+#include "kernels/simd/narrow_body.h"
 
+#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
-#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/simd/math_body.h"
+#include "kernels/simd/narrow_body.h"
 
+#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
-#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/simd/math_body.h"
+#include "kernels/simd/narrow_body.h"
 
+#include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END

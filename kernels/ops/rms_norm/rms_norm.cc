@@ -43,8 +43,7 @@ absl::Status RmsNorm(KernelContext& context, const RmsNormArgs& args) {
   CHECK(DenormalsAreZero());
   ATOLL_RETURN_IF_ERROR(CheckNorm("RmsNorm x", args.x, args.epsilon));
   ATOLL_RETURN_IF_ERROR(CheckRows("RmsNorm y", args.y, args.x));
-  ATOLL_RETURN_IF_ERROR(
-      CheckView("RmsNorm weight", args.weight, args.weight.dtype, {args.x.dims[args.x.rank - 1]}));
+  ATOLL_RETURN_IF_ERROR(CheckFloats("RmsNorm weight", args.weight, {args.x.dims[args.x.rank - 1]}));
   OverRows(context, args.x, [&](int64_t begin, int64_t end) {
     ATOLL_ON_PAGE(context, RmsNormRows(args, begin, end));
   });
@@ -56,8 +55,8 @@ absl::Status GatedRmsNorm(KernelContext& context, const GatedRmsNormArgs& args) 
   ATOLL_RETURN_IF_ERROR(CheckNorm("GatedRmsNorm x", args.x, args.epsilon));
   ATOLL_RETURN_IF_ERROR(CheckRows("GatedRmsNorm z", args.z, args.x));
   ATOLL_RETURN_IF_ERROR(CheckRows("GatedRmsNorm y", args.y, args.x));
-  ATOLL_RETURN_IF_ERROR(CheckView("GatedRmsNorm weight", args.weight, args.weight.dtype,
-                                  {args.x.dims[args.x.rank - 1]}));
+  ATOLL_RETURN_IF_ERROR(
+      CheckFloats("GatedRmsNorm weight", args.weight, {args.x.dims[args.x.rank - 1]}));
   OverRows(context, args.x, [&](int64_t begin, int64_t end) {
     ATOLL_ON_PAGE(context, GatedRmsNormRows(args, begin, end));
   });

@@ -7,6 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 #include "worker/weights/model_weights.h"
+#include "worker/weights/tensor_names.h"
 
 namespace atl {
 namespace {
@@ -34,7 +35,7 @@ class Folder {
  public:
   Folder()
       : path_(std::filesystem::temp_directory_path() /
-              ("atoll_weights_" + std::to_string(getpid()))) {
+              ("atoll_weights_" + std::to_string(getpid()) + "_" + std::to_string(++count_))) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -45,6 +46,7 @@ class Folder {
   std::string path() const { return path_.string(); }
 
  private:
+  static inline int count_ = 0;
   std::filesystem::path path_;
 };
 
@@ -154,26 +156,118 @@ TEST(CheckpointTest, NamesAreRecognisedUnderEveryPrefix) {
   }
   EXPECT_OK(OpenNamed("model.visual.blocks.0.attn.qkv.weight"));
   EXPECT_OK(OpenNamed("mtp.fc.weight"));
-  EXPECT_STATUS(OpenNamed("model.layers.0.mlp.experts.7.gate_proj.weight"), kUnimplemented,
-                "stored one by one");
-  EXPECT_STATUS(OpenNamed("model.layers.0.self_attn.q_proj.weight_scale_inv"), kUnimplemented,
+  EXPECT_OK(OpenNamed("model.layers.0.mlp.experts.7.gate_proj.weight"));
+  EXPECT_OK(OpenNamed("model.layers.0.mlp.experts.7.down_proj.weight_scale_inv"));
+  EXPECT_OK(OpenNamed("model.layers.0.self_attn.q_proj.weight_scale_inv"));
+  EXPECT_STATUS(OpenNamed("model.layers.0.mlp.experts.x.gate_proj.weight"), kUnimplemented,
+                "no such tensor");
+  EXPECT_STATUS(OpenNamed("model.layers.0.linear_attn.in_proj_a.weight_scale_inv"), kUnimplemented,
                 "quantised");
   EXPECT_STATUS(OpenNamed("model.layers.0.self_attn.q_proj.qweight"), kUnimplemented, "quantised");
   EXPECT_STATUS(OpenNamed("model.layers.0.mlp.gate_proj.weight"), kUnimplemented, "no such tensor");
 }
 
+// A folder with one file of these tensors, given as a header in JSON.
+absl::StatusOr<std::unique_ptr<Checkpoint>> OpenTensors(const Folder& folder,
+                                                        const std::string& header,
+                                                        const std::string& data) {
+  folder.Write("config.json", "{}");
+  const size_t padding = (8 - header.size() % 8) % 8;  // as writers align the data
+  folder.Write("model.safetensors", FileBytes(header + std::string(padding, ' '), 0) + data);
+  return Checkpoint::Open(folder.path());
+}
+
 TEST(CheckpointTest, TensorsOfAnotherShapeOrTypeAreRefusedByName) {
   Folder folder;
-  folder.Write("config.json", "{}");
-  folder.Write("model.safetensors",
-               FileBytes(R"({"norm.weight":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}})", 8));
-  ASSERT_OK_AND_ASSIGN(const auto checkpoint, Checkpoint::Open(folder.path()));
+  ASSERT_OK_AND_ASSIGN(
+      const auto checkpoint,
+      OpenTensors(folder, R"({"norm.weight":{"dtype":"I16","shape":[4],"data_offsets":[0,8]}})",
+                  std::string(8, '\0')));
   EXPECT_STATUS(checkpoint->Tensor("norm.weight", {4}), kUnimplemented,
-                "dtype F16 is not supported");
+                "dtype I16 is not supported");
   EXPECT_STATUS(checkpoint->Tensor("norm.weight", {5}), kDataLoss,
                 "shape [4], config.json asks for [5]");
   EXPECT_STATUS(checkpoint->Tensor("embed_tokens.weight", {4, 4}), kDataLoss,
                 "embed_tokens.weight is missing");
+}
+
+TEST(CheckpointTest, HalfPrecisionVectorsAreWidened) {
+  Folder folder;
+  const uint16_t halves[] = {0x3c00, 0xc000, 0x0001, 0x7bff};
+  ASSERT_OK_AND_ASSIGN(
+      const auto checkpoint,
+      OpenTensors(folder, R"({"norm.weight":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}})",
+                  std::string(reinterpret_cast<const char*>(halves), sizeof halves)));
+  ASSERT_OK_AND_ASSIGN(const kernels::TensorView norm, checkpoint->Tensor("norm.weight", {4}));
+  EXPECT_EQ(std::vector<float>(norm.f32(), norm.f32() + 4),
+            (std::vector<float>{1.0f, -2.0f, 0x1p-24f, 65504.0f}));
+}
+
+TEST(CheckpointTest, ScalesBelongToF8MatricesAndToNothingElse) {
+  const std::string q = "layers.0.self_attn.q_proj.weight", scale = ScaleNameOf(q);
+  const auto matrix = [&](const Json& tensors, size_t bytes) {
+    Folder folder;
+    const auto checkpoint = OpenTensors(folder, tensors.dump(), std::string(bytes, '\0'));
+    EXPECT_OK(checkpoint.status());
+    return (*checkpoint)->Matrix(q, 130, 2);
+  };
+  const auto entry = [](const char* dtype, std::vector<int> shape, size_t begin, size_t end) {
+    return Json{{"dtype", dtype}, {"shape", shape}, {"data_offsets", {begin, end}}};
+  };
+  const Json f8 = entry("F8_E4M3", {130, 2}, 0, 260);
+  ASSERT_OK_AND_ASSIGN(const kernels::WeightView view,
+                       matrix({{q, f8}, {scale, entry("BF16", {2, 1}, 260, 264)}}, 264));
+  EXPECT_EQ(view.scales.dims[0], 2);
+  EXPECT_STATUS(matrix({{q, f8}}, 260), kDataLoss, "q_proj.weight_scale_inv is missing");
+  EXPECT_STATUS(matrix({{q, f8}, {scale, entry("BF16", {1, 1}, 260, 262)}}, 262), kDataLoss,
+                "weight_scale_inv: shape [1, 1], config.json asks for [2, 1]");
+  EXPECT_STATUS(matrix({{q, f8}, {scale, entry("F16", {2, 1}, 260, 264)}}, 264), kUnimplemented,
+                "float16 scales");
+  EXPECT_STATUS(
+      matrix({{q, entry("BF16", {130, 2}, 0, 520)}, {scale, entry("BF16", {2, 1}, 520, 524)}}, 524),
+      kDataLoss, "only F8_E4M3 needs them");
+}
+
+TEST(CheckpointTest, ExpertsFusedOrOneByOneAreTheSameViews) {
+  const std::string prefix = "layers.0.mlp.experts.";
+  Json fused, single;
+  fused[prefix + "gate_up_proj"] = {
+      {"dtype", "BF16"}, {"shape", {2, 6, 4}}, {"data_offsets", {0, 96}}};
+  fused[prefix + "down_proj"] = {
+      {"dtype", "BF16"}, {"shape", {2, 4, 3}}, {"data_offsets", {96, 144}}};
+  std::string data;
+  for (char i = 0; i < 72; ++i) data += {i, 0x3f};
+  size_t at = 0;
+  for (const char* matrix : {"gate_proj", "up_proj", "down_proj"}) {
+    for (const char* expert : {"0", "1"}) {
+      const bool down = std::string(matrix) == "down_proj";
+      single[prefix + expert + "." + matrix + ".weight"] = {
+          {"dtype", "BF16"},
+          {"shape", down ? std::vector<int>{4, 3} : std::vector<int>{3, 4}},
+          {"data_offsets", {at, at + 24}}};
+      at += 24;
+    }
+  }
+  // Fused data are gate 0, up 0, gate 1, up 1, down 0, down 1.
+  const std::string by_matrix = data.substr(0, 24) + data.substr(48, 24) + data.substr(24, 24) +
+                                data.substr(72, 24) + data.substr(96);
+  Folder one, two;
+  ASSERT_OK_AND_ASSIGN(const auto a, OpenTensors(one, fused.dump(), data));
+  ASSERT_OK_AND_ASSIGN(const auto b, OpenTensors(two, single.dump(), by_matrix));
+  ASSERT_OK_AND_ASSIGN(const auto from_fused, a->Experts(prefix, {2, 3, 4}));
+  ASSERT_OK_AND_ASSIGN(const auto from_single, b->Experts(prefix, {2, 3, 4}));
+  for (size_t e = 0; e < 2; ++e) {
+    for (const auto matrix : {&kernels::ExpertWeights::gate, &kernels::ExpertWeights::up,
+                              &kernels::ExpertWeights::down}) {
+      EXPECT_EQ(0, std::memcmp((from_fused[e].*matrix).values.data,
+                               (from_single[e].*matrix).values.data, 24));
+    }
+  }
+  EXPECT_OK(a->CheckAllUsed());
+  ASSERT_OK_AND_ASSIGN(const auto fewer, b->Experts(prefix, {1, 3, 4}));
+  ASSERT_OK_AND_ASSIGN(const auto again, Checkpoint::Open(two.path()));
+  ASSERT_OK(again->Experts(prefix, {1, 3, 4}));
+  EXPECT_STATUS(again->CheckAllUsed(), kDataLoss, "experts.1.down_proj.weight: config.json");
 }
 
 TEST(CheckpointTest, ShardsMustAgreeWithTheIndex) {

@@ -1,0 +1,25 @@
+// The names that tensors of this family have in files (model-spec 2.1, 2.2).
+#pragma once
+
+#include <string>
+
+#include "common/base/status.h"
+
+namespace atl {
+
+// The name without the prefix that loaders of the family accept in front of it:
+// "model.language_model.", "language_model.model.", "language_model.", "model." or none.
+std::string CanonicalName(const std::string& stored);
+
+// Tensors that belong to the checkpoint and not to the trunk.
+bool IsMtpTensor(const std::string& canonical);
+bool IsVisionTensor(const std::string& canonical);
+
+// OK for a name that a trunk may have; otherwise kUnimplemented and why. `stored` stands in the
+// message.
+absl::Status RecogniseTensor(const std::string& canonical, const std::string& stored);
+
+// Of the scales that belong to an FP8 matrix: "x.weight" → "x.weight_scale_inv".
+std::string ScaleNameOf(const std::string& matrix);
+
+}  // namespace atl
