@@ -3,14 +3,15 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
+#include "common/tokenizer/pair_table.h"
 #include "common/tokenizer/vocabulary.h"
 
 namespace atl {
@@ -34,29 +35,22 @@ class Bpe {
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
-  // What a pair becomes; rank is kNoRank where it does not merge.
-  struct Merged {
-    int32_t rank;
-    TokenId id;
-  };
-  static constexpr int32_t kNoRank = INT32_MAX;
-  static constexpr Merged kNoMerge = {kNoRank, kNoToken};
-  struct PairSlot {
-    uint64_t key;
-    Merged merged;
-  };
-
-  explicit Bpe(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {}
+  Bpe(Vocabulary vocabulary, size_t num_pairs_max)
+      : vocabulary_(std::move(vocabulary)), pairs_(num_pairs_max) {}
   absl::Status FindByteIds();
-  PairSlot& SlotOf(uint64_t key);
-  // `both` are the bytes of left and right together.
-  Merged Lookup(TokenId left, TokenId right, std::string_view both) const;
+  void AddPair(TokenId left, TokenId right, Merged merged);
+  // Appends what the merges make of `word`, and never asks whether the word is an entry.
+  void EncodeParts(std::string_view word, std::vector<TokenId>* ids) const;
   void EncodeShort(std::string_view word, std::vector<TokenId>* ids) const;
   void EncodeLong(std::string_view word, std::vector<TokenId>* ids) const;
 
   Vocabulary vocabulary_;
+  PairTable pairs_;
   std::array<TokenId, 256> byte_ids_ = {};
-  std::vector<PairSlot> pairs_;  // open addressing, at most half full; empty when ranks are ids
+  std::vector<Merged> byte_pairs_;  // of every two bytes; what pairs_ knows, without the search
+  // By id: the merges make the bytes of this entry into it. They do not of every entry: those that
+  // no merge reaches would be wrong ids for the words they spell.
+  std::vector<bool> is_reached_;
 };
 
 }  // namespace atl

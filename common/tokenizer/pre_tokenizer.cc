@@ -28,6 +28,8 @@ class Scanner {
 
   Char At(size_t offset) const {
     if (offset >= text_.size()) return {};
+    const auto byte = static_cast<uint8_t>(text_[offset]);
+    if (byte < 0x80) return {byte, 1, classes_[byte]};
     const Utf8Step step = DecodeUtf8(text_, offset);
     return {step.code_point, step.size, classes_[step.code_point]};
   }

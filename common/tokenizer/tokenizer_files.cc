@@ -1,5 +1,6 @@
 #include "common/tokenizer/tokenizer_files.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -93,7 +94,8 @@ absl::StatusOr<TokenizerParts> ReadTiktoken(const std::string& path, Pattern pat
   ATOLL_ASSIGN_OR_RETURN(const std::string file, ReadTokenizerFile(path));
   TokenizerParts parts;
   parts.pattern = pattern;
-  parts.vocabulary.Reserve(file.size() / 16, file.size() / 2);
+  const auto num_lines = std::count(file.begin(), file.end(), '\n') + 1;
+  parts.vocabulary.Reserve(static_cast<size_t>(num_lines), file.size() / 2);
   std::string bytes;
   size_t line_number = 0;
   for (std::string_view rest = file; !rest.empty();) {

@@ -144,15 +144,16 @@ const CharClass* CharClasses() {
 
 std::string_view Nfc(std::string_view text, std::string* storage) {
   storage->clear();
-  size_t copied = 0;      // text before this offset is in *storage
-  size_t last_plain = 0;  // where the character before `offset` begins
-  for (size_t offset = 0; offset < text.size();) {
-    const auto byte = static_cast<uint8_t>(text[offset]);
-    const Utf8Step step = byte < 0x80 ? Utf8Step{.code_point = byte, .size = 1, .valid = true}
-                                      : DecodeUtf8(text, offset);
-    if (byte < 0x80 || IsPlain(step.code_point)) {
+  size_t copied = 0;  // text before this offset is in *storage
+  size_t offset = AsciiEnd(text, 0);
+  size_t last_plain = offset == 0 ? 0 : offset - 1;  // where the character before `offset` begins
+  while (offset < text.size()) {
+    const Utf8Step step = DecodeUtf8(text, offset);
+    if (IsPlain(step.code_point)) {
+      const size_t after = offset + step.size;
       last_plain = offset;
-      offset += step.size;
+      offset = AsciiEnd(text, after);
+      if (offset != after) last_plain = offset - 1;
       continue;
     }
     // The stretch runs from the last plain character (a base may await its marks) to the next one.

@@ -1,5 +1,8 @@
 #include "common/tokenizer/utf8.h"
 
+#include <bit>
+#include <cstring>
+
 namespace atl {
 namespace {
 
@@ -42,12 +45,26 @@ Utf8Step DecodeUtf8(std::string_view text, size_t offset) {
   return {.code_point = code_point, .size = lead.size, .valid = true};
 }
 
+size_t AsciiEnd(std::string_view text, size_t offset) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  for (; offset + sizeof(uint64_t) <= text.size(); offset += sizeof(uint64_t)) {
+    uint64_t bytes;
+    std::memcpy(&bytes, text.data() + offset, sizeof(bytes));
+    if ((bytes & kHighBits) != 0) {
+      return offset + static_cast<size_t>(std::countr_zero(bytes & kHighBits)) / 8;
+    }
+  }
+  while (offset < text.size() && static_cast<uint8_t>(text[offset]) < 0x80) ++offset;
+  return offset;
+}
+
 size_t FirstInvalidUtf8(std::string_view text) {
-  size_t offset = 0;
+  size_t offset = AsciiEnd(text, 0);
   while (offset < text.size()) {
     const Utf8Step step = DecodeUtf8(text, offset);
     if (!step.valid) return offset;
-    offset += step.size;
+    offset = AsciiEnd(text, offset + step.size);
   }
   return offset;
 }

@@ -22,6 +22,9 @@ struct Utf8Step {
 // Decodes the step that begins at `offset`, which is less than text.size().
 Utf8Step DecodeUtf8(std::string_view text, size_t offset);
 
+// The offset of the first byte at or after `offset` that is not ASCII; text.size() without one.
+size_t AsciiEnd(std::string_view text, size_t offset);
+
 // The offset of the first byte that is no part of a valid character; text.size() when all of it is
 // valid.
 size_t FirstInvalidUtf8(std::string_view text);

@@ -9,24 +9,41 @@
 namespace atl {
 namespace {
 
-// Eight bytes at a time, multiplied and folded; words are short, so the tail is read in one piece.
-uint64_t HashOf(std::string_view bytes) {
-  constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15;  // 2^64 over the golden ratio
-  uint64_t hash = bytes.size();
-  const auto mix = [&hash](uint64_t word) {
-    hash = (hash ^ word) * kMultiplier;
-    hash ^= hash >> 32;
-  };
-  size_t offset = 0;
-  for (; offset + 8 <= bytes.size(); offset += 8) {
-    uint64_t word;
-    std::memcpy(&word, bytes.data() + offset, 8);
-    mix(word);
+template <typename Word>
+uint64_t Load(const char* bytes) {
+  Word word;
+  std::memcpy(&word, bytes, sizeof(word));
+  return word;
+}
+
+// The first eight of one or more bytes as a little-endian number, zeros behind the end. Reads no
+// byte beyond it: short ones are put together from two loads that overlap, or three.
+uint64_t PrefixOf(std::string_view bytes) {
+  static_assert(std::endian::native == std::endian::little);
+  const size_t size = bytes.size();
+  const char* const data = bytes.data();
+  if (size >= 8) return Load<uint64_t>(data);
+  if (size >= 4) {
+    return Load<uint32_t>(data) | Load<uint32_t>(data + size - 4) << 8 * (size - 4);
   }
-  uint64_t tail = 0;
-  std::memcpy(&tail, bytes.data() + offset, bytes.size() - offset);
-  mix(tail);
-  return hash;
+  const size_t middle = size / 2;
+  return Load<uint8_t>(data) | Load<uint8_t>(data + middle) << 8 * middle |
+         Load<uint8_t>(data + size - 1) << 8 * (size - 1);
+}
+
+// Eight bytes at a time, multiplied and folded; the last eight may overlap those before.
+uint64_t HashOf(std::string_view bytes, uint64_t prefix) {
+  constexpr uint64_t kMultiplier = 0x9E3779B97F4A7C15;  // 2^64 over the golden ratio
+  const auto mix = [](uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * kMultiplier;
+    return hash ^ hash >> 32;
+  };
+  uint64_t hash = mix(bytes.size(), prefix);
+  if (bytes.size() <= 8) return hash;
+  for (size_t offset = 8; offset + 8 < bytes.size(); offset += 8) {
+    hash = mix(hash, Load<uint64_t>(bytes.data() + offset));
+  }
+  return mix(hash, Load<uint64_t>(bytes.data() + bytes.size() - 8));
 }
 
 }  // namespace
@@ -46,14 +63,14 @@ absl::Status Vocabulary::Add(TokenId id, std::string_view bytes) {
   if (!BytesOf(id).empty()) return InvalidArgument("id {} is given to two entries", index);
   if (num_entries_ * 2 + 2 > slots_.size()) Rehash(std::max<size_t>(slots_.size() * 2, 1024));
   const size_t slot = SlotOf(bytes);
-  if (slots_[slot] >= 0) {
-    return InvalidArgument("ids {} and {} have the same bytes", slots_[slot], index);
+  if (slots_[slot].size != 0) {
+    return InvalidArgument("ids {} and {} have the same bytes", Value(slots_[slot].id), index);
   }
   if (index >= id_end()) spans_.resize(static_cast<size_t>(index) + 1);
   spans_[static_cast<size_t>(index)] = {static_cast<uint32_t>(arena_.size()),
                                         static_cast<uint32_t>(bytes.size())};
   arena_.append(bytes);
-  slots_[slot] = Value(id);
+  slots_[slot] = {PrefixOf(bytes), static_cast<uint32_t>(bytes.size()), id};
   ++num_entries_;
   entry_bytes_max_ = std::max(entry_bytes_max_, bytes.size());
   return absl::OkStatus();
@@ -61,7 +78,7 @@ absl::Status Vocabulary::Add(TokenId id, std::string_view bytes) {
 
 TokenId Vocabulary::Find(std::string_view bytes) const {
   if (bytes.empty() || bytes.size() > entry_bytes_max_) return kNoToken;
-  return TokenId{slots_[SlotOf(bytes)]};
+  return slots_[SlotOf(bytes)].id;
 }
 
 std::string_view Vocabulary::BytesOf(TokenId id) const {
@@ -71,17 +88,23 @@ std::string_view Vocabulary::BytesOf(TokenId id) const {
 }
 
 size_t Vocabulary::SlotOf(std::string_view bytes) const {
+  const uint64_t prefix = PrefixOf(bytes);
   const size_t mask = slots_.size() - 1;
-  size_t slot = HashOf(bytes) & mask;
-  while (slots_[slot] >= 0 && BytesOf(TokenId{slots_[slot]}) != bytes) slot = (slot + 1) & mask;
-  return slot;
+  size_t index = HashOf(bytes, prefix) & mask;
+  for (;; index = (index + 1) & mask) {
+    const Slot& slot = slots_[index];
+    if (slot.size == 0) return index;
+    if (slot.prefix != prefix || slot.size != bytes.size()) continue;
+    if (slot.size <= sizeof(prefix) || BytesOf(slot.id) == bytes) return index;
+  }
 }
 
 void Vocabulary::Rehash(size_t num_slots) {
-  slots_.assign(num_slots, -1);
+  slots_.assign(num_slots, Slot{});
   for (int32_t id = 0; id < id_end(); ++id) {
     const std::string_view bytes = BytesOf(TokenId{id});
-    if (!bytes.empty()) slots_[SlotOf(bytes)] = id;
+    if (bytes.empty()) continue;
+    slots_[SlotOf(bytes)] = {PrefixOf(bytes), static_cast<uint32_t>(bytes.size()), TokenId{id}};
   }
 }
 

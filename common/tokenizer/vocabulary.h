@@ -39,13 +39,19 @@ class Vocabulary {
     uint32_t offset = 0;
     uint32_t size = 0;
   };
+  // Most entries are found without a look at the arena: up to eight bytes the prefix is all.
+  struct Slot {
+    uint64_t prefix = 0;  // the first eight bytes, zeros behind the end
+    uint32_t size = 0;    // 0: free
+    TokenId id = kNoToken;
+  };
   // The slot that holds `bytes`, or the free slot where they belong.
   size_t SlotOf(std::string_view bytes) const;
   void Rehash(size_t num_slots);
 
-  std::string arena_;           // the bytes of all entries
-  std::vector<Span> spans_;     // by id
-  std::vector<int32_t> slots_;  // open addressing, at most half full; -1 is free
+  std::string arena_;        // the bytes of all entries
+  std::vector<Span> spans_;  // by id
+  std::vector<Slot> slots_;  // open addressing, at most half full
   size_t num_entries_ = 0;
   size_t entry_bytes_max_ = 0;
 };

@@ -160,11 +160,12 @@ TEST(SegmentsTest, RandomPromptsEqualParsingWhenNoLiteralTouchesUserText) {
 }
 
 // Texts on which a scanner that looks ahead or back too often would take hours.
-TEST(LinearityTest, AMillionOfEachKind) {
-  const std::string long_run(1'000'000, ' ');
+TEST(LinearityTest, ManyOfEachKind) {
+  constexpr size_t kBytes = 300'000;
+  const std::string long_run(kBytes, ' ');
   const auto repeat = [](const std::string& unit) {
     std::string text;
-    while (text.size() < 1'000'000) text += unit;
+    while (text.size() < kBytes) text += unit;
     return text;
   };
   const std::string texts[] = {long_run,

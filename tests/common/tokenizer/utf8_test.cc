@@ -45,6 +45,20 @@ TEST(Utf8Test, RefusesWhatUnicodeRefuses) {
   EXPECT_TRUE(IsValidUtf8("\xED\x9F\xBF"));
 }
 
+TEST(Utf8Test, AsciiEndsAtTheFirstOtherByteWhereverItStands) {
+  for (size_t size = 0; size <= 40; ++size) {
+    for (size_t offset = 0; offset <= size; ++offset) {
+      EXPECT_EQ(AsciiEnd(std::string(size, 'a'), offset), size);
+      for (size_t place = offset; place < size; ++place) {
+        std::string text(size, '\x7F');
+        text[place] = '\x80';
+        text.back() = place + 1 < size ? '\xFF' : text.back();
+        EXPECT_EQ(AsciiEnd(text, offset), place);
+      }
+    }
+  }
+}
+
 // The examples of the Unicode standard, chapter 3.9, tables 3-8 to 3-11.
 TEST(Utf8RepairerTest, ReplacesMaximalSubparts) {
   const std::string r = "\uFFFD";

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/support/status_matchers.h"
 
@@ -24,6 +26,29 @@ TEST(VocabularyTest, FindsEveryEntryAndNothingElse) {
   EXPECT_EQ(vocabulary.Find(""), kNoToken);
   EXPECT_EQ(vocabulary.id_end(), 4999 * 3 + 1);
   EXPECT_EQ(vocabulary.entry_bytes_max(), 10u);
+}
+
+// Up to eight bytes an entry is told by number; beyond, by comparison. Zeros count as bytes.
+TEST(VocabularyTest, TellsEntriesOfAnyLengthApart) {
+  Vocabulary vocabulary;
+  std::vector<std::string> entries;
+  for (size_t size = 1; size <= 33; ++size) {
+    for (const char fill : {'\0', 'a', '\xFF'}) {
+      for (size_t place = 0; place < size; ++place) {
+        entries.emplace_back(size, fill);
+        entries.back()[place] = 'b';
+      }
+    }
+  }
+  std::sort(entries.begin(), entries.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  for (size_t i = 0; i < entries.size(); i += 2) {
+    ASSERT_OK(vocabulary.Add(TokenId{static_cast<int32_t>(i)}, entries[i]));
+  }
+  for (size_t i = 0; i < entries.size(); ++i) {
+    EXPECT_EQ(vocabulary.Find(entries[i]),
+              i % 2 == 0 ? TokenId{static_cast<int32_t>(i)} : kNoToken);
+  }
 }
 
 TEST(VocabularyTest, AnEmptyOneFindsNothing) {
