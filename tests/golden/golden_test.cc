@@ -219,7 +219,7 @@ TEST_P(GoldenTest, SkipsMtpAndVisionByName) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GoldenTest,
                          ::testing::Values("tied4", "untied8", "experts256", "unfriendly", "yarn4",
-                                           "tied3"),
+                                           "tied3", "deep12", "half6", "fp8flat3", "fp8nested3"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
