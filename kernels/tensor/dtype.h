@@ -62,34 +62,30 @@ struct F8E4m3 {
   uint8_t bits = 0;
 };
 
-// Both are exact. The bits are moved to a float's place; a subnormal, m · smallest, then reads as
-// (1 + m) · smallest / 2 and is put right by exact arithmetic, since the compute threads take
+// Exact. `bits` are a magnitude's, moved to a float's place; a subnormal, m · smallest, then reads
+// as (1 + m) · smallest / 2 and is put right by exact arithmetic, since the compute threads take
 // denormal floats for zero.
-inline float ToFloat(F16 value) {
-  const uint32_t sign = (value.bits & 0x8000u) << 16, magnitude = value.bits & 0x7fffu;
-  uint32_t bits = (magnitude << 13) + (112u << 23);
-  if (magnitude >= 0x7c00u) bits |= 0x7f800000u;
+inline float FromNarrowBits(uint32_t bits, float smallest, uint32_t sign) {
   float result;
   std::memcpy(&result, &bits, sizeof result);
-  constexpr float kSmallest = 0x1p-14f;
-  if (result < kSmallest) result = result + result - kSmallest;
+  if (result < smallest) result = result + result - smallest;
   std::memcpy(&bits, &result, sizeof bits);
   bits |= sign;
   std::memcpy(&result, &bits, sizeof result);
   return result;
 }
 
+inline float ToFloat(F16 value) {
+  const uint32_t magnitude = value.bits & 0x7fffu;
+  const uint32_t not_finite = magnitude >= 0x7c00u ? 0x7f800000u : 0;
+  return FromNarrowBits(((magnitude << 13) + (112u << 23)) | not_finite, 0x1p-14f,
+                        (value.bits & 0x8000u) << 16);
+}
+
 inline float ToFloat(F8E4m3 value) {
-  const uint32_t sign = (value.bits & 0x80u) << 24, magnitude = value.bits & 0x7fu;
-  uint32_t bits = magnitude == 0x7fu ? 0x7fc00000u : (magnitude << 20) + (120u << 23);
-  float result;
-  std::memcpy(&result, &bits, sizeof result);
-  constexpr float kSmallest = 0x1p-6f;
-  if (result < kSmallest) result = result + result - kSmallest;
-  std::memcpy(&bits, &result, sizeof bits);
-  bits |= sign;
-  std::memcpy(&result, &bits, sizeof result);
-  return result;
+  const uint32_t magnitude = value.bits & 0x7fu;
+  const uint32_t bits = magnitude == 0x7fu ? 0x7fc00000u : (magnitude << 20) + (120u << 23);
+  return FromNarrowBits(bits, 0x1p-6f, (value.bits & 0x80u) << 24);
 }
 
 // Rounds to nearest even; a NaN becomes the quiet NaN of its sign. The vector pages give the same

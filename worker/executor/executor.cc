@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/base/fnv.h"
 #include "common/base/status_macros.h"
 #include "worker/sampling/sampler.h"
 
@@ -30,12 +31,6 @@ class PoolLender : public kernels::ThreadLender {
 uint32_t MicrosSince(Clock::time_point start) {
   return static_cast<uint32_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
-}
-
-uint64_t Fnv1a(uint64_t hash, const void* data, size_t size_bytes) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (size_t i = 0; i < size_bytes; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3ull;
-  return hash;
 }
 
 }  // namespace
@@ -185,10 +180,8 @@ absl::Status Executor::ComputeProbes(const BatchInput& batch, StepResult& result
   for (size_t i = 0; i < batch.entries.size(); ++i) {
     const SequenceWork& work = *batch.entries[i].work;
     if (work.probe == Probe::kNone) continue;
-    ProbeResult probe = {.seq = work.seq,
-                         .begin = work.begin,
-                         .num_rows = work.num_rows,
-                         .digest = 0xcbf29ce484222325ull};
+    ProbeResult probe = {
+        .seq = work.seq, .begin = work.begin, .num_rows = work.num_rows, .digest = kFnvBasis};
     for (int first = 0; first < work.num_rows; first += kLogitRows) {
       std::vector<int32_t> rows;
       for (int r = first; r < std::min(first + kLogitRows, work.num_rows); ++r)
@@ -196,7 +189,9 @@ absl::Status Executor::ComputeProbes(const BatchInput& batch, StepResult& result
       ATOLL_RETURN_IF_ERROR(decoder_->Logits(
           *context_, rows,
           kernels::F32(logits_.f32(), {static_cast<int64_t>(rows.size()), config_.vocab_size})));
-      probe.digest = Fnv1a(probe.digest, logits_.f32(), rows.size() * v * sizeof(float));
+      probe.digest =
+          Fnv1a({reinterpret_cast<const char*>(logits_.f32()), rows.size() * v * sizeof(float)},
+                probe.digest);
       if (work.probe == Probe::kLogits)
         probe.logits.insert(probe.logits.end(), logits_.f32(), logits_.f32() + rows.size() * v);
     }

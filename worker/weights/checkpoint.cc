@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "common/base/fnv.h"
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
 #include "worker/weights/tensor_names.h"
@@ -22,11 +23,6 @@ using kernels::WeightView;
 
 constexpr size_t kIndexBytesMax = size_t{64} << 20;
 constexpr size_t kConfigBytesMax = size_t{4} << 20;
-
-uint64_t Fnv1a(const std::string& bytes, uint64_t hash) {
-  for (const char c : bytes) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ull;
-  return hash;
-}
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -103,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& 
   checkpoint->directory_ = directory;
   ATOLL_ASSIGN_OR_RETURN(const std::string config,
                          ReadTextFile(directory + "/config.json", kConfigBytesMax));
-  uint64_t hash = Fnv1a(config, 0xcbf29ce484222325ull);
+  uint64_t hash = Fnv1a(config);
 
   const std::string index_path = directory + "/model.safetensors.index.json";
   const auto index_text = ReadTextFile(index_path, kIndexBytesMax);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "common/base/fnv.h"
+
 namespace atl {
 namespace {
 
@@ -14,18 +16,10 @@ static_assert(sizeof(Envelope) == 16);
 
 }  // namespace
 
-uint64_t Checksum(std::string_view bytes, uint64_t seed) {
-  uint64_t hash = seed;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-  }
-  return hash;
-}
-
 std::string WrapUcxAddress(std::string_view ucx_bytes) {
   Envelope envelope;
   envelope.size_bytes = static_cast<uint32_t>(ucx_bytes.size());
-  envelope.checksum = Checksum(ucx_bytes);
+  envelope.checksum = Fnv1a(ucx_bytes);
   std::string address(reinterpret_cast<const char*>(&envelope), sizeof envelope);
   return address.append(ucx_bytes);
 }
@@ -41,7 +35,7 @@ absl::StatusOr<std::string> UnwrapUcxAddress(std::string_view address) {
   if (std::memcmp(envelope.magic, Envelope().magic, sizeof envelope.magic) != 0) {
     return InvalidArgument("a worker's UCX address does not begin with ATLU: is it a worker's?");
   }
-  if (envelope.size_bytes != bytes.size() || envelope.checksum != Checksum(bytes)) {
+  if (envelope.size_bytes != bytes.size() || envelope.checksum != Fnv1a(bytes)) {
     return InvalidArgument("a worker's UCX address of {} bytes was changed on the way",
                            address.size());
   }

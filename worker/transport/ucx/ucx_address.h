@@ -17,7 +17,4 @@ std::string WrapUcxAddress(std::string_view ucx_bytes);
 // kInvalidArgument: too long, cut short, or changed on the way.
 absl::StatusOr<std::string> UnwrapUcxAddress(std::string_view address);
 
-// FNV-1a; against accidents, not against enemies.
-uint64_t Checksum(std::string_view bytes, uint64_t seed = 0xcbf29ce484222325u);
-
 }  // namespace atl

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/fnv.h"
 #include "common/base/status_macros.h"
 #include "worker/transport/ucx/ucx_address.h"
 #include "worker/transport/ucx/ucx_transport_impl.h"
@@ -72,10 +73,10 @@ absl::Status UcxTransportImpl::Join(Epoch epoch, int rank, std::span<const std::
                               epoch_.number);
   }
   std::vector<std::string> ucx_addresses;
-  uint64_t digest = Checksum("");
+  uint64_t digest = kFnvBasis;
   for (const std::string& address : addresses) {
     ATOLL_ASSIGN_OR_RETURN(std::string bytes, UnwrapUcxAddress(address));
-    digest = Checksum(address, digest);
+    digest = Fnv1a(address, digest);
     ucx_addresses.push_back(std::move(bytes));
   }
 
