@@ -215,7 +215,9 @@ INSTANTIATE_TEST_SUITE_P(Models, OneAnswerTest,
                                            Case{"tools/nano/checkpoint", DType::kF32},
                                            Case{"tests/golden/data/untied8", DType::kBf16},
                                            Case{"tests/golden/data/unfriendly", DType::kF32},
-                                           Case{"tests/golden/data/yarn4", DType::kBf16}),
+                                           Case{"tests/golden/data/yarn4", DType::kBf16},
+                                           Case{"tests/golden/data/half6", DType::kBf16},
+                                           Case{"tests/golden/data/fp8nested3", DType::kBf16}),
                          [](const auto& info) {
                            const std::string folder = info.param.folder;
                            const std::string name = folder.find("nano") != std::string::npos
