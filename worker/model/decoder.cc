@@ -6,11 +6,35 @@
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/activation/activation.h"
+#include "kernels/ops/attention/attention.h"
 #include "kernels/ops/embedding/embedding.h"
 #include "kernels/ops/gemm/gemm.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
 
 namespace atl {
+namespace {
+
+// What the kernels cannot run is refused before the first request.
+absl::Status CheckKernelLimits(const ModelConfig& config) {
+  const int heads_per_kv_head = config.num_attention_heads / config.num_kv_heads;
+  if (heads_per_kv_head > kernels::kMaxHeadsPerKvHead) {
+    return Unimplemented(
+        "num_attention_heads {} over num_key_value_heads {}: at most {} may share one",
+        config.num_attention_heads, config.num_kv_heads, kernels::kMaxHeadsPerKvHead);
+  }
+  const size_t scratch_bytes = kernels::AttentionScratchBytes(
+      config.num_attention_heads, config.num_kv_heads, config.head_dim, config.context_length());
+  if (scratch_bytes > kernels::KernelContext::kDefaultScratchBytes) {
+    return Unimplemented(
+        "head_dim {} with {} query heads a KV head and {} positions: attention would need {} bytes "
+        "of scratch a thread, it has {}",
+        config.head_dim, heads_per_kv_head, config.context_length(), scratch_bytes,
+        kernels::KernelContext::kDefaultScratchBytes);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 using kernels::F32;
 using kernels::TensorView;
@@ -18,6 +42,7 @@ using kernels::TensorView;
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& config,
                                                          const ModelWeights& weights,
                                                          const DecoderOptions& options) {
+  ATOLL_RETURN_IF_ERROR(CheckKernelLimits(config));
   std::unique_ptr<Decoder> decoder(new Decoder);
   decoder->config_ = config;
   decoder->options_ = options;

@@ -35,9 +35,9 @@ absl::Status CheckArgs(const AttentionArgs& args) {
   if (heads == 0 || heads % kv.num_kv_heads != 0)
     return InvalidArgument("Attention: {} query heads are no multiple of {} KV heads", heads,
                            kv.num_kv_heads);
-  if (heads / kv.num_kv_heads > kMaxTileRows)
+  if (heads / kv.num_kv_heads > kMaxHeadsPerKvHead)
     return InvalidArgument("Attention: {} query heads share a KV head, at most {} may",
-                           heads / kv.num_kv_heads, kMaxTileRows);
+                           heads / kv.num_kv_heads, kMaxHeadsPerKvHead);
   return absl::OkStatus();
 }
 

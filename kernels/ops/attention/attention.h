@@ -31,6 +31,9 @@ struct AttentionArgs {
   float scale = 0.0f;
   TensorView out;
 };
+// Query heads that may share a KV head.
+inline constexpr int kMaxHeadsPerKvHead = 128;
+
 // kInvalidArgument: shapes that disagree, too few blocks, a position of 2^24 or more.
 absl::Status Attention(KernelContext& context, const AttentionArgs& args);
 

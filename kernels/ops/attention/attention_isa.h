@@ -20,7 +20,7 @@ constexpr int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to
 // Rows of a tile (positions × query heads of a KV head): at most 16 positions, and at most so many
 // rows, so that scratch has a bound. Neither enters the bits.
 inline constexpr int kMaxTilePositions = 16;
-inline constexpr int kMaxTileRows = 128;
+inline constexpr int kMaxTileRows = kMaxHeadsPerKvHead;
 
 namespace ref {
 void AttendTile(const AttentionArgs& args, const AttentionTile& tile);
