@@ -113,6 +113,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{R"({"layer_types": ["a", "b", "c", "d"]})", kRefused, "layer_types names \"a\""},
         BadCase{R"({"hidden_act": "gelu"})", kRefused, "hidden_act"},
         BadCase{R"({"attention_bias": true})", kRefused, "attention_bias"},
+        BadCase{R"({"attn_output_gate": false})", kRefused, "attn_output_gate"},
+        BadCase{R"({"mlp_only_layers": [1]})", kRefused, "mlp_only_layers"},
+        BadCase{R"({"linear_conv_kernel_dim": 1})", kInvalid, "linear_conv_kernel_dim is 1"},
+        BadCase{R"({"linear_conv_kernel_dim": 9})", kInvalid, "linear_conv_kernel_dim is 9"},
         BadCase{R"({"quantization_config": {"quant_method": "fp8"}})", kRefused,
                 "weight_block_size null"},
         BadCase{R"({"quantization_config": {"quant_method": "gptq"}})", kRefused,
@@ -126,8 +130,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{R"({"model_type": "llama"})", kRefused, "model_type is \"llama\""},
         BadCase{R"({"rope_parameters": {"rope_type": "linear"}})", kRefused,
                 "rope_type is \"linear\""},
+        BadCase{R"({"rope_parameters": null, "rope_scaling": {"type": "dynamic"}})", kRefused,
+                "rope_scaling.rope_type is \"dynamic\""},
         BadCase{R"({"rope_parameters": {"partial_rotary_factor": 0.1}})", kInvalid,
-                "rotary channels"},
+                "head_dim 32 times partial_rotary_factor 0.1 gives 3 rotary channels"},
         BadCase{R"({"eos_token_id": 512})", kInvalid, "eos_token_id 512"}));
 
 TEST(ModelConfigTest, TextThatIsNoObject) {
