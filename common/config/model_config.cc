@@ -234,7 +234,8 @@ absl::Status ReadQuantisation(const Json& object, const std::string& file, Model
     return absl::OkStatus();
   const std::string where = file + ": quantization_config";
   const Json& quantisation = object["quantization_config"];
-  if (!quantisation.is_object()) return InvalidArgument("{} is not an object", where);
+  if (!quantisation.is_object())
+    return InvalidArgument("{} is not an object; copy the file again", where);
   ObjectReader in(quantisation, where);
   const std::string method = in.String("quant_method", ""), format = in.String("fmt", "e4m3"),
                     scheme = in.String("activation_scheme", "dynamic");
@@ -244,13 +245,14 @@ absl::Status ReadQuantisation(const Json& object, const std::string& file, Model
     return Unimplemented(
         "{}: quant_method \"{}\", fmt \"{}\", activation_scheme \"{}\", weight_block_size {}; "
         "Atoll reads fp8, e4m3, dynamic, [128,128] and unquantised releases",
-        where, method.substr(0, 40), format.substr(0, 40), scheme.substr(0, 40),
+        where, Printable(method, 40), Printable(format, 40), Printable(scheme, 40),
         ObjectReader::Shorten(block));
   }
   config.quantisation = Quantisation::kFp8Block128;
   if (!in.Has("modules_to_not_convert")) return absl::OkStatus();
   const Json& modules = in.At("modules_to_not_convert");
-  if (!modules.is_array()) return InvalidArgument("{}.modules_to_not_convert is not a list", where);
+  if (!modules.is_array())
+    return InvalidArgument("{}.modules_to_not_convert is not a list; copy the file again", where);
   for (const Json& module : modules) {
     if (!module.is_string())
       return InvalidArgument("{}.modules_to_not_convert holds {}: expected names of modules", where,

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
 #include "common/base/fnv.h"
+#include "common/base/printable.h"
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
 #include "worker/weights/tensor_names.h"
@@ -15,13 +15,11 @@
 namespace atl {
 namespace {
 
-using Json = nlohmann::json;
 using kernels::DType;
 using kernels::ExpertWeights;
 using kernels::TensorView;
 using kernels::WeightView;
 
-constexpr size_t kIndexBytesMax = size_t{64} << 20;
 constexpr size_t kConfigBytesMax = size_t{4} << 20;
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
@@ -38,48 +36,35 @@ std::optional<DType> DTypeOf(const std::string& stored) {
 
 }  // namespace
 
-absl::Status Checkpoint::AddFile(const std::string& path,
-                                 const std::map<std::string, std::string>* expected_shard) {
+absl::Status Checkpoint::AddFile(const std::string& path, const ShardIndex* expected_shard) {
   ATOLL_ASSIGN_OR_RETURN(auto file, SafetensorsFile::Open(path));
   const std::string base = path.substr(path.find_last_of('/') + 1);
   for (const auto& [name, tensor] : file->tensors()) {
     if (expected_shard != nullptr) {
       const auto it = expected_shard->find(name);
       if (it == expected_shard->end() || it->second != base) {
-        return DataLoss("{}: tensor {}: the index does not place it in this file", path, name);
+        return DataLoss("{}: tensor {}: the index does not place it in this file; copy both again",
+                        path, Printable(name));
       }
     }
     const std::string canonical = CanonicalName(name);
     if (IsMtpTensor(canonical) || IsVisionTensor(canonical)) {
       ++num_skipped_;
     } else {
-      ATOLL_RETURN_IF_ERROR(Annotate(RecogniseTensor(canonical, name), path));
+      ATOLL_RETURN_IF_ERROR(Annotate(RecogniseTensor(canonical, Printable(name)), path));
     }
     if (!tensors_.emplace(canonical, Entry{&tensor, file.get(), false}).second) {
-      return DataLoss("{}: tensor {}: the checkpoint has it twice", path, name);
+      return DataLoss("{}: tensor {}: the checkpoint has it twice; remove one of its files", path,
+                      Printable(name));
     }
   }
   files_.push_back(std::move(file));
   return absl::OkStatus();
 }
 
-absl::Status Checkpoint::AddShards(const std::string& directory, const std::string& index_path,
-                                   const std::string& index_text) {
-  const Json index = Json::parse(index_text, nullptr, false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    return DataLoss("{}: expected an object with weight_map", index_path);
-  }
-  std::map<std::string, std::string> shard_of;
+absl::Status Checkpoint::AddShards(const std::string& directory, const ShardIndex& shard_of) {
   std::set<std::string> shards;
-  for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string() || shard.get<std::string>().find('/') != std::string::npos) {
-      return DataLoss("{}: tensor {}: its file must be a name in the same folder", index_path,
-                      name);
-    }
-    shard_of[name] = shard.get<std::string>();
-    shards.insert(shard.get<std::string>());
-  }
-  if (shards.empty()) return DataLoss("{}: weight_map is empty", index_path);
+  for (const auto& [name, shard] : shard_of) shards.insert(shard);
   std::map<std::string, const SafetensorsFile*> file_of;
   for (const std::string& shard : shards) {
     ATOLL_RETURN_IF_ERROR(AddFile(directory + "/" + shard, &shard_of));
@@ -87,8 +72,9 @@ absl::Status Checkpoint::AddShards(const std::string& directory, const std::stri
   }
   for (const auto& [name, shard] : shard_of) {
     if (!file_of[shard]->tensors().contains(name)) {
-      return DataLoss("{}: tensor {}: the index places it here, the file does not have it",
-                      file_of[shard]->path(), name);
+      return DataLoss(
+          "{}: tensor {}: the index places it here, the file does not have it; copy both again",
+          file_of[shard]->path(), Printable(name));
     }
   }
   return absl::OkStatus();
@@ -102,12 +88,12 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Open(const std::string& 
   uint64_t hash = Fnv1a(config);
 
   const std::string index_path = directory + "/model.safetensors.index.json";
-  const auto index_text = ReadTextFile(index_path, kIndexBytesMax);
-  if (index_text.status().code() == absl::StatusCode::kNotFound) {
+  const absl::StatusOr<ShardIndex> index = ReadShardIndex(index_path);
+  if (absl::IsNotFound(index.status())) {
     ATOLL_RETURN_IF_ERROR(checkpoint->AddFile(directory + "/model.safetensors", nullptr));
   } else {
-    ATOLL_RETURN_IF_ERROR(index_text.status());
-    ATOLL_RETURN_IF_ERROR(checkpoint->AddShards(directory, index_path, *index_text));
+    ATOLL_RETURN_IF_ERROR(index.status());
+    ATOLL_RETURN_IF_ERROR(checkpoint->AddShards(directory, *index));
   }
   for (const auto& file : checkpoint->files_) hash = Fnv1a(file->header(), hash);
   checkpoint->digest_ = fmt::format("{:016x}", hash);
@@ -118,11 +104,13 @@ absl::StatusOr<Checkpoint::Entry*> Checkpoint::Find(const std::string& name,
                                                     std::initializer_list<int64_t> shape) {
   const auto it = tensors_.find(name);
   if (it == tensors_.end())
-    return DataLoss("{}: tensor {} is missing: the checkpoint is incomplete", directory_, name);
+    return DataLoss("{}: tensor {} is missing: the checkpoint is incomplete; copy it again",
+                    directory_, name);
   const StoredTensor& stored = *it->second.tensor;
   if (!std::equal(stored.shape.begin(), stored.shape.end(), shape.begin(), shape.end())) {
-    return DataLoss("{}: tensor {}: shape {}, config.json asks for {}", it->second.file->path(),
-                    name, ShapeText(stored.shape), ShapeText(shape));
+    return DataLoss(
+        "{}: tensor {}: shape {}, config.json asks for {}; use the files of one release",
+        it->second.file->path(), name, ShapeText(stored.shape), ShapeText(shape));
   }
   it->second.used = true;
   return &it->second;

@@ -13,6 +13,7 @@
 #include "kernels/tensor/buffer.h"
 #include "kernels/tensor/weight_view.h"
 #include "worker/weights/safetensors.h"
+#include "worker/weights/shard_index.h"
 #include "worker/weights/weight_source.h"
 
 namespace atl {
@@ -64,10 +65,8 @@ class Checkpoint : public WeightSource {
     const SafetensorsFile* file = nullptr;
     bool used = false;
   };
-  absl::Status AddFile(const std::string& path,
-                       const std::map<std::string, std::string>* expected_shard);
-  absl::Status AddShards(const std::string& directory, const std::string& index_path,
-                         const std::string& index_text);
+  absl::Status AddFile(const std::string& path, const ShardIndex* expected_shard);
+  absl::Status AddShards(const std::string& directory, const ShardIndex& shard_of);
   absl::StatusOr<Entry*> Find(const std::string& name, std::initializer_list<int64_t> shape);
   absl::StatusOr<kernels::TensorView> View(const std::string& name,
                                            std::initializer_list<int64_t> shape);
