@@ -3,11 +3,16 @@
 #include <cmath>
 
 #include "common/base/check.h"
+#include "common/base/printable.h"
 #include "common/base/status_macros.h"
 #include "proto/step.pb.h"
 
 namespace atl {
 namespace {
+
+constexpr size_t kStatusBytesMax = 4096;
+// A step's expert rows are sparse, but no more than one for each expert of each layer.
+constexpr int64_t kExpertRowsMax = int64_t{1} << 20;
 
 absl::Status CheckCount(const char* what, int64_t count, int64_t max) {
   if (count > max) return InvalidArgument("{}: {} entries, at most {} are taken", what, count, max);
@@ -164,6 +169,7 @@ absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
                   .waiting_us = in.waiting_us(),
                   .other_us = in.other_us(),
                   .expert_rows = {}};
+  ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows", in.expert_rows_size(), kExpertRowsMax));
   stats.expert_rows.reserve(static_cast<size_t>(in.expert_rows_size()));
   for (const ::atollpb::ExpertLoad& load : in.expert_rows()) {
     ATOLL_RETURN_IF_ERROR(CheckRange("stats.expert_rows.layer", load.layer(), 0, kLayersMax - 1));
@@ -186,14 +192,16 @@ Epoch Decode(const ::atollpb::Epoch& in) { return {in.term(), in.number()}; }
 
 void Encode(const absl::Status& status, ::atollpb::Status* out) {
   out->set_code(static_cast<int32_t>(status.code()));
-  out->set_message(MessageOf(status));
+  // What protobuf calls a string must be UTF-8, or the other end cannot read the message around it.
+  out->set_message(Printable(MessageOf(status), kStatusBytesMax));
 }
 
 absl::Status Decode(const ::atollpb::Status& in) {
   constexpr int kCodeMax = static_cast<int>(absl::StatusCode::kUnauthenticated);
   const bool known = in.code() >= 0 && in.code() <= kCodeMax;
   const auto code = known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown;
-  return MakeStatus(code, in.message().substr(0, 4096));
+  if (in.message().empty()) return MakeStatus(code, "the sender gave no reason; see its log");
+  return MakeStatus(code, Printable(in.message(), kStatusBytesMax));
 }
 
 void Encode(const StepPlan& plan, ::atollpb::StepPlan* out) {

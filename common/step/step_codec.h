@@ -42,7 +42,7 @@ void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
 absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in);
 void Encode(Epoch epoch, ::atollpb::Epoch* out);
 Epoch Decode(const ::atollpb::Epoch& in);
-// An unknown code decodes as kUnknown; a message is cut at 4 KiB.
+// An unknown code decodes as kUnknown; a message becomes one line of at most 4 KiB.
 void Encode(const absl::Status& status, ::atollpb::Status* out);
 absl::Status Decode(const ::atollpb::Status& in);
 

@@ -124,6 +124,11 @@ absl::StatusOr<EpochStart> Decode(const ::atollpb::EpochStart& in) {
   ATOLL_RETURN_IF_ERROR(
       CheckRange("the number of epoch_start.layers", in.layers_size(), 1, kLayersMax));
   start.rank = in.rank();
+  for (const std::string& address : in.transport_addresses()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("the bytes of a transport address",
+                                     static_cast<int64_t>(address.size()), 0,
+                                     kTransportAddressBytesMax));
+  }
   start.transport_addresses = {in.transport_addresses().begin(), in.transport_addresses().end()};
   for (const ::atollpb::ExpertOwners& layer : in.layers()) {
     ATOLL_RETURN_IF_ERROR(

@@ -222,6 +222,20 @@ TEST(StepCodecTest, StatusKeepsCodeAndUnknownCodesBecomeUnknown) {
   wire.set_message(std::string(10000, 'x'));
   EXPECT_EQ(Decode(wire).code(), absl::StatusCode::kUnknown);
   EXPECT_EQ(MessageOf(Decode(wire)).size(), 4096u);
+  wire.clear_message();
+  EXPECT_EQ(MessageOf(Decode(wire)), "the sender gave no reason; see its log");
+}
+
+TEST(StepCodecTest, StatusIsOneLineOfUtf8OnTheWire) {
+  for (const std::string& message : {std::string("a\xff\nb"), "a" + std::string(4096, '\xe9'),
+                                     std::string(4094, 'a') + "\u00e9\u00e9"}) {
+    ::atollpb::Status wire;
+    Encode(DataLoss("{}", message), &wire);
+    ::atollpb::Status read;
+    ASSERT_TRUE(read.ParseFromString(wire.SerializeAsString()));
+    EXPECT_EQ(read.message().find('\n'), std::string::npos);
+    EXPECT_EQ(MessageOf(Decode(read)), read.message());
+  }
 }
 
 WorkerHello FullHello() {
