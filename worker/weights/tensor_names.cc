@@ -56,12 +56,25 @@ bool IsOneExpert(std::string_view rest) {
   return matrix == "gate_proj.weight" || matrix == "up_proj.weight" || matrix == "down_proj.weight";
 }
 
+bool IsQuantisable(std::string_view rest) {
+  return QuantisableNames().contains(rest) || IsOneExpert(rest);
+}
+
 bool IsLayerTensor(std::string_view rest) {
-  if (OtherNames().contains(rest) || QuantisableNames().contains(rest) || IsOneExpert(rest))
-    return true;
+  if (OtherNames().contains(rest) || IsQuantisable(rest)) return true;
   if (!rest.ends_with(kScaleSuffix)) return false;
   rest.remove_suffix(kScaleSuffix.size());
-  return QuantisableNames().contains(rest) || IsOneExpert(rest);
+  return IsQuantisable(rest);
+}
+
+// What stands behind "layers.3."; empty for any other name.
+std::string_view WithinLayer(std::string_view canonical) {
+  constexpr std::string_view kPrefix = "layers.";
+  if (!canonical.starts_with(kPrefix)) return {};
+  canonical.remove_prefix(kPrefix.size());
+  const size_t dot = canonical.find('.');
+  if (dot == std::string_view::npos || !IsDigits(canonical.substr(0, dot))) return {};
+  return canonical.substr(dot + 1);
 }
 
 }  // namespace
@@ -74,8 +87,21 @@ std::string CanonicalName(const std::string& stored) {
   return stored;
 }
 
+std::string PublishedName(const std::string& canonical) {
+  if (canonical == "lm_head.weight" || IsMtpTensor(canonical)) return canonical;
+  if (IsVisionTensor(canonical)) return "model." + canonical;
+  return "model.language_model." + canonical;
+}
+
 bool IsMtpTensor(const std::string& canonical) { return canonical.starts_with("mtp."); }
 bool IsVisionTensor(const std::string& canonical) { return canonical.starts_with("visual."); }
+
+bool IsQuantisedInFp8(const std::string& canonical) {
+  constexpr std::string_view kMtp = "mtp.";
+  std::string_view name = canonical;
+  if (name.starts_with(kMtp)) name.remove_prefix(kMtp.size());
+  return IsQuantisable(WithinLayer(name));
+}
 
 std::string ScaleNameOf(const std::string& matrix) { return matrix + std::string(kScaleSuffix); }
 
@@ -83,12 +109,7 @@ absl::Status RecogniseTensor(const std::string& canonical, const std::string& st
   if (canonical == "embed_tokens.weight" || canonical == "norm.weight" ||
       canonical == "lm_head.weight")
     return absl::OkStatus();
-  if (canonical.starts_with("layers.")) {
-    const size_t dot = canonical.find('.', 7);
-    if (dot != std::string::npos && IsDigits(std::string_view(canonical).substr(7, dot - 7)) &&
-        IsLayerTensor(std::string_view(canonical).substr(dot + 1)))
-      return absl::OkStatus();
-  }
+  if (IsLayerTensor(WithinLayer(canonical))) return absl::OkStatus();
   for (const std::string_view suffix :
        {"_scale_inv", ".qweight", ".qzeros", ".scales", ".g_idx", "weight_packed", "weight_scale",
         "weight_scale_2", "input_scale", "weight_zero_point", "weight_shape"}) {

@@ -11,6 +11,9 @@ namespace atl {
 // "model.language_model.", "language_model.model.", "language_model.", "model." or none.
 std::string CanonicalName(const std::string& stored);
 
+// The name with the prefix that the published files have; "lm_head.weight" and "mtp." have none.
+std::string PublishedName(const std::string& canonical);
+
 // Tensors that belong to the checkpoint and not to the trunk.
 bool IsMtpTensor(const std::string& canonical);
 bool IsVisionTensor(const std::string& canonical);
@@ -18,6 +21,10 @@ bool IsVisionTensor(const std::string& canonical);
 // OK for a name that a trunk may have; otherwise kUnimplemented and why. `stored` stands in the
 // message.
 absl::Status RecogniseTensor(const std::string& canonical, const std::string& stored);
+
+// Whether the FP8 release stores this matrix in F8_E4M3, with scales: linear layers and experts,
+// those of the MTP layer too.
+bool IsQuantisedInFp8(const std::string& canonical);
 
 // Of the scales that belong to an FP8 matrix: "x.weight" → "x.weight_scale_inv".
 std::string ScaleNameOf(const std::string& matrix);
