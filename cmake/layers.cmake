@@ -51,3 +51,4 @@ room(worker/rpc NETWORK MAY worker/executor common/step proto)
 room(worker NETWORK MAY worker common kernels)
 
 room(tools/check NETWORK MAY common coordinator worker kernels proto)
+room(tools/random_checkpoint MAY common kernels/tensor worker/weights)

@@ -1,0 +1,41 @@
+// atoll-random-checkpoint: a checkpoint of real size without the real weights.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "common/base/status_macros.h"
+#include "tools/random_checkpoint/flags.h"
+#include "tools/random_checkpoint/progress.h"
+#include "tools/random_checkpoint/random_checkpoint.h"
+
+namespace {
+
+absl::Status Write(int argc, const char* const* argv) {
+  ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointOptions options,
+                         atl::ParseRandomCheckpointFlags(argc, argv));
+  const auto begin = std::chrono::steady_clock::now();
+  ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointSummary summary,
+                         atl::WriteRandomCheckpoint(options));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  fmt::print("{}: {} tensors, {} bytes ({}) in {} files, {:.1f} s\n", options.folder,
+             summary.num_tensors, summary.tensor_bytes, atl::SizeText(summary.tensor_bytes),
+             summary.num_shards, took.count());
+  if (!summary.has_tokenizer) {
+    fmt::print("no tokenizer: vocab_size has no room for the ids of Qwen3.6; copy one yourself\n");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const absl::Status status = Write(argc, argv);
+  if (status.ok()) return 0;
+  if (status.code() == absl::StatusCode::kCancelled) {
+    std::fputs(atl::MessageOf(status).c_str(), stdout);
+    return 0;
+  }
+  std::fprintf(stderr, "atoll-random-checkpoint: %s\n", atl::MessageOf(status).c_str());
+  return 1;
+}
