@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/base/status_macros.h"
+#include "common/config/command_line.h"
 
 namespace atl {
 namespace {
@@ -114,34 +115,15 @@ absl::Status CheckHostPort(const std::string& flag, const std::string& address) 
   return absl::OkStatus();
 }
 
-// CLI11's sentence on one line.
-std::string OneLine(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
-  }
-  return text;
-}
-
 }  // namespace
 
-std::string AtollVersion() { return ATOLL_VERSION; }
-
-absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv) {
+absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
   Flags flags;
   CLI::App app(kDescription, "atoll-coordinator");
-  app.set_version_flag("--version", "atoll-coordinator " + AtollVersion());
   AddServing(&app, &flags);
   AddEngine(&app, &flags);
   AddOperation(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    app.exit(success);  // prints the help or the version
-    return std::optional<Flags>();
-  } catch (const CLI::Error& error) {
-    return InvalidArgument("{} (--help lists the options)", OneLine(error.what()));
-  }
+  ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
   ATOLL_RETURN_IF_ERROR(CheckHostPort("--worker-listen", flags.worker_listen));
   if (flags.max_num_batched_tokens < flags.max_num_seqs) {
     return InvalidArgument(
@@ -149,7 +131,7 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
         "of every sequence",
         flags.max_num_batched_tokens, flags.max_num_seqs);
   }
-  return std::optional<Flags>(std::move(flags));
+  return flags;
 }
 
 }  // namespace atl

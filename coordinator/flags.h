@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "common/base/status.h"
@@ -32,11 +31,7 @@ struct Flags {
   log::Level log_level = log::Level::kInfo;
 };
 
-// Of the build.
-std::string AtollVersion();
-
-// The flags; nullopt when --help or --version was asked for and has been printed. kInvalidArgument:
-// one sentence about the flag at fault.
-absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv);
+// Errors as ParseCommandLine gives them, and kInvalidArgument for flags that contradict each other.
+absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv);
 
 }  // namespace atl

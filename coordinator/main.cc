@@ -9,6 +9,7 @@
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
+#include "common/config/command_line.h"
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
 #include "coordinator/engine/engine.h"
@@ -119,16 +120,13 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
 int main(int argc, char** argv) {
   atl::log::SetProcessName("coordinator");
   const auto flags = atl::ParseFlags(argc, argv);
-  if (flags.ok() && !flags->has_value()) return 0;
   absl::Status status = flags.status();
   if (status.ok()) {
-    atl::log::SetLevel((*flags)->log_level);
+    atl::log::SetLevel(flags->log_level);
     const sigset_t signals = atl::BlockSignals();
     atl::SilenceGrpc();
     atl::RaiseDescriptorLimit();
-    status = atl::Serve(**flags, signals);
+    status = atl::Serve(*flags, signals);
   }
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "atoll-coordinator: %s\n", atl::MessageOf(status).c_str());
-  return 1;
+  return atl::ExitCode("atoll-coordinator", status);
 }

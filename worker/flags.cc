@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/base/status_macros.h"
+#include "common/config/command_line.h"
+
 namespace atl {
 namespace {
 
@@ -45,7 +48,6 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
   app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  app->set_version_flag("--version", "atoll-worker 0.1.0");
   app->footer(
       "ATOLL_KERNELS=ref|avx2|avx512 forces a kernel page; UCX_TLS chooses UCX's transports.");
 }
@@ -56,15 +58,7 @@ absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv) 
   WorkerFlags flags;
   CLI::App app(kDescription, "atoll-worker");
   AddFlags(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return Cancelled("{}", app.help());
-  } catch (const CLI::CallForVersion&) {
-    return Cancelled("{}\n", app.version());
-  } catch (const CLI::Error& error) {
-    return InvalidArgument("{}; see --help", error.what());
-  }
+  ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
   if (flags.model.rfind("scripted:", 0) == 0) {
     return Unimplemented(
         "--model {}: scripted models are not there yet; give the folder of a checkpoint",

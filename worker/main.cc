@@ -2,20 +2,19 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <cstdio>
 #include <thread>
 
+#include "common/config/command_line.h"
 #include "common/log/log.h"
 #include "worker/worker_process.h"
 
 namespace {
 
+constexpr const char* kProgram = "atoll-worker";
+
 int RunWorker(const atl::WorkerFlags& flags) {
   auto worker = atl::WorkerProcess::Create(flags);
-  if (!worker.ok()) {
-    std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(worker.status()).c_str());
-    return 1;
-  }
+  if (!worker.ok()) return atl::ExitCode(kProgram, worker.status());
   // SIGINT and SIGTERM are waited for on a thread of their own: no code runs in a handler.
   sigset_t signals;
   sigemptyset(&signals);
@@ -30,22 +29,14 @@ int RunWorker(const atl::WorkerFlags& flags) {
   const absl::Status status = (*worker)->Run();
   pthread_kill(waiter.native_handle(), SIGUSR1);
   waiter.join();
-  if (!status.ok()) std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(status).c_str());
-  return status.ok() ? 0 : 1;
+  return atl::ExitCode(kProgram, status);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   auto flags = atl::ParseWorkerFlags(argc, argv);
-  if (flags.status().code() == absl::StatusCode::kCancelled) {
-    std::fputs(atl::MessageOf(flags.status()).c_str(), stdout);
-    return 0;
-  }
-  if (!flags.ok()) {
-    std::fprintf(stderr, "atoll-worker: %s\n", atl::MessageOf(flags.status()).c_str());
-    return 1;
-  }
+  if (!flags.ok()) return atl::ExitCode(kProgram, flags.status());
   // Before any thread is made, so that all of them inherit it.
   sigset_t signals;
   sigemptyset(&signals);

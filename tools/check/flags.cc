@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/base/status_macros.h"
+#include "common/config/command_line.h"
+
 namespace atl {
 namespace {
 
@@ -44,7 +47,6 @@ void AddFlags(CLI::App* app, CheckFlags* flags) {
                   "depends on it")
       ->check(CLI::Range(1, kWorkersMax))
       ->excludes(workers);
-  app->set_version_flag("--version", "atoll-check 0.1.0");
   app->footer("ATOLL_KERNELS=ref|avx2|avx512 forces a kernel page.");
 }
 
@@ -69,16 +71,8 @@ absl::StatusOr<CheckFlags> ParseCheckFlags(int argc, const char* const* argv) {
   CheckFlags flags;
   CLI::App app(kDescription, "atoll-check");
   AddFlags(&app, &flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return Cancelled("{}", app.help());
-  } catch (const CLI::CallForVersion&) {
-    return Cancelled("{}\n", app.version());
-  } catch (const CLI::Error& error) {
-    return InvalidArgument("{}; see --help", error.what());
-  }
-  if (absl::Status status = CheckTogether(flags); !status.ok()) return status;
+  ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
+  ATOLL_RETURN_IF_ERROR(CheckTogether(flags));
   return flags;
 }
 

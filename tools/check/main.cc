@@ -1,9 +1,9 @@
 // atoll-check: asks one room from outside.
 #include <csignal>
-#include <cstdio>
 #include <iostream>
 
 #include "common/base/status_macros.h"
+#include "common/config/command_line.h"
 #include "tools/check/flags.h"
 #include "tools/check/kind.h"
 #include "tools/check/run.h"
@@ -21,12 +21,5 @@ int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   std::signal(SIGPIPE, SIG_IGN);
   const auto flags = atl::ParseCheckFlags(argc, argv);
-  if (flags.status().code() == absl::StatusCode::kCancelled) {
-    std::fputs(atl::MessageOf(flags.status()).c_str(), stdout);
-    return 0;
-  }
-  const absl::Status status = flags.ok() ? Check(*flags) : flags.status();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "atoll-check: %s\n", atl::MessageOf(status).c_str());
-  return 1;
+  return atl::ExitCode("atoll-check", flags.ok() ? Check(*flags) : flags.status());
 }
