@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/tokenizer/unicode_versions.h"
 #include "common/tokenizer/utf8.h"
 
 namespace atl {
@@ -69,9 +70,14 @@ int CombiningClass(utf8proc_int32_t code_point) {
   return utf8proc_get_property(code_point)->combining_class;
 }
 
-// plain[c]: c never changes under NFC and never acts together with what stands before it, so that
-// text may be cut before c and normalised piece by piece.
-std::vector<bool> PlainTable() {
+// What NFC has to know of a code point.
+enum class Role : unsigned char {
+  kActs,   // may change, or act together with what stands before it
+  kPlain,  // neither, so that text may be cut before it and normalised piece by piece
+  kInert,  // nor together with what follows: text may be cut behind it as well
+};
+
+std::vector<Role> RoleTable() {
   std::vector<bool> follows(kNumCodePoints, false);  // may be the second half of a composition
   std::vector<bool> changes(kNumCodePoints, false);
   std::vector<char32_t> first(kNumCodePoints);
@@ -86,17 +92,21 @@ std::vector<bool> PlainTable() {
         utf8proc_normalize_utf32(parts.code_points.data(), parts.size, kNfc);
     changes[c] = size != 1 || parts.code_points[0] != static_cast<utf8proc_int32_t>(c);
   }
-  std::vector<bool> plain(kNumCodePoints);
+  std::vector<Role> roles(kNumCodePoints);
   for (char32_t c = 0; c < kNumCodePoints; ++c) {
-    plain[c] = !changes[c] && !follows[c] && !follows[first[c]] &&
-               CombiningClass(static_cast<utf8proc_int32_t>(c)) == 0 &&
-               CombiningClass(static_cast<utf8proc_int32_t>(first[c])) == 0;
+    const bool plain = !changes[c] && !follows[c] && !follows[first[c]] &&
+                       CombiningClass(static_cast<utf8proc_int32_t>(c)) == 0 &&
+                       CombiningClass(static_cast<utf8proc_int32_t>(first[c])) == 0;
+    roles[c] = plain ? Role::kPlain : Role::kActs;
   }
-  return plain;
+  for (const CodePointRange& range : kInertUnderNfc) {
+    for (char32_t c = range.first; c <= range.last; ++c) roles[c] = Role::kInert;
+  }
+  return roles;
 }
 
-bool IsPlain(char32_t code_point) {
-  static const std::vector<bool>& table = *new std::vector<bool>(PlainTable());
+Role RoleOf(char32_t code_point) {
+  static const std::vector<Role>& table = *new std::vector<Role>(RoleTable());
   return table[code_point];
 }
 
@@ -137,6 +147,9 @@ const CharClass* CharClasses() {
     auto* classes = new CharClass[kNumCodePoints];
     for (char32_t c = 0; c < kNumCodePoints; ++c) classes[c] = ClassOf(c);
     for (const char32_t c : kWhiteSpace) classes[c] = CharClass::kSpace;
+    for (const ClassRange& range : kClassesSinceUnicode15) {
+      std::fill(classes + range.first, classes + range.last + 1, range.char_class);
+    }
     return classes;
   }();
   return table;
@@ -146,28 +159,26 @@ std::string_view Nfc(std::string_view text, std::string* storage) {
   storage->clear();
   size_t copied = 0;  // text before this offset is in *storage
   size_t offset = AsciiEnd(text, 0);
-  size_t last_plain = offset == 0 ? 0 : offset - 1;  // where the character before `offset` begins
+  // Where a stretch would begin: a plain character before `offset` may be the base of its marks.
+  size_t begin = offset == 0 ? 0 : offset - 1;
   while (offset < text.size()) {
     const Utf8Step step = DecodeUtf8(text, offset);
-    if (IsPlain(step.code_point)) {
+    if (const Role role = RoleOf(step.code_point); role != Role::kActs) {
       const size_t after = offset + step.size;
-      last_plain = offset;
+      begin = role == Role::kInert ? after : offset;
       offset = AsciiEnd(text, after);
-      if (offset != after) last_plain = offset - 1;
+      if (offset != after) begin = offset - 1;
       continue;
     }
-    // The stretch runs from the last plain character (a base may await its marks) to the next one.
     size_t end = offset + step.size;
     while (end < text.size()) {
       const Utf8Step next = DecodeUtf8(text, end);
-      if (IsPlain(next.code_point)) break;
+      if (RoleOf(next.code_point) != Role::kActs) break;
       end += next.size;
     }
-    storage->append(text, copied, last_plain - copied);
-    NormalizeStretch(text.substr(last_plain, end - last_plain), storage);
-    copied = end;
-    last_plain = end;
-    offset = end;
+    storage->append(text, copied, begin - copied);
+    NormalizeStretch(text.substr(begin, end - begin), storage);
+    copied = begin = offset = end;
   }
   if (copied == 0) return text;
   storage->append(text, copied);
@@ -176,7 +187,7 @@ std::string_view Nfc(std::string_view text, std::string* storage) {
 
 void BuildUnicodeTables() {
   CharClasses();
-  IsPlain('a');
+  RoleOf('a');
 }
 
 }  // namespace atl

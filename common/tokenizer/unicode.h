@@ -1,6 +1,6 @@
 // What the tokenizer must know of Unicode: letter, mark, number, white space, and normalisation
-// form C. The tables come from utf8proc (Unicode 15) and are built once, at the first use. All
-// functions are thread-safe.
+// form C. The tables come from utf8proc (Unicode 15), but for what unicode_versions.h says, and are
+// built once, at the first use. All functions are thread-safe.
 #pragma once
 
 #include <string>

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/recorded_lines.h"
 #include "tests/support/status_matchers.h"
 #include "tools/check/kind.h"
 #include "tools/check/run.h"
@@ -34,11 +35,8 @@ inline Json Ask(const CheckFlags& flags, const Json& question) {
 }
 
 inline std::vector<Json> ReadRecords(const std::string& path) {
-  std::ifstream in(path);
-  EXPECT_TRUE(in.good()) << path << " is missing; run from the repository root";
   std::vector<Json> records;
-  for (std::string line; std::getline(in, line);) records.push_back(Json::parse(line));
-  EXPECT_FALSE(records.empty()) << path;
+  for (const std::string& line : ReadRecordedLines(path)) records.push_back(Json::parse(line));
   return records;
 }
 

@@ -17,18 +17,18 @@ const CheckFlags kDetokenize{.kind = "detokenize", .tokenizer = "tools/nano/chec
 
 TEST(TokenizeTest, GivesTheRecordedIds) {
   std::string lines;
-  const std::vector<Json> records = ReadRecords("tests/data/tokenizer/encode.jsonl");
-  for (const Json& record : records) {
+  std::vector<Json> expected;
+  for (const Json& record : ReadRecords("tests/data/tokenizer/encode.jsonl.gz")) {
+    if (!record.contains("nano")) continue;
+    const Json& parsed = record["nano"]["parse"];
     for (const bool parse : {false, true}) {
       lines += Json{{"id", 0}, {"text", record["text"]}, {"parse_special", parse}}.dump() + "\n";
+      expected.push_back(parse ? parsed : record["nano"].value("text", parsed));
     }
   }
   const auto answers = AskLines(kTokenize, lines);
-  ASSERT_EQ(answers.size(), 2 * records.size());
-  for (size_t i = 0; i < records.size(); ++i) {
-    ASSERT_EQ(answers[2 * i]["ids"], records[i]["nano"]["text"]) << records[i]["text"];
-    ASSERT_EQ(answers[2 * i + 1]["ids"], records[i]["nano"]["parse"]) << records[i]["text"];
-  }
+  ASSERT_EQ(answers.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(answers[i]["ids"], expected[i]) << i;
 }
 
 TEST(TokenizeTest, GivesTheWordsAndNormalisesUnlessToldNotTo) {
@@ -52,11 +52,11 @@ TEST(TokenizeTest, TakesRanksAsWell) {
 TEST(DetokenizeTest, GivesTheRecordedTexts) {
   std::string lines;
   std::vector<Json> expected;
-  for (const Json& record : ReadRecords("tests/data/tokenizer/decode.jsonl")) {
+  for (const Json& record : ReadRecords("tests/data/tokenizer/decode.jsonl.gz")) {
     if (record["tokenizer"] != "nano") continue;
     for (const bool skip : {false, true}) {
       lines += Json{{"id", 0}, {"ids", record["ids"]}, {"skip_special", skip}}.dump() + "\n";
-      expected.push_back(record[skip ? "skip" : "show"]);
+      expected.push_back(record[skip || !record.contains("show") ? "skip" : "show"]);
     }
   }
   const auto answers = AskLines(kDetokenize, lines);

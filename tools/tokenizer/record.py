@@ -5,21 +5,24 @@ root, after `pip install tokenizers==0.23.3`:
 
     python3 tools/tokenizer/record.py
 
-Writes, in tests/data/tokenizer,
-encode.jsonl: {"text", "nano": {"parse", "text"}, "qwen36": {"parse", "text"}}, ids with added tokens
-searched for and not;
-decode.jsonl: {"tokenizer", "ids", "skip", "show"}, texts without and with special tokens.
+Writes, in tests/data/tokenizer, lines of JSON through gzip:
+encode.jsonl.gz: {"text", "qwen36": {"parse", "text", "raw"}} and of every fourth text "nano" as well:
+ids with added tokens searched for, not, and not without NFC either; the last two only where they
+differ from the one before;
+decode.jsonl.gz: {"tokenizer", "ids", "skip", "show"}, texts without and with special tokens, the second
+only where it differs.
 "nano" is tools/nano/checkpoint; "qwen36" is built from the ranks file, whose merges are derived here
 (they are the published ones, byte by byte).
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import pathlib
 import random
-import unicodedata
 
+import texts
 import tokenizers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,6 +44,8 @@ LLAMA_TEXT = (
     " like some tea? We'Ve a'lL"
 )
 LLAMA_SHA256 = "d30d75d9059f1aa2c19359de71047b3ae408c70875e8a3ccf8c5fba56c9d8af4"
+
+NUM_ID_LISTS = 3000  # of each tokenizer
 
 SPECIAL_LITERALS = [
     "<|im_start|>",
@@ -124,24 +129,13 @@ TEXTS = [
     "\u01d5 \u00dc\u0304 U\u0308\u0304 U\u0304\u0308",
 ]
 
-# What a random text is made of; only characters that Unicode 14 knows, so that all oracles mean the same.
+# What random texts are made of; only characters that Unicode 14 knows, so that all oracles mean the same.
 NASTY = list("aZs'tTdmlrve09 .,!?-_<|>{}\"\\/\n\r\t") + [
     " ", " ", "\n", "'", "\u017f", "\u0130", "\u0131", "\u00df", "\u00e9", "\u0301", "\u0300", "\u0323", "\u0308", "\u0345", "\u093c", "\u094d", "\u0903", "\u0915", "\u0940",
     "\u1100", "\u1161", "\u11a8", "\uac00", "\u3042", "\u3099", "\u4e2d", "\u0660", "\u2167", "\u00bd", "\u00a0", "\u0085", "\u2003", "\u2028", "\u3000", "\u200b", "\u200d",
     "\ufe0f", "\u20e3", "\U0001f600", "\U0001f3fd", "\U0001f1e9", "\U0001d7ce", "\U00010400", "\U00020000", "\u05d0", "\u05b8", "\u0627", "\u0651", "\u0e01", "\u0e33", "\u0e48", "\x00", "\x1c",
 ] + SPECIAL_LITERALS
 # fmt: on
-
-
-def random_texts(rng, count):
-    assigned = [
-        c for c in map(chr, range(0x30000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")
-    ]
-    for i in range(count):
-        pool = NASTY if i % 3 else assigned
-        yield "".join(
-            rng.choice(pool) * rng.choice((1, 1, 1, 2, 5)) for _ in range(rng.randint(1, 30))
-        )
 
 
 def split_in_two(ranks, token):
@@ -192,52 +186,97 @@ def qwen36_json():
     return result
 
 
-def main():
-    rng = random.Random(20260301)
-    files = {"nano": json.loads((NANO / "tokenizer.json").read_text()), "qwen36": qwen36_json()}
-    parse = {name: tokenizers.Tokenizer.from_str(json.dumps(file)) for name, file in files.items()}
-    plain = {
-        name: tokenizers.Tokenizer.from_str(json.dumps({**file, "added_tokens": []}))
+def write_lines(name, records):
+    """The same records give the same bytes: no time and no name in the header."""
+    with open(DATA / name, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as out:
+        for record in records:
+            line = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+            out.write(line.encode() + b"\n")
+    print(f"{name}: {len(records)} records, {(DATA / name).stat().st_size} bytes")
+
+
+def encode_records(all_texts, files):
+    def oracle(file, **changes):
+        return tokenizers.Tokenizer.from_str(json.dumps({**file, **changes}))
+
+    ways = {
+        name: {
+            "parse": oracle(file),
+            "text": oracle(file, added_tokens=[]),
+            "raw": oracle(file, added_tokens=[], normalizer=None),
+        }
         for name, file in files.items()
     }
-    ids = parse["qwen36"].encode(LLAMA_TEXT).ids
+    ids = ways["qwen36"]["parse"].encode(LLAMA_TEXT).ids
     assert (
         hashlib.sha256(str(ids).encode()).hexdigest() == LLAMA_SHA256
     ), "not the tokenizer that llama.cpp knows"
-    texts = [LLAMA_TEXT] + TEXTS + list(random_texts(rng, 300))
-    with open(DATA / "encode.jsonl", "w", encoding="utf-8") as out:
-        for text in texts:
-            record = {"text": text}
-            for name in files:
-                record[name] = {
-                    "parse": parse[name].encode(text).ids,
-                    "text": plain[name].encode(text).ids,
-                }
-            out.write(json.dumps(record, separators=(",", ":")) + "\n")
-    with open(DATA / "decode.jsonl", "w", encoding="utf-8") as out:
-        for name, tokenizer in parse.items():
-            end = tokenizer.get_vocab_size()
-            for i in range(250):
-                # Single bytes (the first 256 ids, in both) are what breaks characters.
-                ids = [
-                    rng.choice(
-                        (
-                            rng.randrange(256),
-                            rng.randrange(128, 256),
-                            rng.randrange(end),
-                            rng.randrange(end - 40, end + 3),
-                        )
-                    )
-                    for _ in range(rng.randint(1, 24))
-                ]
-                record = {
-                    "tokenizer": name,
-                    "ids": ids,
-                    "skip": tokenizer.decode(ids, skip_special_tokens=True),
-                    "show": tokenizer.decode(ids, skip_special_tokens=False),
-                }
-                out.write(json.dumps(record, separators=(",", ":")) + "\n")
-    print(f"{len(texts)} texts, {2 * 250} id lists, tokenizers {tokenizers.__version__}")
+    records = []
+    for i, text in enumerate(all_texts):
+        record = {"text": text}
+        for name in ("qwen36", "nano") if i % 4 == 0 else ("qwen36",):
+            record[name] = {}
+            last = None
+            for way, tokenizer in ways[name].items():
+                ids = tokenizer.encode(text).ids
+                if ids != last:
+                    record[name][way] = ids
+                last = ids
+        records.append(record)
+    return records
+
+
+def id_lists(rng, tokenizer, fragments, all_texts):
+    """Ids as they come from a model gone astray: lost, doubled and single bytes, added tokens anywhere."""
+    end = tokenizer.get_vocab_size()
+    for i in range(NUM_ID_LISTS):
+        if i % 3 == 0:
+            ids = tokenizer.encode(rng.choice(all_texts)).ids[:40]
+            for _ in range(rng.randint(0, 3)):
+                at = rng.randint(0, len(ids))
+                ids[at : at + rng.randint(0, 2)] = rng.choices(fragments, k=rng.randint(0, 2))
+        else:
+            # Single bytes (the first 256 ids, in both) are what breaks characters.
+            kinds = (
+                lambda: rng.randrange(256),
+                lambda: rng.randrange(128, 256),
+                lambda: rng.choice(fragments),
+                lambda: rng.randrange(end),
+                lambda: rng.randrange(end - 40, end + 3),
+            )
+            ids = [rng.choice(kinds)() for _ in range(rng.randint(1, 24))]
+        yield ids
+
+
+def decode_records(rng, all_texts, files):
+    unspell = {char: byte for byte, char in byte_alphabet().items()}
+    records = []
+    for name, file in files.items():
+        tokenizer = tokenizers.Tokenizer.from_str(json.dumps(file))
+        fragments = []
+        for spelled, token_id in file["model"]["vocab"].items():
+            try:
+                bytes(unspell[char] for char in spelled).decode()
+            except UnicodeDecodeError:
+                fragments.append(token_id)
+        for ids in id_lists(rng, tokenizer, fragments, all_texts):
+            record = {"tokenizer": name, "ids": ids}
+            record["skip"] = tokenizer.decode(ids, skip_special_tokens=True)
+            show = tokenizer.decode(ids, skip_special_tokens=False)
+            if show != record["skip"]:
+                record["show"] = show
+            records.append(record)
+        print(f"{name}: {len(fragments)} entries are no whole characters")
+    return records
+
+
+def main():
+    rng = random.Random(20260301)
+    files = {"nano": json.loads((NANO / "tokenizer.json").read_text()), "qwen36": qwen36_json()}
+    all_texts = texts.generate(rng, [LLAMA_TEXT] + TEXTS, NASTY, SPECIAL_LITERALS)
+    write_lines("encode.jsonl.gz", encode_records(all_texts, files))
+    write_lines("decode.jsonl.gz", decode_records(rng, all_texts, files))
+    print(f"tokenizers {tokenizers.__version__}")
 
 
 if __name__ == "__main__":

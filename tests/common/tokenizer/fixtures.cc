@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/tokenizer/utf8.h"
+#include "tests/support/recorded_lines.h"
 
 namespace atl::testing {
 namespace {
@@ -23,13 +24,6 @@ std::vector<TokenId> IdsOf(const Json& list) {
   std::vector<TokenId> ids;
   for (const Json& id : list) ids.push_back(TokenId{id.get<int32_t>()});
   return ids;
-}
-
-std::vector<Json> ReadJsonLines(const std::string& path) {
-  std::istringstream file(ReadFile(path));
-  std::vector<Json> result;
-  for (std::string line; std::getline(file, line);) result.push_back(Json::parse(line));
-  return result;
 }
 
 }  // namespace
@@ -58,10 +52,15 @@ const Tokenizer& ByName(std::string_view name) {
 const std::vector<EncodeRecord>& EncodeRecords() {
   static const std::vector<EncodeRecord>& records = *[] {
     auto* list = new std::vector<EncodeRecord>();
-    for (const Json& line : ReadJsonLines("tests/data/tokenizer/encode.jsonl")) {
+    for (const std::string& text : ReadRecordedLines("tests/data/tokenizer/encode.jsonl.gz")) {
+      const Json line = Json::parse(text);
       for (const char* name : {"nano", "qwen36"}) {
-        list->push_back({name, line.at("text"), IdsOf(line.at(name).at("parse")),
-                         IdsOf(line.at(name).at("text"))});
+        if (!line.contains(name)) continue;
+        const Json& ways = line.at(name);
+        EncodeRecord record = {name, line.at("text"), IdsOf(ways.at("parse")), {}, {}};
+        record.plain = ways.contains("text") ? IdsOf(ways.at("text")) : record.parse;
+        record.raw = ways.contains("raw") ? IdsOf(ways.at("raw")) : record.plain;
+        list->push_back(std::move(record));
       }
     }
     return list;
@@ -72,9 +71,10 @@ const std::vector<EncodeRecord>& EncodeRecords() {
 const std::vector<DecodeRecord>& DecodeRecords() {
   static const std::vector<DecodeRecord>& records = *[] {
     auto* list = new std::vector<DecodeRecord>();
-    for (const Json& line : ReadJsonLines("tests/data/tokenizer/decode.jsonl")) {
-      list->push_back(
-          {line.at("tokenizer"), IdsOf(line.at("ids")), line.at("skip"), line.at("show")});
+    for (const std::string& text : ReadRecordedLines("tests/data/tokenizer/decode.jsonl.gz")) {
+      const Json line = Json::parse(text);
+      list->push_back({line.at("tokenizer"), IdsOf(line.at("ids")), line.at("skip"),
+                       line.at(line.contains("show") ? "show" : "skip")});
     }
     return list;
   }();

@@ -19,12 +19,14 @@ const Tokenizer& Qwen36();                       // the real vocabulary, from ra
 const Tokenizer& Qwen2Ranks(Pattern pattern);    // the older vocabulary under either expression
 const Tokenizer& ByName(std::string_view name);  // "nano" or "qwen36"
 
-// What the recording says of a text: ids with added tokens searched for, and not.
+// What the recording says of a text: ids with added tokens searched for, not searched for, and
+// without NFC either.
 struct EncodeRecord {
   std::string tokenizer;
   std::string text;
   std::vector<TokenId> parse;
   std::vector<TokenId> plain;
+  std::vector<TokenId> raw;
 };
 const std::vector<EncodeRecord>& EncodeRecords();
 

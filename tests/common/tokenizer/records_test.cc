@@ -17,13 +17,15 @@ using testing::kText;
 using testing::kTextNoNfc;
 
 TEST(HuggingFaceRecordsTest, EncodeGivesTheSameIds) {
-  ASSERT_EQ(testing::EncodeRecords().size(), 2 * 467u);
+  ASSERT_EQ(testing::EncodeRecords().size(), 10000u + 2500u) << "every fourth text for both";
   for (const testing::EncodeRecord& record : testing::EncodeRecords()) {
     const Tokenizer& tokenizer = testing::ByName(record.tokenizer);
     EXPECT_EQ(tokenizer.Encode(record.text, kParse).value(), record.parse)
         << record.tokenizer << ", parse: " << ::testing::PrintToString(record.text);
     EXPECT_EQ(tokenizer.Encode(record.text, kText).value(), record.plain)
         << record.tokenizer << ", text: " << ::testing::PrintToString(record.text);
+    EXPECT_EQ(tokenizer.Encode(record.text, kTextNoNfc).value(), record.raw)
+        << record.tokenizer << ", raw: " << ::testing::PrintToString(record.text);
   }
 }
 
@@ -38,12 +40,29 @@ TEST(HuggingFaceRecordsTest, ControlSegmentsGiveTheIdsOfParsing) {
 }
 
 TEST(HuggingFaceRecordsTest, DecodeGivesTheSameText) {
-  ASSERT_EQ(testing::DecodeRecords().size(), 500u);
+  ASSERT_EQ(testing::DecodeRecords().size(), 2 * 3000u);
   for (const testing::DecodeRecord& record : testing::DecodeRecords()) {
     const Tokenizer& tokenizer = testing::ByName(record.tokenizer);
     EXPECT_EQ(Decode(tokenizer, record.ids, SkipSpecial::kSkip), record.skip);
     EXPECT_EQ(Decode(tokenizer, record.ids, SkipSpecial::kShow), record.show);
   }
+}
+
+// A recording in which nothing is hidden, broken or normalised would show nothing.
+TEST(HuggingFaceRecordsTest, TheRecordingsHaveWhatTheyAreFor) {
+  size_t num_parsed = 0, num_normalised = 0, num_hidden = 0, num_broken = 0;
+  for (const testing::EncodeRecord& record : testing::EncodeRecords()) {
+    num_parsed += record.parse != record.plain;
+    num_normalised += record.plain != record.raw;
+  }
+  for (const testing::DecodeRecord& record : testing::DecodeRecords()) {
+    num_hidden += record.skip != record.show;
+    num_broken += record.show.find("\uFFFD") != std::string::npos;
+  }
+  EXPECT_GT(num_parsed, 500u);
+  EXPECT_GT(num_normalised, 1000u);
+  EXPECT_GT(num_hidden, 1000u);
+  EXPECT_GT(num_broken, 3000u);
 }
 
 TEST(LlamaRecordsTest, Qwen35ExpressionWithoutNfc) {

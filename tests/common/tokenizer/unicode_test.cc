@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <random>
 #include <string>
 
+#include "common/tokenizer/unicode_versions.h"
 #include "common/tokenizer/utf8.h"
 #include "tests/common/tokenizer/fixtures.h"
 
@@ -47,13 +50,35 @@ TEST(NfcTest, ReturnsTheTextItselfWhenNothingIsToBeDone) {
   EXPECT_EQ(Nfc(text, &storage).data(), text.data());
 }
 
+bool IsInert(char32_t c) {
+  return std::any_of(std::begin(kInertUnderNfc), std::end(kInertUnderNfc),
+                     [c](const CodePointRange& r) { return c >= r.first && c <= r.last; });
+}
+
+TEST(NfcTest, MarksSinceUnicode9StayWhereTheyAre) {
+  int num_inert = 0;
+  for (char32_t c = 1; c < 0x110000; ++c) {
+    if (!IsInert(c)) continue;
+    ++num_inert;
+    std::string text;
+    AppendUtf8(c, &text);
+    for (const std::string& around : {"a\u0334" + text + "\u0301", "a\u0345" + text + "b",
+                                      "a" + text + "\u0323", text + text + "\u00E9"}) {
+      EXPECT_EQ(NfcOf(around), around) << static_cast<uint32_t>(c);
+    }
+    EXPECT_EQ(NfcOf("e\u0301" + text + "\u0301\u0323"), "\u00E9" + text + "\u0323\u0301");
+  }
+  EXPECT_EQ(num_inert, 111);
+  EXPECT_EQ(NfcOf("\U00011935\U00011930"), "\U00011935\U00011930");
+}
+
 TEST(NfcTest, EveryCodePointAloneAndAfterALetterEqualsTheLibrary) {
   for (char32_t c = 1; c < 0x110000; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string text;
     AppendUtf8(c, &text);
     ASSERT_EQ(NfcOf(text), OracleNfc(text)) << static_cast<uint32_t>(c);
-    if (c >= 0x30000) continue;
+    if (c >= 0x30000 || IsInert(c)) continue;
     text = "a" + text + "\u0301b";
     ASSERT_EQ(NfcOf(text), OracleNfc(text)) << static_cast<uint32_t>(c);
   }
@@ -99,6 +124,10 @@ TEST(CharClassesTest, KnowsTheFiveClasses) {
   EXPECT_EQ(classes[0x1C], CharClass::kOther);
   EXPECT_EQ(classes[0x1F600], CharClass::kOther);
   EXPECT_EQ(classes[0x10FFFF], CharClass::kOther);
+  EXPECT_EQ(classes[0x1611D], CharClass::kLetter) << "since Unicode 16";
+  EXPECT_EQ(classes[0x1611E], CharClass::kMark);
+  EXPECT_EQ(classes[0x16139], CharClass::kNumber);
+  EXPECT_EQ(classes[0x1613A], CharClass::kOther);
 }
 
 }  // namespace
