@@ -1,5 +1,6 @@
 #include "coordinator/chat/chat_template.h"
 
+#include "common/base/printable.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "coordinator/chat/jinja/ast.h"
@@ -7,6 +8,11 @@
 #include "coordinator/chat/jinja/parser.h"
 
 namespace atl {
+namespace {
+
+constexpr size_t kMistakeBytesMax = 500;
+
+}  // namespace
 
 std::vector<TextSegment> RenderedPrompt::segments() const {
   const std::string_view text = text_.view();
@@ -31,9 +37,14 @@ ChatTemplate::~ChatTemplate() = default;
 
 absl::StatusOr<std::unique_ptr<ChatTemplate>> ChatTemplate::Parse(std::string source,
                                                                   const jinja::Limits& limits) {
-  ATOLL_ASSIGN_OR_RETURN(auto program, jinja::ParseProgram(source, limits));
+  auto parsed = jinja::ParseProgram(source, limits);
+  if (!parsed.ok()) {
+    // It quotes the source, which may hold anything.
+    return MakeStatus(parsed.status().code(),
+                      Printable(MessageOf(parsed.status()), kMistakeBytesMax));
+  }
   return std::unique_ptr<ChatTemplate>(
-      new ChatTemplate(std::move(source), std::move(program), limits));
+      new ChatTemplate(std::move(source), *std::move(parsed), limits));
 }
 
 absl::StatusOr<RenderedPrompt> ChatTemplate::Render(const TemplateInput& input) const {

@@ -57,14 +57,14 @@ class RenderedPrompt {
 // Immutable. **Threads**: any number at once.
 class ChatTemplate {
  public:
-  // Errors: InvalidArgument or Unimplemented "line N: ..." for what is no template, too long or not
-  // supported.
+  // Errors: InvalidArgument or Unimplemented "template:N: ..." for what is no template, too long or
+  // not supported.
   static absl::StatusOr<std::unique_ptr<ChatTemplate>> Parse(std::string source,
                                                              const jinja::Limits& limits = {});
   ~ChatTemplate();
 
-  // Errors: InvalidArgument with exactly the message of the template's raise_exception, or "line N:
-  // ..." for anything else that the input makes go wrong, limits included.
+  // Errors: InvalidArgument with exactly the message of the template's raise_exception, or
+  // "template:N: ..." for anything else that the input makes go wrong, limits included.
   absl::StatusOr<RenderedPrompt> Render(const TemplateInput& input) const;
 
   const std::string& source() const { return source_; }

@@ -28,6 +28,13 @@ absl::StatusOr<BoundArguments> Bind(std::string_view callee, const Arguments& ar
   return bound;
 }
 
+absl::StatusOr<BoundArguments> BindPositional(std::string_view callee, const Arguments& args,
+                                              std::initializer_list<std::string_view> names) {
+  if (args.named.empty()) return Bind(callee, args, names);
+  return InvalidArgument("{}() takes no argument by name, '{}' was given", callee,
+                         args.named.front().first);
+}
+
 absl::StatusOr<const Value*> BoundArguments::Required(size_t i) const {
   if (values_[i] == nullptr)
     return InvalidArgument("{}() needs an argument '{}'", callee_, names_[i]);
@@ -46,11 +53,17 @@ absl::StatusOr<const Text*> BoundArguments::RequiredText(size_t i) const {
 
 absl::StatusOr<int64_t> BoundArguments::IntegerOr(size_t i, int64_t absent) const {
   if (values_[i] == nullptr || values_[i]->is_none()) return absent;
+  if (values_[i]->kind() == Value::Kind::kBigInt) return BeyondInt64();
   if (!values_[i]->is_integer()) {
     return InvalidArgument("{}() needs an integer as '{}', not {}", callee_, names_[i],
                            values_[i]->type_name());
   }
   return values_[i]->integer();
+}
+
+absl::StatusOr<int64_t> BoundArguments::NumberOr(size_t i, int64_t absent) const {
+  if (values_[i] == nullptr || !values_[i]->is_none()) return IntegerOr(i, absent);
+  return InvalidArgument("{}() needs an integer as '{}', not None", callee_, names_[i]);
 }
 
 absl::StatusOr<std::string> BoundArguments::StringOr(size_t i, std::string_view absent) const {

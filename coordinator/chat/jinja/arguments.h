@@ -20,6 +20,8 @@ class BoundArguments {
   bool TruthyOr(size_t i, bool absent) const {
     return values_[i] == nullptr ? absent : values_[i]->Truthy();
   }
+  // InvalidArgument unless an integer. An absent one gives `absent`.
+  absl::StatusOr<int64_t> NumberOr(size_t i, int64_t absent) const;
   // InvalidArgument unless of that type. An absent one, and None, gives `absent`.
   absl::StatusOr<int64_t> IntegerOr(size_t i, int64_t absent) const;
   absl::StatusOr<std::string> StringOr(size_t i, std::string_view absent) const;
@@ -38,5 +40,9 @@ class BoundArguments {
 // By position, then by name. InvalidArgument for too many, unknown or repeated ones.
 absl::StatusOr<BoundArguments> Bind(std::string_view callee, const Arguments& args,
                                     std::initializer_list<std::string_view> names);
+
+// The same for what takes no argument by name, as most of Python's methods.
+absl::StatusOr<BoundArguments> BindPositional(std::string_view callee, const Arguments& args,
+                                              std::initializer_list<std::string_view> names);
 
 }  // namespace atl::jinja

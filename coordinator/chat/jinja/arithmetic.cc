@@ -10,8 +10,6 @@
 namespace atl::jinja {
 namespace {
 
-absl::Status TooLarge() { return InvalidArgument("an integer grows beyond 64 bits"); }
-
 std::string_view Symbol(BinaryOp op) {
   switch (op) {
     case BinaryOp::kAdd:
@@ -39,24 +37,42 @@ absl::StatusOr<Value> IntegerPower(int64_t base, int64_t exponent) {
   }
   int64_t result = 1;
   while (exponent > 0) {
-    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) return TooLarge();
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) return BeyondInt64();
     exponent >>= 1;
-    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) return TooLarge();
+    if (exponent > 0 && __builtin_mul_overflow(base, base, &base)) return BeyondInt64();
   }
   return Value::Int(result);
+}
+
+__extension__ using Uint128 = unsigned __int128;
+
+uint64_t Magnitude(int64_t value) {
+  return value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+}
+
+// a / b, rounded once: as doubles the two would be rounded before they are divided.
+double Quotient(int64_t a, int64_t b) {
+  if (a == 0) return b < 0 ? -0.0 : 0.0;
+  const int shift = 64 + __builtin_clzll(Magnitude(a));
+  const Uint128 dividend = static_cast<Uint128>(Magnitude(a)) << shift;
+  Uint128 quotient =
+      dividend / Magnitude(b);  // at least 64 bits, so the last one may say "and more"
+  if (dividend % Magnitude(b) != 0) quotient |= 1;
+  const double result = std::ldexp(static_cast<double>(quotient), -shift);
+  return (a < 0) == (b < 0) ? result : -result;
 }
 
 absl::StatusOr<Value> OnIntegers(BinaryOp op, int64_t a, int64_t b) {
   int64_t result = 0;
   switch (op) {
     case BinaryOp::kAdd:
-      if (__builtin_add_overflow(a, b, &result)) return TooLarge();
+      if (__builtin_add_overflow(a, b, &result)) return BeyondInt64();
       return Value::Int(result);
     case BinaryOp::kSubtract:
-      if (__builtin_sub_overflow(a, b, &result)) return TooLarge();
+      if (__builtin_sub_overflow(a, b, &result)) return BeyondInt64();
       return Value::Int(result);
     case BinaryOp::kMultiply:
-      if (__builtin_mul_overflow(a, b, &result)) return TooLarge();
+      if (__builtin_mul_overflow(a, b, &result)) return BeyondInt64();
       return Value::Int(result);
     case BinaryOp::kPower:
       return IntegerPower(a, b);
@@ -64,10 +80,10 @@ absl::StatusOr<Value> OnIntegers(BinaryOp op, int64_t a, int64_t b) {
       break;
   }
   if (b == 0) return InvalidArgument("division by zero");
-  if (op == BinaryOp::kDivide) return Value::Float(static_cast<double>(a) / static_cast<double>(b));
+  if (op == BinaryOp::kDivide) return Value::Float(Quotient(a, b));
   if (b == -1) {  // the smallest int64 has no negative
     if (op == BinaryOp::kModulo) return Value::Int(0);
-    if (__builtin_sub_overflow(int64_t{0}, a, &result)) return TooLarge();
+    if (__builtin_sub_overflow(int64_t{0}, a, &result)) return BeyondInt64();
     return Value::Int(result);
   }
   // Python rounds towards minus infinity, C towards zero.
@@ -128,8 +144,8 @@ absl::StatusOr<Value> Repeat(Budget& budget, const Value& sequence, int64_t time
     return budget.status();
   }
   for (uint64_t i = 0; i < count; ++i) result.insert(result.end(), items.begin(), items.end());
-  return sequence.list().is_tuple ? NewTuple(budget, std::move(result))
-                                  : NewList(budget, std::move(result));
+  return sequence.list().kind == List::Kind::kTuple ? NewTuple(budget, std::move(result))
+                                                    : NewList(budget, std::move(result));
 }
 
 absl::StatusOr<Value> Join(Budget& budget, const Value& left, const Value& right) {
@@ -141,11 +157,13 @@ absl::StatusOr<Value> Join(Budget& budget, const Value& left, const Value& right
   }
   std::vector<Value> items = left.list().items;
   items.insert(items.end(), right.list().items.begin(), right.list().items.end());
-  return left.list().is_tuple ? NewTuple(budget, std::move(items))
-                              : NewList(budget, std::move(items));
+  return left.list().kind == List::Kind::kTuple ? NewTuple(budget, std::move(items))
+                                                : NewList(budget, std::move(items));
 }
 
-bool IsSequence(const Value& value) { return value.is_string() || value.is_list(); }
+bool IsSequence(const Value& value) {
+  return value.is_string() || (value.is_list() && value.list().is_plain());
+}
 
 }  // namespace
 
@@ -155,12 +173,15 @@ absl::StatusOr<Value> Apply(Budget& budget, BinaryOp op, const Value& left, cons
       return OnIntegers(op, left.integer(), right.integer());
     return OnFloats(op, left.number(), right.number());
   }
+  if (op == BinaryOp::kModulo && left.is_string()) {
+    return Unimplemented("formatting a string with '%' is not supported");
+  }
   for (const Value* side : {&left, &right}) {
     if (side->is_undefined()) return InvalidArgument("{}", side->undefined_why());
-    if (side->kind() == Value::Kind::kBigInt) return TooLarge();
+    if (side->kind() == Value::Kind::kBigInt) return BeyondInt64();
   }
   if (op == BinaryOp::kAdd && IsSequence(left) && left.kind() == right.kind() &&
-      (left.is_string() || left.list().is_tuple == right.list().is_tuple)) {
+      (left.is_string() || left.list().kind == right.list().kind)) {
     return Join(budget, left, right);
   }
   if (op == BinaryOp::kMultiply && IsSequence(left) && right.is_integer()) {
@@ -169,9 +190,6 @@ absl::StatusOr<Value> Apply(Budget& budget, BinaryOp op, const Value& left, cons
   if (op == BinaryOp::kMultiply && left.is_integer() && IsSequence(right)) {
     return Repeat(budget, right, left.integer());
   }
-  if (op == BinaryOp::kModulo && left.is_string()) {
-    return Unimplemented("formatting a string with '%' is not supported");
-  }
   return InvalidArgument("unsupported operand types for {}: '{}' and '{}'", Symbol(op),
                          left.type_name(), right.type_name());
 }
@@ -179,10 +197,11 @@ absl::StatusOr<Value> Apply(Budget& budget, BinaryOp op, const Value& left, cons
 absl::StatusOr<Value> Negate(const Value& value) {
   if (value.is_undefined()) return InvalidArgument("{}", value.undefined_why());
   if (value.kind() == Value::Kind::kFloat) return Value::Float(-value.number());
+  if (value.kind() == Value::Kind::kBigInt) return BeyondInt64();
   if (!value.is_integer())
     return InvalidArgument("bad operand type for unary -: '{}'", value.type_name());
   int64_t result = 0;
-  if (__builtin_sub_overflow(int64_t{0}, value.integer(), &result)) return TooLarge();
+  if (__builtin_sub_overflow(int64_t{0}, value.integer(), &result)) return BeyondInt64();
   return Value::Int(result);
 }
 

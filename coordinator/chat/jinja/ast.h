@@ -94,7 +94,7 @@ struct Stmt {
     kText,         // text
     kPrint,        // expr
     kIf,           // branches, then else_body
-    kFor,          // target, expr, condition (may be null), body, else_body
+    kFor,          // target, expr, condition (may be null), body, else_body, is_recursive
     kSet,          // target, expr
     kSetBlock,     // target, expr (filters over a null input, or null), body
     kMacro,        // macro; target is its name
@@ -120,6 +120,7 @@ struct Stmt {
   Body body;
   Body else_body;
   std::unique_ptr<MacroDefinition> macro;
+  bool is_recursive = false;
 };
 
 struct Program {

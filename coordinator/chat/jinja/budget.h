@@ -11,7 +11,7 @@ namespace atl::jinja {
 
 // **Units**: a step is about one node of the template visited, or 64 bytes of text moved.
 struct Limits {
-  uint64_t steps_max = 100'000'000;
+  uint64_t steps_max = 20'000'000;
   size_t text_bytes_max = size_t{64} << 20;   // the prompt, and each string made on the way
   size_t source_bytes_max = size_t{1} << 20;  // of the template
   int nesting_max = 200;          // brackets, operators and tags inside one another, in the source

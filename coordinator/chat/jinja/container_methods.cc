@@ -9,35 +9,34 @@
 namespace atl::jinja {
 namespace {
 
-enum class Part { kKeys, kValues, kPairs };
-
-template <Part kPart>
-absl::StatusOr<Value> Parts(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_RETURN_IF_ERROR(Bind("keys, values or items", args, {}).status());
+template <List::Kind kView>
+absl::StatusOr<Value> View(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(BindPositional("keys, values or items", args, {}).status());
   std::vector<Value> parts;
   for (const auto& [key, value] : self.dict().entries()) {
-    parts.push_back(kPart == Part::kKeys     ? key
-                    : kPart == Part::kValues ? value
-                                             : Value::FromTuple({key, value}));
+    parts.push_back(kView == List::Kind::kKeys     ? key
+                    : kView == List::Kind::kValues ? value
+                                                   : Value::FromTuple({key, value}));
   }
-  if (!budget.Charge(parts.size() * 4)) return budget.status();
-  return NewList(budget, std::move(parts));
+  return NewSequence(budget, {.items = std::move(parts), .kind = kView});
 }
 
 absl::StatusOr<Value> Get(Budget&, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("get", args, {"key", "default"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         BindPositional("get", args, {"key", "default"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* key, bound.Required(0));
+  ATOLL_RETURN_IF_ERROR(CheckKey(*key));
   if (const Value* found = self.dict().Find(*key)) return *found;
   return bound[1] == nullptr ? Value::None() : *bound[1];
 }
 
 absl::StatusOr<Value> Copy(Budget&, const Value& self, const Arguments& args) {
-  ATOLL_RETURN_IF_ERROR(Bind("copy", args, {}).status());
+  ATOLL_RETURN_IF_ERROR(BindPositional("copy", args, {}).status());
   return self;  // nothing can change it
 }
 
 absl::StatusOr<Value> CountItem(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("count", args, {"value"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("count", args, {"value"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* wanted, bound.Required(0));
   int64_t count = 0;
   for (const Value& item : self.list().items) count += Equals(budget, item, *wanted);
@@ -45,7 +44,7 @@ absl::StatusOr<Value> CountItem(Budget& budget, const Value& self, const Argumen
 }
 
 absl::StatusOr<Value> IndexOfItem(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("index", args, {"value"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("index", args, {"value"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* wanted, bound.Required(0));
   const auto& items = self.list().items;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -63,13 +62,13 @@ absl::StatusOr<Value> Unsafe(Budget&, const Value& self, const Arguments&) {
 constexpr MethodEntry kDictMethods[] = {{"clear", Unsafe},
                                         {"copy", Copy},
                                         {"get", Get},
-                                        {"items", Parts<Part::kPairs>},
-                                        {"keys", Parts<Part::kKeys>},
+                                        {"items", View<List::Kind::kPairs>},
+                                        {"keys", View<List::Kind::kKeys>},
                                         {"pop", Unsafe},
                                         {"popitem", Unsafe},
                                         {"setdefault", Unsafe},
                                         {"update", Unsafe},
-                                        {"values", Parts<Part::kValues>}};
+                                        {"values", View<List::Kind::kValues>}};
 
 constexpr MethodEntry kListMethods[] = {
     {"append", Unsafe}, {"clear", Unsafe},      {"copy", Copy},     {"count", CountItem},
@@ -100,7 +99,7 @@ MethodFunction FindMethod(const Value& self, std::string_view name) {
   std::span<const MethodEntry> table;
   if (self.is_string()) table = StringMethods();
   if (self.is_dict()) table = DictMethods();
-  if (self.is_list()) table = ListMethods();
+  if (self.is_list() && self.list().has_places()) table = ListMethods();
   for (const MethodEntry& entry : table) {
     if (entry.name == name) return entry.function;
   }

@@ -60,6 +60,7 @@ absl::StatusOr<Value> Interpreter::EvaluateNode(const Expr& expr) {
     }
     case Expr::Kind::kPlus: {
       ATOLL_ASSIGN_OR_RETURN(const Value value, Evaluate(*expr.operands[0]));
+      if (value.kind() == Value::Kind::kBigInt) return BeyondInt64();
       if (!value.is_number())
         return InvalidArgument("bad operand type for unary +: '{}'", value.type_name());
       return value.is_bool() ? Value::Int(value.integer()) : value;

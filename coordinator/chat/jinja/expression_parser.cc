@@ -19,7 +19,7 @@ absl::Status ExpressionParser::Add(Expr& node, ExprPtr operand) const {
   if (operand != nullptr) node.height = std::max(node.height, operand->height + 1);
   node.operands.push_back(std::move(operand));
   if (node.height <= depth_max_) return absl::OkStatus();
-  return InvalidArgument("line {}: an expression nests deeper than {}", node.line, depth_max_);
+  return InvalidArgument("template:{}: an expression nests deeper than {}", node.line, depth_max_);
 }
 
 absl::StatusOr<ExprPtr> ExpressionParser::Wrap(Expr::Kind kind, int line, ExprPtr operand) const {
@@ -31,7 +31,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::Wrap(Expr::Kind kind, int line, ExprPt
 
 absl::StatusOr<ExprPtr> ExpressionParser::Expression() {
   if (depth_ >= depth_max_) {
-    return InvalidArgument("line {}: an expression nests deeper than {}", tokens_.line(),
+    return InvalidArgument("template:{}: an expression nests deeper than {}", tokens_.line(),
                            depth_max_);
   }
   ++depth_;
@@ -349,7 +349,8 @@ absl::Status ExpressionParser::ArgumentsOf(Expr& call) {
     }
     first = false;
     if (tokens_.current().IsOperator("*") || tokens_.current().IsOperator("**")) {
-      return Unimplemented("line {}: arguments by '*' and '**' are not supported", tokens_.line());
+      return Unimplemented("template:{}: arguments by '*' and '**' are not supported",
+                           tokens_.line());
     }
     if (tokens_.current().kind == TokenKind::kName && tokens_.ahead().IsOperator("=")) {
       std::string name = tokens_.Next().text;
@@ -358,7 +359,8 @@ absl::Status ExpressionParser::ArgumentsOf(Expr& call) {
       call.height = std::max(call.height, value->height + 1);
       call.named.emplace_back(std::move(name), std::move(value));
     } else if (!call.named.empty()) {
-      return InvalidArgument("line {}: a positional argument follows a named one", tokens_.line());
+      return InvalidArgument("template:{}: a positional argument follows a named one",
+                             tokens_.line());
     } else {
       ATOLL_ASSIGN_OR_RETURN(ExprPtr value, Expression());
       ATOLL_RETURN_IF_ERROR(Add(call, std::move(value)));
@@ -371,8 +373,15 @@ absl::StatusOr<ExprPtr> ExpressionParser::NamedFilter(ExprPtr input) {
   ATOLL_ASSIGN_OR_RETURN(ExprPtr node, Wrap(Expr::Kind::kFilter, tokens_.line(), std::move(input)));
   ATOLL_ASSIGN_OR_RETURN(node->text, tokens_.ExpectAnyName());
   node->filter = FindFilter(node->text);
+  for (const std::string_view known :
+       {"attr", "center", "e", "escape", "filesizeformat", "forceescape", "format", "groupby",
+        "pprint", "random", "slice", "striptags", "urlencode", "urlize", "wordwrap", "xmlattr"}) {
+    if (node->text != known) continue;
+    return Unimplemented("template:{}: the filter '{}' is not supported in a chat template",
+                         node->line, known);
+  }
   if (node->filter == nullptr) {
-    return InvalidArgument("line {}: No filter named '{}'.", node->line, node->text);
+    return InvalidArgument("template:{}: No filter named '{}'.", node->line, node->text);
   }
   if (tokens_.current().IsOperator("(")) ATOLL_RETURN_IF_ERROR(ArgumentsOf(*node));
   return node;
@@ -392,7 +401,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::Test(ExprPtr input) {
   ATOLL_ASSIGN_OR_RETURN(node->text, tokens_.ExpectAnyName());
   node->test = FindTest(node->text);
   if (node->test == nullptr) {
-    return InvalidArgument("line {}: No test named '{}'.", line, node->text);
+    return InvalidArgument("template:{}: No test named '{}'.", line, node->text);
   }
   const Token& next = tokens_.current();
   const bool is_operand = next.kind == TokenKind::kString || next.kind == TokenKind::kInteger ||
@@ -403,7 +412,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::Test(ExprPtr input) {
   if (next.IsOperator("(")) {
     ATOLL_RETURN_IF_ERROR(ArgumentsOf(*node));
   } else if (next.IsName("is")) {
-    return InvalidArgument("line {}: tests with 'is' cannot be chained", line);
+    return InvalidArgument("template:{}: tests with 'is' cannot be chained", line);
   } else if (is_operand) {
     ATOLL_ASSIGN_OR_RETURN(ExprPtr operand, Primary());
     ATOLL_ASSIGN_OR_RETURN(operand, Postfix(std::move(operand)));

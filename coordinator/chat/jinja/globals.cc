@@ -64,9 +64,9 @@ absl::StatusOr<Value> Range(Interpreter& interpreter, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
                          Bind("range", args, {"start", "stop", "step"}));
   ATOLL_RETURN_IF_ERROR(bound.Required(0).status());
-  ATOLL_ASSIGN_OR_RETURN(const int64_t first, bound.IntegerOr(0, 0));
-  ATOLL_ASSIGN_OR_RETURN(const int64_t second, bound.IntegerOr(1, 0));
-  ATOLL_ASSIGN_OR_RETURN(const int64_t step, bound.IntegerOr(2, 1));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t first, bound.NumberOr(0, 0));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t second, bound.NumberOr(1, 0));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t step, bound.NumberOr(2, 1));
   const int64_t begin = bound[1] == nullptr ? 0 : first;
   const int64_t end = bound[1] == nullptr ? first : second;
   if (step == 0) return InvalidArgument("range() arg 3 must not be zero");
@@ -80,7 +80,11 @@ absl::StatusOr<Value> Range(Interpreter& interpreter, const Arguments& args) {
     items.push_back(Value::Int(value));
     if (__builtin_add_overflow(value, step, &value)) break;  // beyond every end
   }
-  return NewList(interpreter.budget(), std::move(items));
+  std::string text = step == 1 ? fmt::format("range({}, {})", begin, end)
+                               : fmt::format("range({}, {}, {})", begin, end, step);
+  return NewSequence(
+      interpreter.budget(),
+      {.items = std::move(items), .kind = List::Kind::kRange, .range_text = std::move(text)});
 }
 
 struct GlobalEntry {

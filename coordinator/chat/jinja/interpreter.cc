@@ -23,7 +23,7 @@ absl::StatusOr<Text> Interpreter::Run(std::vector<std::pair<std::string, Value>>
   const auto flow = Execute(program_.body);
   if (flow.ok()) return std::move(output_);
   if (raised_ || error_line_ == 0) return flow.status();
-  return Annotate(flow.status(), fmt::format("line {}", error_line_));
+  return Annotate(flow.status(), fmt::format("template:{}", error_line_));
 }
 
 absl::Status Interpreter::Raise(std::string message) {
@@ -127,8 +127,8 @@ absl::StatusOr<Interpreter::Flow> Interpreter::ExecuteIf(const Stmt& statement) 
   return Execute(statement.else_body);
 }
 
-absl::StatusOr<std::vector<Value>> Interpreter::LoopItems(const Stmt& statement) {
-  ATOLL_ASSIGN_OR_RETURN(const Value iterable, Evaluate(*statement.expr));
+absl::StatusOr<std::vector<Value>> Interpreter::LoopItems(const Stmt& statement,
+                                                          const Value& iterable) {
   auto items = ItemsOf(budget_, iterable);
   if (!items.ok()) return At(statement.line, items.status());
   if (statement.condition == nullptr) return items;
@@ -144,7 +144,22 @@ absl::StatusOr<std::vector<Value>> Interpreter::LoopItems(const Stmt& statement)
 }
 
 absl::StatusOr<Interpreter::Flow> Interpreter::ExecuteFor(const Stmt& statement) {
-  ATOLL_ASSIGN_OR_RETURN(std::vector<Value> items, LoopItems(statement));
+  ATOLL_ASSIGN_OR_RETURN(const Value iterable, Evaluate(*statement.expr));
+  return RunLoop({statement, scope_}, iterable);
+}
+
+absl::StatusOr<Value> Interpreter::CallLoop(LoopPlace place, const Value& iterable) {
+  const std::shared_ptr<Scope> caller_scope = std::exchange(scope_, place.scope);
+  Text outside = std::exchange(output_, Text());
+  ATOLL_RETURN_IF_ERROR(RunLoop(place, iterable).status());
+  scope_ = caller_scope;
+  return Value::String(std::exchange(output_, std::move(outside)));
+}
+
+absl::StatusOr<Interpreter::Flow> Interpreter::RunLoop(const LoopPlace& place,
+                                                       const Value& iterable) {
+  const Stmt& statement = place.statement;
+  ATOLL_ASSIGN_OR_RETURN(std::vector<Value> items, LoopItems(statement, iterable));
   if (items.empty()) {
     PushScope();
     ATOLL_ASSIGN_OR_RETURN(const Flow flow, Execute(statement.else_body));
@@ -154,7 +169,7 @@ absl::StatusOr<Interpreter::Flow> Interpreter::ExecuteFor(const Stmt& statement)
   int items_depth = 0;
   for (const Value& item : items) items_depth = std::max(items_depth, item.depth());
   if (items_depth > kValueDepthMax) return InvalidArgument("loops hold one another too deep");
-  const auto loop = std::make_shared<Loop>(std::move(items), items_depth);
+  const auto loop = std::make_shared<Loop>(std::move(items), items_depth, place);
   const Value loop_value = Value::FromObject(loop);
   const SymbolId loop_symbol = program_.symbols.Find("loop");
   Flow flow = Flow::kNext;

@@ -20,7 +20,7 @@ class Interpreter {
   Interpreter(const Program& program, const Limits& limits) : program_(program), budget_(limits) {}
   ~Interpreter();
 
-  // Errors: InvalidArgument "line N: ..."; what the template itself raises comes back as its
+  // Errors: InvalidArgument "template:N: ..."; what the template itself raises comes back as its
   // message and nothing else.
   absl::StatusOr<Text> Run(std::vector<std::pair<std::string, Value>> variables);
 
@@ -28,6 +28,8 @@ class Interpreter {
   Budget& budget() { return budget_; }
   absl::StatusOr<Value> CallMacro(const MacroDefinition& macro, const std::shared_ptr<Scope>& scope,
                                   const Arguments& args);
+  // What the loop prints for other items.
+  absl::StatusOr<Value> CallLoop(LoopPlace place, const Value& iterable);
   absl::Status Raise(std::string message);
   // Namespaces may hold themselves in a circle; those made here are emptied in the end.
   void Own(std::shared_ptr<Namespace> space) { namespaces_.push_back(std::move(space)); }
@@ -39,7 +41,8 @@ class Interpreter {
   absl::StatusOr<Flow> ExecuteOne(const Stmt& statement);
   absl::StatusOr<Flow> ExecuteIf(const Stmt& statement);
   absl::StatusOr<Flow> ExecuteFor(const Stmt& statement);
-  absl::StatusOr<std::vector<Value>> LoopItems(const Stmt& statement);
+  absl::StatusOr<std::vector<Value>> LoopItems(const Stmt& statement, const Value& iterable);
+  absl::StatusOr<Flow> RunLoop(const LoopPlace& place, const Value& iterable);
   absl::Status ExecuteSetBlock(const Stmt& statement);
   absl::Status ExecuteCallBlock(const Stmt& statement);
   absl::Status ExecuteFilterBlock(const Stmt& statement);

@@ -65,7 +65,7 @@ class Lexer {
     tokens_.push_back({kind, std::move(text), 0, line_});
   }
   absl::Status Error(std::string_view what) const {
-    return InvalidArgument("line {}: {}", line_, what);
+    return InvalidArgument("template:{}: {}", line_, what);
   }
 
   size_t FindTag(size_t offset) const;

@@ -35,7 +35,7 @@ struct Token {
   bool IsOperator(std::string_view op) const { return kind == TokenKind::kOperator && text == op; }
 };
 
-// The last token is kEnd. Errors: InvalidArgument "line N: ...".
+// The last token is kEnd. Errors: InvalidArgument "template:N: ...".
 // Source: the rules are those of Jinja 3.1's lexer; one newline at the very end of the source is
 // dropped.
 absl::StatusOr<std::vector<Token>> Tokenize(std::string_view source);

@@ -5,6 +5,7 @@
 #include "coordinator/chat/jinja/arguments.h"
 #include "coordinator/chat/jinja/filter_tables.h"
 #include "coordinator/chat/jinja/literal.h"
+#include "coordinator/chat/jinja/objects.h"
 #include "coordinator/chat/jinja/operations.h"
 #include "coordinator/chat/jinja/printing.h"
 #include "coordinator/chat/jinja/text_ops.h"
@@ -34,13 +35,13 @@ Value IgnoreCase(const Value& value) {
 
 absl::StatusOr<Value> Items(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("items", args, {}).status());
-  if (input.is_undefined()) return Value::FromList({});
+  if (input.is_undefined()) return NewGenerator(budget, {});
   if (!input.is_dict()) return InvalidArgument("Can only get item pairs from a mapping.");
   std::vector<Value> pairs;
   for (const auto& [key, value] : input.dict().entries())
     pairs.push_back(Value::FromTuple({key, value}));
   if (!budget.Charge(pairs.size() * 4)) return budget.status();
-  return NewList(budget, std::move(pairs));
+  return NewGenerator(budget, std::move(pairs));
 }
 
 absl::StatusOr<Value> Length(Budget& budget, const Value& input, const Arguments& args) {
@@ -77,6 +78,9 @@ absl::StatusOr<Value> Join(Budget& budget, const Value& input, const Arguments& 
 absl::StatusOr<Value> First(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("first", args, {}).status());
   if (input.is_list() && !input.list().items.empty()) return input.list().items.front();
+  if (Generator* generator = AsGenerator(input)) {
+    if (std::optional<Value> item = generator->TakeOne()) return *std::move(item);
+  }
   ATOLL_ASSIGN_OR_RETURN(const std::vector<Value> items, ItemsOf(budget, input));
   if (items.empty()) return Value::Undefined("No first item, sequence was empty.");
   return items.front();
@@ -104,7 +108,7 @@ absl::StatusOr<Value> Reverse(Budget& budget, const Value& input, const Argument
   }
   ATOLL_ASSIGN_OR_RETURN(std::vector<Value> items, ItemsOf(budget, input));
   std::reverse(items.begin(), items.end());
-  return NewList(budget, std::move(items));
+  return NewGenerator(budget, std::move(items));
 }
 
 using Keyed = std::pair<Value, Value>;  // what is compared, the item
@@ -184,7 +188,7 @@ absl::StatusOr<Value> Unique(Budget& budget, const Value& input, const Arguments
     ATOLL_RETURN_IF_ERROR(SetEntry(budget, seen, std::move(key), Value::None()));
     if (seen.size() > before) unique.push_back(item);
   }
-  return NewList(budget, std::move(unique));
+  return NewGenerator(budget, std::move(unique));
 }
 
 // The smallest item, or the largest: kSign 1 or -1.
@@ -238,7 +242,7 @@ absl::StatusOr<Value> Batch(Budget& budget, const Value& input, const Arguments&
     ATOLL_ASSIGN_OR_RETURN(Value list, NewList(budget, std::move(batch)));
     batches.push_back(std::move(list));
   }
-  return NewList(budget, std::move(batches));
+  return NewGenerator(budget, std::move(batches));
 }
 
 constexpr FilterEntry kFilters[] = {

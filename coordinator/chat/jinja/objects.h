@@ -33,23 +33,60 @@ class Namespace : public Object {
   std::vector<std::pair<std::string, Value>> attributes_;
 };
 
+// Where a `for` tag stands, for `loop(items)` of a recursive one to run it again.
+struct LoopPlace {
+  const Stmt& statement;
+  std::shared_ptr<Scope> scope;  // around the loop
+  int recursions = 0;            // above this run
+};
+
 // `loop`. **Lifetime**: owns its items; the loop moves `index0`.
-class Loop : public Object {
+class Loop : public Object, public std::enable_shared_from_this<Loop> {
  public:
-  explicit Loop(std::vector<Value> items, int items_depth)
-      : items_(std::move(items)), depth_(items_depth + 1) {}
+  Loop(std::vector<Value> items, int items_depth, LoopPlace place)
+      : items_(std::move(items)), depth_(items_depth + 1), place_(std::move(place)) {}
   std::string_view type_name() const override { return "LoopContext"; }
   int depth() const override { return depth_; }
+  bool callable() const override { return true; }
   std::optional<Value> Attribute(std::string_view name) const override;
+  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override;
 
   const std::vector<Value>& items() const { return items_; }
   void set_index0(size_t index0) { index0_ = index0; }
+  absl::StatusOr<Value> Cycle(const Arguments& args) const;
+  // Whether the arguments differ from those of the call before.
+  absl::StatusOr<Value> Changed(Budget& budget, const Arguments& args);
 
  private:
   const std::vector<Value> items_;
   const int depth_;
+  const LoopPlace place_;
   size_t index0_ = 0;
+  std::optional<Value> last_changed_;
 };
+
+// What map, select and their like give: whoever reads it takes the items away, so that a second
+// reader finds none. Unlike Python's, it has computed them all when it is made.
+class Generator : public Object {
+ public:
+  explicit Generator(std::vector<Value> items);
+  std::string_view type_name() const override { return "generator"; }
+  int depth() const override { return depth_; }
+
+  // What is left. InvalidArgument when the budget is exhausted.
+  absl::StatusOr<std::vector<Value>> Take(Budget& budget);
+  std::optional<Value> TakeOne();
+  // Whether an item equals `wanted`; takes all up to it.
+  absl::StatusOr<bool> SkipTo(Budget& budget, const Value& wanted);
+
+ private:
+  const std::vector<Value> items_;
+  int depth_ = 1;
+  size_t taken_ = 0;
+};
+
+// nullptr for any other value.
+Generator* AsGenerator(const Value& value);
 
 // A macro and the scope it was defined in.
 class Macro : public Object {

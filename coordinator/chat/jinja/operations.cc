@@ -5,6 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "coordinator/chat/jinja/builtins.h"
+#include "coordinator/chat/jinja/objects.h"
 #include "coordinator/chat/jinja/printing.h"
 #include "coordinator/chat/jinja/unicode.h"
 
@@ -48,7 +49,7 @@ absl::StatusOr<Value> ItemOf(Budget& budget, const Value& object, const Value& k
   if (object.is_undefined()) return InvalidArgument("{}", object.undefined_why());
   if (object.is_dict()) {
     if (const Value* found = object.dict().Find(key)) return *found;
-  } else if (key.is_integer() && object.is_list()) {
+  } else if (key.is_integer() && object.is_list() && object.list().has_places()) {
     const auto& items = object.list().items;
     const int64_t place = Place(key.integer(), static_cast<int64_t>(items.size()));
     if (place >= 0) return items[static_cast<size_t>(place)];
@@ -82,6 +83,7 @@ struct Range {
 absl::StatusOr<Range> ResolveSlice(const Value* begin, const Value* end, const Value* step,
                                    int64_t size) {
   for (const Value* bound : {begin, end, step}) {
+    if (bound != nullptr && bound->kind() == Value::Kind::kBigInt) return BeyondInt64();
     if (bound != nullptr && !bound->is_none() && !bound->is_integer()) {
       return InvalidArgument("slice indices must be integers or None, not {}", bound->type_name());
     }
@@ -112,7 +114,7 @@ absl::StatusOr<Range> ResolveSlice(const Value* begin, const Value* end, const V
 absl::StatusOr<Value> SliceOf(Budget& budget, const Value& object, const Value* begin,
                               const Value* end, const Value* step) {
   if (object.is_undefined()) return InvalidArgument("{}", object.undefined_why());
-  if (object.is_list()) {
+  if (object.is_list() && object.list().has_places()) {
     const auto& items = object.list().items;
     ATOLL_ASSIGN_OR_RETURN(const Range range,
                            ResolveSlice(begin, end, step, static_cast<int64_t>(items.size())));
@@ -121,8 +123,8 @@ absl::StatusOr<Value> SliceOf(Budget& budget, const Value& object, const Value* 
     for (int64_t i = 0; i < range.count; ++i) {
       picked.push_back(items[static_cast<size_t>(range.begin + i * range.step)]);
     }
-    return object.list().is_tuple ? NewTuple(budget, std::move(picked))
-                                  : NewList(budget, std::move(picked));
+    return object.list().kind == List::Kind::kTuple ? NewTuple(budget, std::move(picked))
+                                                    : NewList(budget, std::move(picked));
   }
   if (object.is_string()) {
     const Text& text = object.text();
@@ -169,12 +171,14 @@ absl::StatusOr<std::vector<Value>> ItemsOf(Budget& budget, const Value& value) {
       return items;
     }
     default:
+      if (Generator* generator = AsGenerator(value)) return generator->Take(budget);
       return InvalidArgument("'{}' object is not iterable", value.type_name());
   }
 }
 
 bool IsIterable(const Value& value) {
-  return value.is_undefined() || value.is_list() || value.is_dict() || value.is_string();
+  return value.is_undefined() || AsGenerator(value) != nullptr || value.is_list() ||
+         value.is_dict() || value.is_string();
 }
 
 absl::StatusOr<int64_t> LengthOf(const Value& value) {
@@ -201,8 +205,12 @@ absl::StatusOr<bool> Contains(Budget& budget, const Value& container, const Valu
     if (!budget.ChargeBytes(container.text().size())) return budget.status();
     return container.text().view().find(item.text().view()) != std::string_view::npos;
   }
-  if (container.is_dict()) return container.dict().Find(item) != nullptr;
+  if (container.is_dict()) {
+    ATOLL_RETURN_IF_ERROR(CheckKey(item));
+    return container.dict().Find(item) != nullptr;
+  }
   if (container.is_undefined()) return false;
+  if (Generator* generator = AsGenerator(container)) return generator->SkipTo(budget, item);
   if (!container.is_list()) {
     return InvalidArgument("argument of type '{}' is not iterable", container.type_name());
   }
@@ -262,15 +270,29 @@ absl::StatusOr<Value> NewTuple(Budget& budget, std::vector<Value> items) {
   return CheckedContainer(budget, count, Value::FromTuple(std::move(items)));
 }
 
+absl::StatusOr<Value> NewSequence(Budget& budget, List list) {
+  const size_t count = list.items.size();
+  return CheckedContainer(budget, count, Value::FromSequence(std::move(list)));
+}
+
+absl::StatusOr<Value> NewGenerator(Budget& budget, std::vector<Value> items) {
+  const size_t count = items.size();
+  return CheckedContainer(budget, count,
+                          Value::FromObject(std::make_shared<Generator>(std::move(items))));
+}
+
 absl::StatusOr<Value> NewText(Budget& budget, Text text) {
   if (!budget.ChargeText(text.size())) return budget.status();
   return Value::String(std::move(text));
 }
 
+absl::Status CheckKey(const Value& key) {
+  if (!key.is_list() && !key.is_dict() && !key.is_object()) return absl::OkStatus();
+  return InvalidArgument("a dict's key cannot be of type '{}'", key.type_name());
+}
+
 absl::Status SetEntry(Budget& budget, Dict& dict, Value key, Value value) {
-  if (key.is_list() || key.is_dict() || key.is_object() || key.is_undefined()) {
-    return InvalidArgument("a dict's key cannot be of type '{}'", key.type_name());
-  }
+  ATOLL_RETURN_IF_ERROR(CheckKey(key));
   // Keys that are no strings are looked for one by one.
   if (!budget.Charge(key.is_string() ? 8 : 8 + dict.size())) return budget.status();
   dict.Set(std::move(key), std::move(value));

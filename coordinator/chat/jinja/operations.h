@@ -36,8 +36,12 @@ absl::StatusOr<bool> ApplyCompare(Budget& budget, CompareOp op, const Value& lef
 // New containers: charged, and not too deep.
 absl::StatusOr<Value> NewList(Budget& budget, std::vector<Value> items);
 absl::StatusOr<Value> NewTuple(Budget& budget, std::vector<Value> items);
+absl::StatusOr<Value> NewSequence(Budget& budget, List list);
+// What Jinja's lazy filters give: it can be read once.
+absl::StatusOr<Value> NewGenerator(Budget& budget, std::vector<Value> items);
 absl::StatusOr<Value> NewText(Budget& budget, Text text);
 // InvalidArgument if the key's type cannot be one.
+absl::Status CheckKey(const Value& key);
 absl::Status SetEntry(Budget& budget, Dict& dict, Value key, Value value);
 
 }  // namespace atl::jinja

@@ -78,7 +78,7 @@ class Parser {
 
 absl::StatusOr<Body> Parser::BodyUntil(EndNames ends) {
   if (nesting_ >= nesting_max_) {
-    return InvalidArgument("line {}: tags nest deeper than {}", tokens_.line(), nesting_max_);
+    return InvalidArgument("template:{}: tags nest deeper than {}", tokens_.line(), nesting_max_);
   }
   ++nesting_;
   Body body;
@@ -144,11 +144,11 @@ absl::StatusOr<StmtPtr> Parser::Statement() {
   for (const std::string_view name :
        {"include", "import", "from", "extends", "block", "do", "autoescape", "trans"}) {
     if (tag.IsName(name)) {
-      return Unimplemented("line {}: the tag '{}' is not supported in a chat template", tag.line,
-                           name);
+      return Unimplemented("template:{}: the tag '{}' is not supported in a chat template",
+                           tag.line, name);
     }
   }
-  return InvalidArgument("line {}: unknown tag '{}'", tag.line, tag.text);
+  return InvalidArgument("template:{}: unknown tag '{}'", tag.line, tag.text);
 }
 
 absl::StatusOr<StmtPtr> Parser::If() {
@@ -177,9 +177,7 @@ absl::StatusOr<StmtPtr> Parser::For() {
   if (tokens_.SkipName("if")) {
     ATOLL_ASSIGN_OR_RETURN(statement->condition, expressions_.Expression());
   }
-  if (tokens_.current().IsName("recursive")) {
-    return Unimplemented("line {}: recursive loops are not supported", tokens_.line());
-  }
+  statement->is_recursive = tokens_.SkipName("recursive");
   ATOLL_RETURN_IF_ERROR(EndOfTag());
   ++loops_;
   ATOLL_ASSIGN_OR_RETURN(statement->body, BodyUntil({"else", "endfor"}));
@@ -200,7 +198,7 @@ absl::StatusOr<Target> Parser::OneTarget() {
   ATOLL_ASSIGN_OR_RETURN(const std::string name, tokens_.ExpectAnyName());
   for (const std::string_view constant : {"true", "false", "none", "True", "False", "None"}) {
     if (name == constant)
-      return InvalidArgument("line {}: can't assign to '{}'", target.line, name);
+      return InvalidArgument("template:{}: can't assign to '{}'", target.line, name);
   }
   target.symbol = program_->symbols.Intern(name);
   return target;
@@ -208,7 +206,8 @@ absl::StatusOr<Target> Parser::OneTarget() {
 
 absl::StatusOr<Target> Parser::Targets() {
   if (nesting_ >= nesting_max_) {
-    return InvalidArgument("line {}: targets nest deeper than {}", tokens_.line(), nesting_max_);
+    return InvalidArgument("template:{}: targets nest deeper than {}", tokens_.line(),
+                           nesting_max_);
   }
   ++nesting_;
   ATOLL_ASSIGN_OR_RETURN(Target first, OneTarget());
@@ -257,8 +256,9 @@ absl::Status Parser::Signature(MacroDefinition& macro) {
       ATOLL_ASSIGN_OR_RETURN(ExprPtr value, expressions_.Expression());
       macro.defaults.push_back(std::move(value));
     } else if (!macro.defaults.empty()) {
-      return InvalidArgument("line {}: parameter '{}' without a default follows one with a default",
-                             tokens_.line(), name);
+      return InvalidArgument(
+          "template:{}: parameter '{}' without a default follows one with a default",
+          tokens_.line(), name);
     }
   }
   return absl::OkStatus();
@@ -291,7 +291,7 @@ absl::StatusOr<StmtPtr> Parser::CallBlock() {
   if (tokens_.current().IsOperator("(")) ATOLL_RETURN_IF_ERROR(Signature(*statement->macro));
   ATOLL_ASSIGN_OR_RETURN(statement->expr, expressions_.Expression());
   if (statement->expr->kind != Expr::Kind::kCall) {
-    return InvalidArgument("line {}: '{{% call %}}' needs a call of a macro", statement->line);
+    return InvalidArgument("template:{}: '{{% call %}}' needs a call of a macro", statement->line);
   }
   ATOLL_RETURN_IF_ERROR(MacroBody(*statement->macro, "endcall"));
   return statement;
@@ -323,7 +323,7 @@ absl::StatusOr<StmtPtr> Parser::With() {
 absl::StatusOr<StmtPtr> Parser::LoopControl(Stmt::Kind kind) {
   StmtPtr statement = Make(kind);
   if (loops_ == 0) {
-    return InvalidArgument("line {}: '{}' stands outside of a loop", statement->line,
+    return InvalidArgument("template:{}: '{}' stands outside of a loop", statement->line,
                            tokens_.current().text);
   }
   tokens_.Next();

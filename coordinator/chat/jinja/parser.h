@@ -10,8 +10,8 @@
 
 namespace atl::jinja {
 
-// Errors: InvalidArgument "line N: ..."; Unimplemented "line N: ..." for what Jinja has and this
-// engine has not.
+// Errors: InvalidArgument "template:N: ..."; Unimplemented "template:N: ..." for what Jinja has and
+// this engine has not.
 absl::StatusOr<std::unique_ptr<const Program>> ParseProgram(std::string_view source,
                                                             const Limits& limits);
 

@@ -108,13 +108,18 @@ void AppendReprItems(Budget& budget, Text& out, const Value& value) {
     punctuation("}");
     return;
   }
-  punctuation(value.list().is_tuple ? "(" : "[");
+  const List::Kind kind = value.list().kind;
+  if (kind == List::Kind::kRange) return punctuation(value.list().range_text);
+  const bool is_view = !value.list().is_plain();
+  if (is_view) punctuation(std::string(value.type_name()) + "(");
+  punctuation(kind == List::Kind::kTuple ? "(" : "[");
   for (const Value& item : value.list().items) {
     if (!separate()) return;
     AppendRepr(budget, out, item);
   }
-  if (value.list().is_tuple && value.list().items.size() == 1) punctuation(",");
-  punctuation(value.list().is_tuple ? ")" : "]");
+  if (kind == List::Kind::kTuple && value.list().items.size() == 1) punctuation(",");
+  punctuation(kind == List::Kind::kTuple ? ")" : "]");
+  if (is_view) punctuation(")");
 }
 
 void AppendRepr(Budget& budget, Text& out, const Value& value) {
@@ -253,7 +258,10 @@ absl::Status JsonWriter::Key(const Value& key) {
   if (key.is_string()) {
     ATOLL_RETURN_IF_ERROR(String(key.text()));
   } else {
-    Punctuation("\"" + PlainJson(key) + "\"");
+    const std::string plain = PlainJson(key);
+    if (plain.empty())
+      return InvalidArgument("tojson cannot write a key of type {}", key.type_name());
+    Punctuation("\"" + plain + "\"");
   }
   Punctuation(style_.key_separator);
   return absl::OkStatus();
@@ -304,7 +312,7 @@ absl::Status JsonWriter::Write(const Value& value) {
   ATOLL_RETURN_IF_ERROR(Charge(style_.indent.size() * static_cast<size_t>(level_)));
   if (value.is_string()) return String(value.text());
   if (value.is_dict()) return WriteDict(value.dict());
-  if (value.is_list()) return WriteList(value.list());
+  if (value.is_list() && value.list().is_plain()) return WriteList(value.list());
   const std::string plain = PlainJson(value);
   if (plain.empty()) {
     return InvalidArgument("Object of type {} is not JSON serializable", value.type_name());

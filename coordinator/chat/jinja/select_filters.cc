@@ -17,16 +17,18 @@ Arguments Rest(const Arguments& args, size_t count) {
 }
 
 absl::StatusOr<Value> MapAttribute(Budget& budget, const Value& input, const Arguments& args) {
+  if (args.named.empty()) return InvalidArgument("map needs the name of a filter or an attribute");
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("map", args, {"attribute", "default"}));
   ATOLL_ASSIGN_OR_RETURN(std::vector<Value> items, ItemsOf(budget, input));
   for (Value& item : items) {
     ATOLL_ASSIGN_OR_RETURN(item, FollowPath(budget, item, bound[0]));
     if (item.is_undefined() && bound[1] != nullptr && !bound[1]->is_none()) item = *bound[1];
   }
-  return NewList(budget, std::move(items));
+  return NewGenerator(budget, std::move(items));
 }
 
 absl::StatusOr<Value> Map(Budget& budget, const Value& input, const Arguments& args) {
+  if (!input.Truthy()) return NewGenerator(budget, {});  // None and 0 too, as Jinja
   if (args.positional.empty()) return MapAttribute(budget, input, args);
   if (!args.positional[0].is_string()) return InvalidArgument("map needs the name of a filter");
   const std::string& name = args.positional[0].text().bytes();
@@ -40,7 +42,7 @@ absl::StatusOr<Value> Map(Budget& budget, const Value& input, const Arguments& a
   for (Value& item : items) {
     ATOLL_ASSIGN_OR_RETURN(item, filter(budget, item, rest));
   }
-  return NewList(budget, std::move(items));
+  return NewGenerator(budget, std::move(items));
 }
 
 enum class Keep { kMatching, kOthers };
@@ -49,7 +51,7 @@ enum class Look { kItem, kAttribute };
 template <Keep kKeep, Look kLook>
 absl::StatusOr<Value> Select(Budget& budget, const Value& input, const Arguments& args) {
   constexpr size_t kTestAt = kLook == Look::kAttribute ? 1 : 0;
-  if (!input.Truthy()) return Value::FromList({});
+  if (!input.Truthy()) return NewGenerator(budget, {});
   if (args.positional.size() < kTestAt)
     return InvalidArgument("Missing parameter for attribute name");
   TestFunction test = nullptr;
@@ -73,7 +75,7 @@ absl::StatusOr<Value> Select(Budget& budget, const Value& input, const Arguments
     }
     if (matches == (kKeep == Keep::kMatching)) kept.push_back(item);
   }
-  return NewList(budget, std::move(kept));
+  return NewGenerator(budget, std::move(kept));
 }
 
 constexpr FilterEntry kFilters[] = {{"map", Map},

@@ -14,7 +14,7 @@ namespace {
 
 template <Side kSide>
 absl::StatusOr<Value> StripMethod(Budget&, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("strip", args, {"chars"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("strip", args, {"chars"}));
   if (bound[0] == nullptr || bound[0]->is_none())
     return Value::String(Strip(self.text(), kSide, std::nullopt));
   ATOLL_ASSIGN_OR_RETURN(const Text* chars, bound.RequiredText(0));
@@ -23,7 +23,8 @@ absl::StatusOr<Value> StripMethod(Budget&, const Value& self, const Arguments& a
 
 template <Case kCase>
 absl::StatusOr<Value> CaseMethod(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_RETURN_IF_ERROR(Bind("upper, lower, title, capitalize or swapcase", args, {}).status());
+  ATOLL_RETURN_IF_ERROR(
+      BindPositional("upper, lower, title, capitalize or swapcase", args, {}).status());
   return NewText(budget, ChangeCase(self.text(), kCase));
 }
 
@@ -55,13 +56,14 @@ absl::StatusOr<Value> SplitMethod(Budget& budget, const Value& self, const Argum
 
 absl::StatusOr<Value> SplitLinesMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("splitlines", args, {"keepends"}));
-  if (bound.TruthyOr(0, false)) return Unimplemented("splitlines(keepends=true) is not supported");
-  return ListOfTexts(budget, SplitLines(self.text()));
+  return ListOfTexts(
+      budget,
+      SplitLines(self.text(), bound.TruthyOr(0, false) ? LineEnds::kKept : LineEnds::kDropped));
 }
 
 absl::StatusOr<Value> ReplaceMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
-                         Bind("replace", args, {"old", "new", "count"}));
+                         BindPositional("replace", args, {"old", "new", "count"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* from, bound.RequiredText(0));
   ATOLL_ASSIGN_OR_RETURN(const Text* to, bound.RequiredText(1));
   ATOLL_ASSIGN_OR_RETURN(int64_t count, bound.IntegerOr(2, -1));
@@ -78,14 +80,15 @@ bool HasAffix(std::string_view text, std::string_view affix, Side side) {
 template <Side kSide>
 absl::StatusOr<Value> HasAffixMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
-                         Bind("startswith or endswith", args, {"affix", "start", "end"}));
+                         BindPositional("startswith or endswith", args, {"affix", "start", "end"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* affix, bound.Required(0));
   Value text = self;
   if (bound[1] != nullptr || bound[2] != nullptr) {
     ATOLL_ASSIGN_OR_RETURN(text, SliceOf(budget, self, bound[1], bound[2], nullptr));
   }
   std::vector<Value> candidates = {*affix};
-  if (affix->is_list() && affix->list().is_tuple) candidates = affix->list().items;
+  if (affix->is_list() && affix->list().kind == List::Kind::kTuple)
+    candidates = affix->list().items;
   for (const Value& candidate : candidates) {
     if (!candidate.is_string()) {
       return InvalidArgument("startswith and endswith need a string or a tuple of strings, not {}",
@@ -99,7 +102,7 @@ absl::StatusOr<Value> HasAffixMethod(Budget& budget, const Value& self, const Ar
 template <Side kSide>
 absl::StatusOr<Value> RemoveAffix(Budget&, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
-                         Bind("removeprefix or removesuffix", args, {"affix"}));
+                         BindPositional("removeprefix or removesuffix", args, {"affix"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* affix, bound.RequiredText(0));
   const Text& text = self.text();
   if (!HasAffix(text.view(), affix->view(), kSide)) return self;
@@ -107,27 +110,56 @@ absl::StatusOr<Value> RemoveAffix(Budget&, const Value& self, const Arguments& a
                                             : text.Slice(0, text.size() - affix->size()));
 }
 
+// The part of a string that `start` and `end` (the second and third argument) leave to a search.
+struct Window {
+  std::string_view text;
+  int64_t begin = 0;   // in code points
+  bool exists = true;  // not where it would begin behind the end: there even "" is not found
+};
+
+absl::StatusOr<Window> WindowOf(Budget& budget, const Value& self, const BoundArguments& bound) {
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size() * 8)) return budget.status();
+  if (bound[1] == nullptr && bound[2] == nullptr) return Window{.text = text};
+  const std::vector<size_t> offsets = CodePointOffsets(text);
+  const auto size = static_cast<int64_t>(offsets.size()) - 1;
+  ATOLL_ASSIGN_OR_RETURN(int64_t begin, bound.IntegerOr(1, 0));
+  ATOLL_ASSIGN_OR_RETURN(int64_t end, bound.IntegerOr(2, size));
+  if (begin < 0) begin = std::max<int64_t>(begin + size, 0);
+  if (end < 0) end = std::max<int64_t>(end + size, 0);
+  end = std::min(end, size);
+  if (begin > end) return Window{.text = {}, .exists = false};
+  const size_t from = offsets[static_cast<size_t>(begin)];
+  return Window{.text = text.substr(from, offsets[static_cast<size_t>(end)] - from),
+                .begin = begin};
+}
+
 enum class Absent { kMinusOne, kError };
 
 // In code points, as Python counts.
 template <Side kFrom, Absent kAbsent>
 absl::StatusOr<Value> Find(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("find or index", args, {"sub"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         BindPositional("find or index", args, {"sub", "start", "end"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* part, bound.RequiredText(0));
-  const std::string_view text = self.text().view();
-  if (!budget.ChargeBytes(text.size() * 2)) return budget.status();
-  const size_t at = kFrom == Side::kLeft ? text.find(part->view()) : text.rfind(part->view());
-  if (at != std::string_view::npos)
-    return Value::Int(static_cast<int64_t>(CountCodePoints(text.substr(0, at))));
+  ATOLL_ASSIGN_OR_RETURN(const Window window, WindowOf(budget, self, bound));
+  const size_t at =
+      kFrom == Side::kLeft ? window.text.find(part->view()) : window.text.rfind(part->view());
+  if (at != std::string_view::npos && window.exists) {
+    const auto inside = static_cast<int64_t>(CountCodePoints(window.text.substr(0, at)));
+    return Value::Int(window.begin + inside);
+  }
   if (kAbsent == Absent::kError) return InvalidArgument("substring not found");
   return Value::Int(-1);
 }
 
 absl::StatusOr<Value> Count(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("count", args, {"sub"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
+                         BindPositional("count", args, {"sub", "start", "end"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* part, bound.RequiredText(0));
-  const std::string_view text = self.text().view();
-  if (!budget.ChargeBytes(text.size())) return budget.status();
+  ATOLL_ASSIGN_OR_RETURN(const Window window, WindowOf(budget, self, bound));
+  if (!window.exists) return Value::Int(0);
+  const std::string_view text = window.text;
   if (part->empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(text)) + 1);
   int64_t count = 0;
   for (size_t at = 0; (at = text.find(part->view(), at)) != std::string_view::npos;
@@ -137,7 +169,7 @@ absl::StatusOr<Value> Count(Budget& budget, const Value& self, const Arguments& 
 }
 
 absl::StatusOr<Value> JoinMethod(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("join", args, {"iterable"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("join", args, {"iterable"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* iterable, bound.Required(0));
   ATOLL_ASSIGN_OR_RETURN(const std::vector<Value> items, ItemsOf(budget, *iterable));
   Text result;
@@ -158,7 +190,7 @@ absl::StatusOr<Value> JoinMethod(Budget& budget, const Value& self, const Argume
 // the search.
 template <Side kFrom>
 absl::StatusOr<Value> Partition(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("partition", args, {"sep"}));
+  ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("partition", args, {"sep"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* separator, bound.RequiredText(0));
   if (separator->empty()) return InvalidArgument("empty separator");
   const Text& text = self.text();
@@ -176,7 +208,7 @@ absl::StatusOr<Value> Partition(Budget& budget, const Value& self, const Argumen
 // Whether there is a code point, and all are of the kind.
 template <bool (*kIs)(char32_t)>
 absl::StatusOr<Value> All(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_RETURN_IF_ERROR(Bind("the method", args, {}).status());
+  ATOLL_RETURN_IF_ERROR(BindPositional("the method", args, {}).status());
   const std::string_view text = self.text().view();
   if (!budget.ChargeBytes(text.size())) return budget.status();
   for (size_t offset = 0; offset < text.size();) {
@@ -191,7 +223,7 @@ bool IsAlphaOrDigit(char32_t value) { return IsAlpha(value) || IsDecimalDigit(va
 
 template <bool (*kWanted)(char32_t), bool (*kOther)(char32_t)>
 absl::StatusOr<Value> OnlyCase(Budget& budget, const Value& self, const Arguments& args) {
-  ATOLL_RETURN_IF_ERROR(Bind("islower or isupper", args, {}).status());
+  ATOLL_RETURN_IF_ERROR(BindPositional("islower or isupper", args, {}).status());
   const std::string_view text = self.text().view();
   if (!budget.ChargeBytes(text.size())) return budget.status();
   bool found = false;
@@ -204,12 +236,13 @@ absl::StatusOr<Value> OnlyCase(Budget& budget, const Value& self, const Argument
   return Value::Bool(found);
 }
 
-// Fills up to a width of code points: kLeft aligns left.
+// Fills up to a width of code points: kLeft aligns left, kBoth centers.
 template <Side kAlign>
 absl::StatusOr<Value> Justify(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound,
-                         Bind("ljust or rjust", args, {"width", "fillchar"}));
-  ATOLL_ASSIGN_OR_RETURN(const int64_t width, bound.IntegerOr(0, 0));
+                         BindPositional("ljust, rjust or center", args, {"width", "fillchar"}));
+  ATOLL_RETURN_IF_ERROR(bound.Required(0).status());
+  ATOLL_ASSIGN_OR_RETURN(const int64_t width, bound.NumberOr(0, 0));
   ATOLL_ASSIGN_OR_RETURN(const std::string fill, bound.StringOr(1, " "));
   if (CountCodePoints(fill) != 1)
     return InvalidArgument("the fill character must be exactly one character long");
@@ -219,27 +252,52 @@ absl::StatusOr<Value> Justify(Budget& budget, const Value& self, const Arguments
   if (missing > budget.limits().text_bytes_max / fill.size()) {
     return InvalidArgument("a width of {} is too large", width);
   }
-  std::string padding;
-  for (size_t i = 0; i < missing; ++i) padding += fill;
+  // As Python centers: an odd one goes to the left if the width is odd.
+  const size_t left = kAlign == Side::kLeft ? 0
+                      : kAlign == Side::kRight
+                          ? missing
+                          : missing / 2 + (missing & static_cast<size_t>(width) & 1);
   Text result;
-  if (kAlign == Side::kRight) result.Append(padding, Origin::kTemplate);
+  for (size_t i = 0; i < left; ++i) result.Append(fill, Origin::kTemplate);
   result.Append(self.text());
-  if (kAlign == Side::kLeft) result.Append(padding, Origin::kTemplate);
+  for (size_t i = left; i < missing; ++i) result.Append(fill, Origin::kTemplate);
   return NewText(budget, std::move(result));
 }
 
+absl::StatusOr<Value> IsAscii(Budget& budget, const Value& self, const Arguments& args) {
+  ATOLL_RETURN_IF_ERROR(BindPositional("isascii", args, {}).status());
+  const std::string_view text = self.text().view();
+  if (!budget.ChargeBytes(text.size())) return budget.status();
+  return Value::Bool(std::all_of(text.begin(), text.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+}
+
+absl::StatusOr<Value> Unsupported(Budget&, const Value&, const Arguments&) {
+  return Unimplemented("this method of a string is not supported in a chat template");
+}
+
 constexpr MethodEntry kMethods[] = {{"capitalize", CaseMethod<Case::kCapitalize>},
+                                    {"casefold", Unsupported},
+                                    {"center", Justify<Side::kBoth>},
                                     {"count", Count},
+                                    {"encode", Unsupported},
                                     {"endswith", HasAffixMethod<Side::kRight>},
+                                    {"expandtabs", Unsupported},
                                     {"find", Find<Side::kLeft, Absent::kMinusOne>},
+                                    {"format", Unsupported},
+                                    {"format_map", Unsupported},
                                     {"index", Find<Side::kLeft, Absent::kError>},
                                     {"isalnum", All<IsAlphaOrDigit>},
                                     {"isalpha", All<IsAlpha>},
+                                    {"isascii", IsAscii},
                                     {"isdecimal", All<IsDecimalDigit>},
                                     {"isdigit", All<IsDecimalDigit>},
+                                    {"isidentifier", Unsupported},
                                     {"islower", OnlyCase<IsLower, IsUpper>},
                                     {"isnumeric", All<IsDecimalDigit>},
+                                    {"isprintable", Unsupported},
                                     {"isspace", All<IsSpace>},
+                                    {"istitle", Unsupported},
                                     {"isupper", OnlyCase<IsUpper, IsLower>},
                                     {"join", JoinMethod},
                                     {"ljust", Justify<Side::kLeft>},
@@ -261,7 +319,9 @@ constexpr MethodEntry kMethods[] = {{"capitalize", CaseMethod<Case::kCapitalize>
                                     {"strip", StripMethod<Side::kBoth>},
                                     {"swapcase", CaseMethod<Case::kSwap>},
                                     {"title", CaseMethod<Case::kTitle>},
-                                    {"upper", CaseMethod<Case::kUpper>}};
+                                    {"translate", Unsupported},
+                                    {"upper", CaseMethod<Case::kUpper>},
+                                    {"zfill", Unsupported}};
 
 }  // namespace
 

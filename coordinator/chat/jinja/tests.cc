@@ -33,9 +33,13 @@ bool IsNumber(const Value& value) {
 bool IsString(const Value& value) { return value.is_string(); }
 bool IsMapping(const Value& value) { return value.is_dict(); }
 bool IsSequence(const Value& value) {
-  return value.is_string() || value.is_list() || value.is_dict() || value.is_undefined();
+  return value.is_string() || (value.is_list() && value.list().has_places()) || value.is_dict() ||
+         value.is_undefined();
 }
-bool IsCallable(const Value& value) { return value.is_object() && value.object()->callable(); }
+// An undefined value can be called, in Jinja: that is what raises.
+bool IsCallable(const Value& value) {
+  return value.is_undefined() || (value.is_object() && value.object()->callable());
+}
 bool IsEscaped(const Value&) { return false; }
 
 template <CompareOp kOp>
@@ -71,17 +75,19 @@ absl::StatusOr<bool> IsDivisibleBy(Budget& budget, const Value& input, const Arg
 absl::StatusOr<bool> IsSameAs(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("sameas", args, {"other"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* other, bound.Required(0));
-  if (input.kind() != other->kind()) return false;
+  if (input.kind() != other->kind() || input.is_undefined()) return false;
   if (input.is_list()) return &input.list() == &other->list();
   if (input.is_dict()) return &input.dict() == &other->dict();
   return Equals(budget, input, *other);
 }
 
 absl::StatusOr<bool> IsFilter(Budget&, const Value& input, const Arguments&) {
+  ATOLL_RETURN_IF_ERROR(CheckKey(input));
   return input.is_string() && FindFilter(input.text().view()) != nullptr;
 }
 
 absl::StatusOr<bool> IsTest(Budget&, const Value& input, const Arguments&) {
+  ATOLL_RETURN_IF_ERROR(CheckKey(input));
   return input.is_string() && FindTest(input.text().view()) != nullptr;
 }
 

@@ -57,14 +57,16 @@ absl::StatusOr<Value> Title(Budget& budget, const Value& input, const Arguments&
   std::string changed;
   size_t begin = 0;
   bool word_begins = true;
+  size_t rest = 0;  // where the word goes on after its first letter: Jinja lowers that alone
   for (const Text::Run& run : text.Runs()) {
     changed.clear();
     while (begin < run.end) {
       const CodePoint point = CodePointAt(text.view(), begin);
       if (word_begins) {
         AppendUpper(changed, point.value);
+        rest = begin + point.length;
       } else {
-        AppendUtf8(changed, ToLower(point.value));
+        AppendLower(changed, text.view().substr(rest), begin - rest);
       }
       word_begins =
           IsSpace(point.value) ||
@@ -101,14 +103,14 @@ absl::StatusOr<Value> Indent(Budget& budget, const Value& input, const Arguments
   if (bound[0] != nullptr && bound[0]->is_string()) {
     indention = bound[0]->text();
   } else if (bound[0] != nullptr) {
-    ATOLL_ASSIGN_OR_RETURN(const int64_t width, bound.IntegerOr(0, 4));
+    ATOLL_ASSIGN_OR_RETURN(const int64_t width, bound.NumberOr(0, 4));
     if (width > 1000) return InvalidArgument("indent takes at most 1000 spaces, not {}", width);
     indention =
         Text(std::string(static_cast<size_t>(std::max<int64_t>(width, 0)), ' '), Origin::kTemplate);
   }
   Text source = input.text();
   source.Append("\n", Origin::kTemplate);
-  const std::vector<Text> lines = SplitLines(source);
+  const std::vector<Text> lines = SplitLines(source, LineEnds::kDropped);
   if (!budget.ChargeText(source.size() + indention.size() * lines.size())) return budget.status();
   const bool blank = bound.TruthyOr(2, false);
   Text result;
@@ -192,6 +194,7 @@ absl::StatusOr<Value> ToFloat(Budget&, const Value& input, const Arguments& args
 absl::StatusOr<Value> Abs(Budget&, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("abs", args, {}).status());
   if (input.is_undefined()) return InvalidArgument("{}", input.undefined_why());
+  if (input.kind() == Value::Kind::kBigInt) return BeyondInt64();
   if (!input.is_number())
     return InvalidArgument("bad operand type for abs(): '{}'", input.type_name());
   if (input.is_integer() && input.integer() >= 0) return Value::Int(input.integer());
@@ -202,6 +205,7 @@ absl::StatusOr<Value> Round(Budget&, const Value& input, const Arguments& args) 
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("round", args, {"precision", "method"}));
   ATOLL_ASSIGN_OR_RETURN(const int64_t precision, bound.IntegerOr(0, 0));
   ATOLL_ASSIGN_OR_RETURN(const std::string method, bound.StringOr(1, "common"));
+  if (input.kind() == Value::Kind::kBigInt) return BeyondInt64();
   if (!input.is_number()) return InvalidArgument("round needs a number, not {}", input.type_name());
   if (precision < 0 || precision > 15) {
     return InvalidArgument("round takes a precision from 0 to 15, not {}", precision);
@@ -212,11 +216,14 @@ absl::StatusOr<Value> Round(Budget&, const Value& input, const Arguments& args) 
     // even neighbour.
     double rounded = 0;
     ParseFloat(fmt::format("{:.{}f}", input.number(), precision), rounded);
+    // As Python: without digits to keep it is an integer.
+    if (bound[0] != nullptr && bound[0]->is_none()) return TruncateToInt(rounded);
     return Value::Float(rounded);
   }
   const double scale = std::pow(10.0, static_cast<double>(precision));
-  if (method == "ceil") return Value::Float(std::ceil(input.number() * scale) / scale);
-  if (method == "floor") return Value::Float(std::floor(input.number() * scale) / scale);
+  // Plus zero, as Python's floor and ceil are integers, which have no negative one.
+  if (method == "ceil") return Value::Float((std::ceil(input.number() * scale) + 0.0) / scale);
+  if (method == "floor") return Value::Float((std::floor(input.number() * scale) + 0.0) / scale);
   return InvalidArgument("method must be common, ceil or floor");
 }
 
@@ -240,7 +247,7 @@ absl::StatusOr<Value> Truncate(Budget& budget, const Value& input, const Argumen
                          Bind("truncate", args, {"length", "killwords", "end", "leeway"}));
   if (!input.is_string())
     return InvalidArgument("truncate needs a string, not {}", input.type_name());
-  ATOLL_ASSIGN_OR_RETURN(const int64_t length, bound.IntegerOr(0, 255));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t length, bound.NumberOr(0, 255));
   ATOLL_ASSIGN_OR_RETURN(const int64_t leeway, bound.IntegerOr(3, 5));
   const Text ellipsis =
       bound[2] == nullptr ? Text("...", Origin::kTemplate) : Str(budget, *bound[2]);
@@ -249,7 +256,7 @@ absl::StatusOr<Value> Truncate(Budget& budget, const Value& input, const Argumen
   const Text& text = input.text();
   if (!budget.ChargeBytes(text.size() * 8)) return budget.status();
   const std::vector<size_t> offsets = CodePointOffsets(text.view());
-  if (static_cast<int64_t>(offsets.size()) - 1 <= length + leeway) return input;
+  if (static_cast<int64_t>(offsets.size()) - 1 - leeway <= length) return input;
   Text result = text.Slice(0, offsets[static_cast<size_t>(kept)]);
   if (!bound.TruthyOr(1, false)) result = SplitFromRight(result, " ", 1).front();
   result.Append(ellipsis);

@@ -116,7 +116,7 @@ std::vector<Text> SplitAtSpaceFromRight(const Text& text, int64_t splits_max) {
   return pieces;
 }
 
-std::vector<Text> SplitLines(const Text& text) {
+std::vector<Text> SplitLines(const Text& text, LineEnds ends) {
   const std::string_view view = text.view();
   std::vector<Text> lines;
   size_t begin = 0;
@@ -125,8 +125,9 @@ std::vector<Text> SplitLines(const Text& text) {
     const CodePoint point = CodePointAt(view, offset);
     offset += point.length;
     if (!IsLineBreak(point.value)) continue;
-    lines.push_back(text.Slice(begin, offset - point.length));
+    const size_t line_end = offset - point.length;
     if (point.value == '\r' && offset < view.size() && view[offset] == '\n') ++offset;
+    lines.push_back(text.Slice(begin, ends == LineEnds::kKept ? offset : line_end));
     begin = offset;
   }
   if (begin < view.size()) lines.push_back(text.Slice(begin, view.size()));
@@ -175,19 +176,21 @@ Text Replace(const Text& text, std::string_view from, const Text& to, int64_t co
 
 namespace {
 
-// `after_letter`: the code point before was a letter; `first`: there is none before.
-void AppendChanged(std::string& out, char32_t value, Case to, bool first, bool after_letter) {
+// Appends the code point at `offset`; `after_letter`: the one before it was a letter.
+void AppendChanged(std::string& out, std::string_view text, size_t offset, Case to,
+                   bool after_letter) {
+  const char32_t value = CodePointAt(text, offset).value;
   switch (to) {
     case Case::kUpper:
       return AppendUpper(out, value);
     case Case::kLower:
-      return AppendUtf8(out, ToLower(value));
+      return AppendLower(out, text, offset);
     case Case::kTitle:
-      return after_letter ? AppendUtf8(out, ToLower(value)) : AppendTitle(out, value);
+      return after_letter ? AppendLower(out, text, offset) : AppendTitle(out, value);
     case Case::kCapitalize:
-      return first ? AppendTitle(out, value) : AppendUtf8(out, ToLower(value));
+      return offset == 0 ? AppendTitle(out, value) : AppendLower(out, text, offset);
     case Case::kSwap:
-      if (IsUpper(value)) return AppendUtf8(out, ToLower(value));
+      if (IsUpper(value)) return AppendLower(out, text, offset);
       return IsLower(value) ? AppendUpper(out, value) : AppendUtf8(out, value);
   }
 }
@@ -203,7 +206,7 @@ Text ChangeCase(const Text& text, Case to) {
     changed.clear();
     while (begin < run.end) {
       const CodePoint point = CodePointAt(text.view(), begin);
-      AppendChanged(changed, point.value, to, begin == 0, after_letter);
+      AppendChanged(changed, text.view(), begin, to, after_letter);
       after_letter = IsAlpha(point.value);
       begin += point.length;
     }

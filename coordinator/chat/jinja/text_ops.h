@@ -26,7 +26,8 @@ std::vector<Text> SplitFromRight(const Text& text, std::string_view separator, i
 // At runs of white space, without empty pieces.
 std::vector<Text> SplitAtSpace(const Text& text, int64_t splits_max);
 std::vector<Text> SplitAtSpaceFromRight(const Text& text, int64_t splits_max);
-std::vector<Text> SplitLines(const Text& text);
+enum class LineEnds { kDropped, kKept };
+std::vector<Text> SplitLines(const Text& text, LineEnds ends);
 
 // How many bytes Replace would give; it must be asked first where the result is bounded.
 size_t ReplacedSize(const Text& text, std::string_view from, std::string_view to,

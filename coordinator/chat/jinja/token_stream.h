@@ -51,7 +51,7 @@ class TokenStream {
     return Next().text;
   }
   absl::Status Unexpected(std::string_view wanted) const {
-    return InvalidArgument("line {}: expected {}, found {}", line(), wanted, Description());
+    return InvalidArgument("template:{}: expected {}, found {}", line(), wanted, Description());
   }
 
  private:

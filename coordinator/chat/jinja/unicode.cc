@@ -96,8 +96,56 @@ bool IsUpper(char32_t value) { return utf8proc_isupper(static_cast<utf8proc_int3
 
 bool IsLower(char32_t value) { return utf8proc_islower(static_cast<utf8proc_int32_t>(value)) != 0; }
 
-char32_t ToLower(char32_t value) {
-  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(value)));
+namespace {
+
+bool IsCased(char32_t value) {
+  return IsUpper(value) || IsLower(value) || Category(value) == UTF8PROC_CATEGORY_LT;
+}
+
+// What Unicode's rule for the final sigma looks past.
+bool IsCaseIgnorable(char32_t value) {
+  switch (Category(value)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return value == '\'' || value == '.' || value == ':' || value == 0xB7 || value == 0x2019;
+  }
+}
+
+// Ends a word: a letter before it, none after.
+bool IsFinalSigma(std::string_view text, size_t offset) {
+  bool after_letter = false;
+  for (size_t at = offset; at > 0 && !after_letter;) {
+    at = PreviousOffset(text, at);
+    const char32_t value = CodePointAt(text, at).value;
+    if (!IsCaseIgnorable(value) && !IsCased(value)) return false;
+    after_letter = IsCased(value);
+  }
+  if (!after_letter) return false;
+  for (size_t at = offset + CodePointAt(text, offset).length; at < text.size();) {
+    const CodePoint point = CodePointAt(text, at);
+    if (IsCased(point.value)) return false;
+    if (!IsCaseIgnorable(point.value)) return true;
+    at += point.length;
+  }
+  return true;
+}
+
+}  // namespace
+
+void AppendLower(std::string& out, std::string_view text, size_t offset) {
+  const char32_t value = CodePointAt(text, offset).value;
+  if (value == 0x130) {  // İ keeps its dot
+    out += "i\u0307";
+  } else if (value == 0x3A3 && IsFinalSigma(text, offset)) {
+    AppendUtf8(out, 0x3C2);
+  } else {
+    AppendUtf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(value))));
+  }
 }
 
 namespace {

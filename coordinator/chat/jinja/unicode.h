@@ -34,7 +34,8 @@ bool IsPrintableCategory(char32_t value);
 bool IsLineBreak(char32_t value);  // of str.splitlines
 
 // Upper and title case may be several code points, as "SS" of "ß".
-char32_t ToLower(char32_t value);
+// The lower case of the code point at `offset`, which for a sigma depends on its neighbours.
+void AppendLower(std::string& out, std::string_view text, size_t offset);
 void AppendUpper(std::string& out, char32_t value);
 void AppendTitle(std::string& out, char32_t value);
 

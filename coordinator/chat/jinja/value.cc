@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <limits>
 
 #include "common/base/check.h"
@@ -9,6 +10,10 @@
 #include "common/base/status_macros.h"
 
 namespace atl::jinja {
+
+absl::Status BeyondInt64() {
+  return InvalidArgument("an integer beyond 64 bits can be printed, but not computed with");
+}
 
 Value Value::Undefined(std::string why) {
   Value value;
@@ -53,18 +58,18 @@ Value Value::String(Text text) {
 }
 
 Value Value::FromList(std::vector<Value> items) {
-  int depth = 0;
-  for (const Value& item : items) depth = std::max(depth, item.depth());
-  Value value;
-  value.data_ = std::make_shared<const List>(List{std::move(items), false, depth + 1});
-  return value;
+  return FromSequence({.items = std::move(items), .kind = List::Kind::kList});
 }
 
 Value Value::FromTuple(std::vector<Value> items) {
-  int depth = 0;
-  for (const Value& item : items) depth = std::max(depth, item.depth());
+  return FromSequence({.items = std::move(items), .kind = List::Kind::kTuple});
+}
+
+Value Value::FromSequence(List list) {
+  list.depth = 1;
+  for (const Value& item : list.items) list.depth = std::max(list.depth, item.depth() + 1);
   Value value;
-  value.data_ = std::make_shared<const List>(List{std::move(items), true, depth + 1});
+  value.data_ = std::make_shared<const List>(std::move(list));
   return value;
 }
 
@@ -95,6 +100,28 @@ double Value::number() const {
   return kind() == Kind::kFloat ? std::get<double>(data_) : static_cast<double>(integer());
 }
 
+namespace {
+
+std::string_view NameOf(List::Kind kind) {
+  switch (kind) {
+    case List::Kind::kList:
+      return "list";
+    case List::Kind::kTuple:
+      return "tuple";
+    case List::Kind::kRange:
+      return "range";
+    case List::Kind::kKeys:
+      return "dict_keys";
+    case List::Kind::kValues:
+      return "dict_values";
+    case List::Kind::kPairs:
+      return "dict_items";
+  }
+  return "?";
+}
+
+}  // namespace
+
 std::string_view Value::type_name() const {
   switch (kind()) {
     case Kind::kUndefined:
@@ -111,7 +138,7 @@ std::string_view Value::type_name() const {
     case Kind::kString:
       return "str";
     case Kind::kList:
-      return list().is_tuple ? "tuple" : "list";
+      return NameOf(list().kind);
     case Kind::kDict:
       return "dict";
     case Kind::kObject:
@@ -184,7 +211,7 @@ const Value* Dict::Find(std::string_view key) const {
 }
 
 const Value* Dict::Find(const Value& key) const {
-  if (key.is_list() || key.is_dict() || key.is_object() || key.is_undefined()) return nullptr;
+  if (key.is_list() || key.is_dict() || key.is_object()) return nullptr;
   const size_t at = IndexOf(key);
   return at == entries_.size() ? nullptr : &entries_[at].second;
 }
@@ -211,8 +238,28 @@ absl::StatusOr<Value> Object::Call(Interpreter&, const Arguments&) {
 
 namespace {
 
+std::partial_ordering CompareNumbers(const Value& a, const Value& b) {
+  if (a.is_integer() && b.is_integer()) return a.integer() <=> b.integer();
+  if (!a.is_integer() && !b.is_integer()) return a.number() <=> b.number();
+  if (!a.is_integer()) {
+    const std::partial_ordering order = CompareNumbers(b, a);
+    return order < 0   ? std::partial_ordering::greater
+           : order > 0 ? std::partial_ordering::less
+                       : order;
+  }
+  // Exactly, as Python: an int64 may lie between two doubles.
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  const double number = b.number();
+  if (!(number >= -kTwoTo63 && number < kTwoTo63))
+    return std::isnan(number) ? std::partial_ordering::unordered : 0.0 <=> number;
+  const auto whole = static_cast<int64_t>(number);
+  if (a.integer() != whole) return a.integer() <=> whole;
+  return 0.0 <=> number - static_cast<double>(whole);
+}
+
 bool EqualLists(Budget& budget, const List& a, const List& b) {
-  if (a.is_tuple != b.is_tuple || a.items.size() != b.items.size()) return false;
+  if (a.kind == List::Kind::kValues) return &a == &b;  // as Python: by identity
+  if (a.kind != b.kind || a.items.size() != b.items.size()) return false;
   for (size_t i = 0; i < a.items.size(); ++i) {
     if (!Equals(budget, a.items[i], b.items[i])) return false;
   }
@@ -232,10 +279,8 @@ bool EqualDicts(Budget& budget, const Dict& a, const Dict& b) {
 
 bool Equals(Budget& budget, const Value& a, const Value& b) {
   if (!budget.Charge(1)) return false;
-  if (a.is_number() && b.is_number()) {
-    if (a.is_integer() && b.is_integer()) return a.integer() == b.integer();
-    return a.number() == b.number();
-  }
+  if (a.is_number() && b.is_number())
+    return CompareNumbers(a, b) == std::partial_ordering::equivalent;
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Value::Kind::kUndefined:
@@ -259,17 +304,15 @@ bool Equals(Budget& budget, const Value& a, const Value& b) {
 absl::StatusOr<int> Compare(Budget& budget, const Value& a, const Value& b) {
   if (!budget.Charge(1)) return budget.status();
   if (a.is_number() && b.is_number()) {
-    if (a.is_integer() && b.is_integer()) {
-      return a.integer() < b.integer() ? -1 : a.integer() > b.integer() ? 1 : 0;
-    }
-    return a.number() < b.number() ? -1 : a.number() > b.number() ? 1 : 0;
+    const std::partial_ordering order = CompareNumbers(a, b);
+    return order < 0 ? -1 : order > 0 ? 1 : 0;
   }
   if (a.is_string() && b.is_string()) {
     // UTF-8 compares as its code points do.
     if (!budget.ChargeBytes(a.text().size())) return budget.status();
     return a.text().view().compare(b.text().view());
   }
-  if (a.is_list() && b.is_list() && a.list().is_tuple == b.list().is_tuple) {
+  if (a.is_list() && b.is_list() && a.list().is_plain() && a.list().kind == b.list().kind) {
     const auto& x = a.list().items;
     const auto& y = b.list().items;
     for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
@@ -279,6 +322,7 @@ absl::StatusOr<int> Compare(Budget& budget, const Value& a, const Value& b) {
   }
   for (const Value* side : {&a, &b}) {
     if (side->is_undefined()) return InvalidArgument("{}", side->undefined_why());
+    if (side->kind() == Value::Kind::kBigInt) return BeyondInt64();
   }
   return InvalidArgument("values of types '{}' and '{}' cannot be ordered", a.type_name(),
                          b.type_name());

@@ -57,6 +57,7 @@ class Value {
   }
   static Value FromList(std::vector<Value> items);
   static Value FromTuple(std::vector<Value> items);
+  static Value FromSequence(List list);  // its depth is set here
   static Value FromDict(Dict dict);
   static Value FromObject(std::shared_ptr<Object> object);
 
@@ -104,10 +105,18 @@ class Value {
       data_;
 };
 
+// A Python sequence, or a dict's view.
 struct List {
+  enum class Kind { kList, kTuple, kRange, kKeys, kValues, kPairs };
+
+  // What `+`, `*`, `<` and tojson take; ranges and views are only read.
+  bool is_plain() const { return kind == Kind::kList || kind == Kind::kTuple; }
+  bool has_places() const { return is_plain() || kind == Kind::kRange; }
+
   std::vector<Value> items;
-  bool is_tuple = false;
+  Kind kind = Kind::kList;
   int depth = 1;
+  std::string range_text;  // of kRange: "range(0, 3)"
 };
 
 // Keys in order of first insertion; a key set again keeps its place, as in Python.
@@ -151,6 +160,9 @@ struct Arguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
 };
+
+// InvalidArgument: what arithmetic and order say of a BigInt, and of a result that would be one.
+absl::Status BeyondInt64();
 
 // Python's `==`. Charges the budget; what it answers after the budget is exhausted means nothing.
 bool Equals(Budget& budget, const Value& a, const Value& b);

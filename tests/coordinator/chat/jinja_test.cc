@@ -30,7 +30,7 @@ TEST(JinjaTest, StepsAreBounded) {
   const std::string loops =
       "\n{% for a in range(100000) %}\n{% for b in range(100000) %}{% endfor %}{% endfor %}";
   EXPECT_THAT(Render(loops, {.steps_max = 100000}),
-              ::testing::StartsWith("error: line 2: rendering took more than 100000 steps"));
+              ::testing::StartsWith("error: template:2: rendering took more than 100000 steps"));
   EXPECT_EQ(Render("{% for a in range(1000) %}{% endfor %}ok", {.steps_max = 100000}), "ok");
 }
 
@@ -62,7 +62,7 @@ TEST(JinjaTest, TextIsBounded) {
 
 TEST(JinjaTest, DepthIsBounded) {
   EXPECT_THAT(Render("{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}"),
-              ::testing::HasSubstr("line 1: "));
+              ::testing::HasSubstr("template:1: "));
   EXPECT_THAT(Render("{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}"),
               ::testing::HasSubstr("more than 800 deep"));
   EXPECT_THAT(Render("{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}"),
@@ -130,26 +130,27 @@ TEST(JinjaTest, RefusesByName) {
   for (const std::string tag : {"include 'x'", "import 'x' as y", "from 'x' import y",
                                 "extends 'x'", "block a", "do x", "autoescape true"}) {
     EXPECT_THAT(Render("\n{% " + tag + " %}"),
-                ::testing::HasSubstr("line 2: the tag '" + tag.substr(0, tag.find(' ')) +
+                ::testing::HasSubstr("template:2: the tag '" + tag.substr(0, tag.find(' ')) +
                                      "' is not supported"));
   }
   EXPECT_EQ(ChatTemplate::Parse("{% include 'x' %}").status().code(),
             absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Render("{% for x in y recursive %}{% endfor %}"),
-              ::testing::HasSubstr("recursive loops are not supported"));
   EXPECT_THAT(Render("{{ f(*x) }}"), ::testing::HasSubstr("'*' and '**' are not supported"));
   EXPECT_THAT(Render("{{ '%s' % 1 }}"),
               ::testing::HasSubstr("formatting a string with '%' is not supported"));
   EXPECT_THAT(Render("{{ strftime_now('%Y') }}"),
               ::testing::HasSubstr("a prompt may not depend on the clock"));
-  EXPECT_THAT(Render("{{ 9223372036854775807 + 1 }}"),
-              ::testing::HasSubstr("an integer grows beyond 64 bits"));
-  EXPECT_THAT(Render("{{ 2 ** 64 }}"), ::testing::HasSubstr("an integer grows beyond 64 bits"));
+  EXPECT_THAT(
+      Render("{{ 9223372036854775807 + 1 }}"),
+      ::testing::HasSubstr("an integer beyond 64 bits can be printed, but not computed with"));
+  EXPECT_THAT(
+      Render("{{ 2 ** 64 }}"),
+      ::testing::HasSubstr("an integer beyond 64 bits can be printed, but not computed with"));
 }
 
 TEST(JinjaTest, RaisedMessagesCarryNoLine) {
   EXPECT_EQ(Render("\n\n{{ raise_exception('exactly this') }}"), "error: exactly this");
-  EXPECT_EQ(Render("\n\n{{ nope.x }}"), "error: line 3: 'nope' is undefined");
+  EXPECT_EQ(Render("\n\n{{ nope.x }}"), "error: template:3: 'nope' is undefined");
 }
 
 TEST(JinjaTest, AnyBytesParseOrFailCleanly) {
@@ -165,7 +166,7 @@ TEST(JinjaTest, AnyBytesParseOrFailCleanly) {
     for (size_t i = rng() % 14; i > 0; --i) source += pieces[rng() % std::size(pieces)];
     const std::string got = Render(source);
     if (got.rfind("error: ", 0) == 0) {
-      EXPECT_THAT(got, ::testing::StartsWith("error: line ")) << source;
+      EXPECT_THAT(got, ::testing::StartsWith("error: template:")) << source;
     }
   }
 }

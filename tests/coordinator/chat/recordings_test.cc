@@ -47,7 +47,7 @@ bool Has(const jinja::Value& record, std::string_view name) {
 }
 
 // Output byte for byte; the template's own errors to the letter; Jinja's of undefined values with
-// their message behind our "line N: "; Python's only as an error, since its words are Python's.
+// their message behind our "template:N: "; Python's only as an error, since its words are Python's.
 void ExpectAsRecorded(const jinja::Value& record, const absl::StatusOr<RenderedPrompt>& got) {
   if (Has(record, "output")) {
     ASSERT_OK(got);
@@ -63,7 +63,7 @@ void ExpectAsRecorded(const jinja::Value& record, const absl::StatusOr<RenderedP
     EXPECT_EQ(got.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(message, Field(record, "raised"));
   } else {
-    EXPECT_EQ(message.rfind("line ", 0), 0u) << message;
+    EXPECT_EQ(message.rfind("template:", 0), 0u) << message;
     if (Has(record, "undefined")) {
       EXPECT_THAT(message, ::testing::EndsWith(Field(record, "undefined")));
     }
@@ -101,7 +101,7 @@ TEST(RecordingsTest, Constructs) {
       EXPECT_FALSE(chat_template.ok()) << "should not parse";
       if (chat_template.ok()) continue;
       const std::string line =
-          "line " + std::to_string(record.dict().Find("line")->integer()) + ": ";
+          "template:" + std::to_string(record.dict().Find("line")->integer()) + ": ";
       EXPECT_EQ(MessageOf(chat_template.status()).rfind(line, 0), 0u)
           << MessageOf(chat_template.status());
       continue;
