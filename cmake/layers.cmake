@@ -52,3 +52,4 @@ room(worker NETWORK MAY worker common kernels)
 
 room(tools/check NETWORK MAY common coordinator worker kernels proto)
 room(tools/random_checkpoint MAY common kernels/tensor worker/weights)
+room(tools/verify MAY common coordinator/chat kernels worker tools/random_checkpoint)

@@ -1,0 +1,35 @@
+// atoll-verify-checkpoint: for whoever holds the real weights.
+#include <cstdio>
+#include <iostream>
+
+#include "common/base/status_macros.h"
+#include "tools/verify/flags.h"
+#include "tools/verify/verify.h"
+
+namespace {
+
+constexpr int kAllGood = 0, kFound = 1, kUnreadable = 2;
+
+absl::StatusOr<int> Verify(int argc, const char* const* argv) {
+  ATOLL_ASSIGN_OR_RETURN(const atl::VerifyOptions options, atl::ParseVerifyFlags(argc, argv));
+  atl::Report report(std::cout);
+  const absl::Status status = atl::VerifyCheckpoint(options, report);
+  report.EndSection();
+  ATOLL_RETURN_IF_ERROR(status);
+  const int found = report.num_findings();
+  std::cout << (found == 0 ? "all good" : fmt::format("{} findings", found)) << '\n';
+  return found == 0 ? kAllGood : kFound;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const absl::StatusOr<int> code = Verify(argc, argv);
+  if (code.ok()) return *code;
+  if (code.status().code() == absl::StatusCode::kCancelled) {
+    std::fputs(atl::MessageOf(code.status()).c_str(), stdout);
+    return kAllGood;
+  }
+  std::fprintf(stderr, "atoll-verify-checkpoint: %s\n", atl::MessageOf(code.status()).c_str());
+  return kUnreadable;
+}

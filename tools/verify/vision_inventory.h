@@ -1,0 +1,16 @@
+// The vision tower that releases carry (model-spec 2.1); Atoll skips it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "worker/weights/inventory.h"
+
+namespace atl {
+
+// `config` is the text of a config.json with vision_config. kNotFound: it has none;
+// kInvalidArgument: names the key at fault.
+absl::StatusOr<std::vector<ExpectedTensor>> VisionInventory(const std::string& config);
+
+}  // namespace atl
