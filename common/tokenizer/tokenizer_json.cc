@@ -2,10 +2,13 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
+#include "common/base/printable.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "common/config/checked_json.h"
 #include "common/tokenizer/tokenizer_files.h"
 #include "common/tokenizer/utf8.h"
 
@@ -14,7 +17,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kDepthMax = 16;
+// The real tokenizer.json has a million values, of which 400 are neither entries nor merges.
+constexpr JsonLimits kFileLimits = {
+    .depth_max = 16, .values_max = 1 << 21, .token_bytes_max = 1 << 20};
+constexpr size_t kTreeValuesMax = 1 << 18;
+// Ids leave few gaps: a table by id may not be much longer than the file that asks for it.
+constexpr uint64_t kIdsPerEntryMax = 16;
+constexpr uint64_t kSmallId = 1 << 16;
 
 // Receives the file as events. The two big tables (model.vocab, model.merges) go straight into
 // vectors: as a tree of nodes they would cost ten times the time. Everything else becomes a small
@@ -45,7 +54,7 @@ class FileReader : public nlohmann::json_sax<Json> {
     return true;
   }
   bool start_object(size_t) override {
-    if (InModel() && key_ == "vocab") return Enter(Table::kVocab);
+    if (InModel() && key_ == "vocab") return Enter(Table::kVocab, &has_vocab_);
     return Open(Json::object());
   }
   bool start_array(size_t) override {
@@ -54,7 +63,7 @@ class FileReader : public nlohmann::json_sax<Json> {
       in_merge_ = true;
       return true;
     }
-    if (InModel() && key_ == "merges") return Enter(Table::kMerges);
+    if (InModel() && key_ == "merges") return Enter(Table::kMerges, &has_merges_);
     return Open(Json::array());
   }
   bool end_object() override { return Leave(); }
@@ -68,7 +77,7 @@ class FileReader : public nlohmann::json_sax<Json> {
     return Stop(fmt::format("model.merges: merge {} is no pair", merge_words_before_ / 2));
   }
   bool parse_error(size_t position, const std::string&, const Json::exception&) override {
-    return Stop(fmt::format("no valid JSON at byte {}", position));
+    return Stop(fmt::format("not a JSON object: byte {} is wrong", position));
   }
 
  private:
@@ -82,7 +91,8 @@ class FileReader : public nlohmann::json_sax<Json> {
     return table_ == Table::kNone && open_.size() == 2 && tree.contains("model") &&
            open_.back() == &tree["model"];
   }
-  bool Enter(Table table) {
+  bool Enter(Table table, bool* has_table) {
+    if (std::exchange(*has_table, true)) return Stop(fmt::format("model.{} stands twice", key_));
     table_ = table;
     return true;
   }
@@ -94,30 +104,39 @@ class FileReader : public nlohmann::json_sax<Json> {
     }
     return true;
   }
+  // Null where it may not stand.
   Json* Place(Json value) {
+    if (++num_values_ > kTreeValuesMax) {
+      Stop(fmt::format("more than {} values beside vocab and merges", kTreeValuesMax));
+      return nullptr;
+    }
     if (open_.empty()) return &(tree = std::move(value));
     Json& parent = *open_.back();
-    if (parent.is_object()) return &(parent[key_] = std::move(value));
-    parent.push_back(std::move(value));
-    return &parent.back();
+    if (!parent.is_object()) {
+      parent.push_back(std::move(value));
+      return &parent.back();
+    }
+    const auto [place, is_new] = parent.emplace(key_, std::move(value));
+    if (is_new) return &*place;
+    Stop(fmt::format("{} stands twice", Printable(key_)));
+    return nullptr;
   }
   bool Put(Json value) {
     if (table_ == Table::kVocab) {
-      return Stop(fmt::format("model.vocab: \"{}\" has no id that is a whole number", key_));
+      return Stop(
+          fmt::format("model.vocab: \"{}\" has no id that is a whole number", Printable(key_)));
     }
     if (table_ == Table::kMerges) {
       return Stop(fmt::format("model.merges: merge {} is no text", merge_words_before_ / 2));
     }
-    Place(std::move(value));
-    return true;
+    return Place(std::move(value)) != nullptr;
   }
   bool Open(Json value) {
     if (table_ != Table::kNone) return Put(std::move(value));
-    if (open_.size() == kDepthMax) return Stop("nested too deeply");
     // A parent's vector may move only while no child is open, so the pointers on the stack stay
     // good.
     open_.push_back(Place(std::move(value)));
-    return true;
+    return open_.back() != nullptr;
   }
   bool PutMergeString(std::string& value) {
     if (in_merge_) {
@@ -137,22 +156,33 @@ class FileReader : public nlohmann::json_sax<Json> {
   std::vector<Json*> open_;
   std::string key_;
   Table table_ = Table::kNone;
+  bool has_vocab_ = false;
+  bool has_merges_ = false;
+  size_t num_values_ = 0;  // in the tree
   bool in_merge_ = false;
   size_t merge_words_before_ = 0;  // when the merge at hand began
 };
+
+// `status` as the caller sees it: where the file is at fault, what to do about it.
+absl::Status OfFile(const absl::Status& status, const std::string& path) {
+  if (!absl::IsInvalidArgument(status)) return Annotate(status, path);
+  return InvalidArgument("{}: {}; copy the file again", path, MessageOf(status));
+}
 
 // The one place where the library's exceptions end: after it, trees are only read behind is_*()
 // checks.
 absl::Status ReadJson(const std::string& path, FileReader* reader) {
   ATOLL_ASSIGN_OR_RETURN(const std::string file, ReadTokenizerFile(path));
+  const absl::Status limits = CheckJsonLimits(file, kFileLimits);
+  if (!limits.ok()) return Annotate(limits, path);
   bool complete = false;
   try {
     complete = Json::sax_parse(file, reader);
   } catch (const std::exception& error) {
     reader->problem = error.what();
   }
-  if (!complete) return InvalidArgument("{}: {}", path, reader->problem);
-  if (!reader->tree.is_object()) return InvalidArgument("{}: is no JSON object", path);
+  if (!complete) return OfFile(InvalidArgument("{}", reader->problem), path);
+  if (!reader->tree.is_object()) return OfFile(InvalidArgument("is no JSON object"), path);
   return absl::OkStatus();
 }
 
@@ -167,10 +197,11 @@ const Json& At(const Json& object, const char* key) {
 bool IsFalse(const Json& value) { return value.is_null() || value == false; }
 bool IsNone(const Json& value) { return value.is_null() || value == ""; }
 
+std::string Shown(const Json& value) { return Printable(value.dump()); }
+
 std::string NameOf(const Json& value) {
   const Json& type = At(value, "type");
-  if (type.is_string()) return type.get<std::string>();
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 80);
+  return type.is_string() ? Printable(type.get_ref<const std::string&>()) : Shown(value);
 }
 
 // Every setting of the model that would change the ids is at the value this code implements.
@@ -181,12 +212,12 @@ absl::Status CheckModel(const Json& model) {
   for (const char* key :
        {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!IsNone(At(model, key))) {
-      return Unimplemented("model.{} is {}; only null is served", key, At(model, key).dump());
+      return Unimplemented("model.{} is {}; only null is served", key, Shown(At(model, key)));
     }
   }
   for (const char* key : {"fuse_unk", "byte_fallback", "ignore_merges"}) {
     if (!IsFalse(At(model, key))) {
-      return Unimplemented("model.{} is {}; only false is served", key, At(model, key).dump());
+      return Unimplemented("model.{} is {}; only false is served", key, Shown(At(model, key)));
     }
   }
   return absl::OkStatus();
@@ -215,7 +246,8 @@ absl::StatusOr<Pattern> ReadPattern(const Json& pre_tokenizer) {
   const std::optional<Pattern> pattern = PatternOfRegex(text);
   if (!pattern) {
     return Unimplemented(
-        "pre_tokenizer's Split: the expression of Qwen2 or Qwen3.5 is served, not {}", text);
+        "pre_tokenizer's Split: the expression of Qwen2 or Qwen3.5 is served, not {}",
+        Printable(text, 200));
   }
   return *pattern;
 }
@@ -244,11 +276,11 @@ absl::StatusOr<AddedToken> ReadAddedToken(uint64_t id, const Json& token) {
   const Json& content = At(token, "content");
   if (!content.is_string()) return InvalidArgument("the added token with id {} has no content", id);
   if (id > static_cast<uint64_t>(kTokenIdMax)) {
-    return InvalidArgument("added token {}: id {} exceeds {}", content.dump(), id, kTokenIdMax);
+    return InvalidArgument("added token {}: id {} exceeds {}", Shown(content), id, kTokenIdMax);
   }
   for (const char* key : {"single_word", "lstrip", "rstrip", "normalized"}) {
     if (!IsFalse(At(token, key))) {
-      return Unimplemented("added token {}: {} is true; only false is served", content.dump(), key);
+      return Unimplemented("added token {}: {} is true; only false is served", Shown(content), key);
     }
   }
   return AddedToken{TokenId{static_cast<int32_t>(id)}, content.get<std::string>(),
@@ -309,10 +341,16 @@ absl::Status ReadVocabulary(const FileReader& reader, TokenizerParts* parts) {
   std::string bytes;
   for (const auto& [word, id] : reader.vocab) {
     if (!alphabet.Decode(word, &bytes)) {
-      return InvalidArgument("model.vocab: \"{}\" is not in the byte-level alphabet", word);
+      return InvalidArgument("model.vocab: \"{}\" is not in the byte-level alphabet",
+                             Printable(word));
     }
     if (id > static_cast<uint64_t>(kTokenIdMax)) {
-      return InvalidArgument("model.vocab: \"{}\": id {} exceeds {}", word, id, kTokenIdMax);
+      return InvalidArgument("model.vocab: \"{}\": id {} exceeds {}", Printable(word), id,
+                             kTokenIdMax);
+    }
+    if (id > kSmallId && id / kIdsPerEntryMax > reader.vocab.size()) {
+      return InvalidArgument("model.vocab: \"{}\": id {} is far beyond the {} entries",
+                             Printable(word), id, reader.vocab.size());
     }
     const absl::Status added = parts->vocabulary.Add(TokenId{static_cast<int32_t>(id)}, bytes);
     if (!added.ok()) return Annotate(added, "model.vocab");
@@ -326,7 +364,8 @@ absl::Status ReadVocabulary(const FileReader& reader, TokenizerParts* parts) {
     const Merge merge = {find(reader.merge_words[i]), find(reader.merge_words[i + 1])};
     if (merge.first == kNoToken || merge.second == kNoToken) {
       return InvalidArgument("model.merges: merge {}, \"{}\" and \"{}\", names no entries of vocab",
-                             i / 2, reader.merge_words[i], reader.merge_words[i + 1]);
+                             i / 2, Printable(reader.merge_words[i]),
+                             Printable(reader.merge_words[i + 1]));
     }
     parts->merges->push_back(merge);
   }
@@ -350,7 +389,7 @@ absl::StatusOr<TokenizerParts> ReadTokenizerJson(const std::string& path) {
   FileReader reader;
   ATOLL_RETURN_IF_ERROR(ReadJson(path, &reader));
   absl::StatusOr<TokenizerParts> parts = ReadParts(reader);
-  if (!parts.ok()) return Annotate(parts.status(), path);
+  if (!parts.ok()) return OfFile(parts.status(), path);
   return parts;
 }
 
@@ -362,16 +401,17 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokensOfConfig(const std::strin
   std::vector<AddedToken> tokens;
   const Json& table = At(reader.tree, "added_tokens_decoder");
   if (!table.is_null() && !table.is_object()) {
-    return InvalidArgument("{}: added_tokens_decoder: is no object", path);
+    return OfFile(InvalidArgument("added_tokens_decoder: is no object"), path);
   }
   for (const auto& [key, value] : table.items()) {
     uint64_t id = 0;
     const char* const end = key.data() + key.size();
-    if (std::from_chars(key.data(), end, id).ptr != end || key.empty()) {
-      return InvalidArgument("{}: added_tokens_decoder: \"{}\" is no id", path, key);
+    const auto [read_end, error] = std::from_chars(key.data(), end, id);
+    if (read_end != end || error != std::errc()) {
+      return OfFile(InvalidArgument("added_tokens_decoder: \"{}\" is no id", Printable(key)), path);
     }
     absl::StatusOr<AddedToken> token = ReadAddedToken(id, value);
-    if (!token.ok()) return Annotate(token.status(), path);
+    if (!token.ok()) return OfFile(token.status(), path);
     tokens.push_back(*std::move(token));
   }
   return tokens;
