@@ -104,9 +104,10 @@ TEST_F(TokenizerFilesTest, BrokenFilesAreRefusedWithFileKeyAndReason) {
   const auto set = [this](const char* pointer, const Json& value) {
     return Load([&](Json& json) { json[Json::json_pointer(pointer)] = value; });
   };
-  EXPECT_STATUS(LoadText("{\"model\": "), kInvalid, "tokenizer.json: no valid JSON at byte");
+  EXPECT_STATUS(LoadText("{\"model\": "), kInvalid,
+                "tokenizer.json: not a JSON object: byte 11 is wrong");
   EXPECT_STATUS(LoadText("[]"), kInvalid, "is no JSON object");
-  EXPECT_STATUS(LoadText(std::string(100000, '[')), kInvalid, "nested too deeply");
+  EXPECT_STATUS(LoadText(std::string(100000, '[')), kInvalid, "nested deeper than 16");
   EXPECT_STATUS(set("/model/vocab/a", "x"), kInvalid, "model.vocab: \"a\" has no id");
   EXPECT_STATUS(set("/model/vocab/a", -1), kInvalid, "model.vocab: \"a\" has no id");
   EXPECT_STATUS(set("/model/vocab/a", 1u << 31), kInvalid, "exceeds 4194303");
