@@ -128,7 +128,7 @@ absl::StatusOr<Value> Repeat(Budget& budget, const Value& sequence, int64_t time
     const Text& text = sequence.text();
     if (text.empty()) return sequence;
     if (count > budget.limits().text_bytes_max / text.size()) {
-      budget.ChargeText(std::numeric_limits<size_t>::max());
+      budget.ChargeText(budget.limits().text_bytes_max + 1);
       return budget.status();
     }
     if (!budget.Charge(count)) return budget.status();

@@ -9,9 +9,10 @@
 
 namespace atl::jinja {
 
-// **Units**: a step is about one node of the template visited, or 64 bytes of text moved.
+// **Units**: a step is about one node of the template visited, 64 bytes of text read or 16 bytes of
+// a new one; so the steps bound memory too, to about 30 bytes each.
 struct Limits {
-  uint64_t steps_max = 20'000'000;
+  uint64_t steps_max = 16'000'000;
   size_t text_bytes_max = size_t{64} << 20;   // the prompt, and each string made on the way
   size_t source_bytes_max = size_t{1} << 20;  // of the template
   int nesting_max = 200;          // brackets, operators and tags inside one another, in the source
@@ -35,7 +36,7 @@ class Budget {
   // Each answers false if that was too much.
   bool Charge(uint64_t steps);
   bool ChargeBytes(size_t bytes);
-  // Also that a text of so many bytes may exist.
+  // For a new text of so many bytes, which may be kept; also that one so long may exist.
   bool ChargeText(size_t bytes);
 
  private:
@@ -55,7 +56,7 @@ inline bool Budget::ChargeBytes(size_t bytes) { return Charge(bytes / 64); }
 
 inline bool Budget::ChargeText(size_t bytes) {
   if (bytes > limits_.text_bytes_max && exhausted_ == Cause::kNone) exhausted_ = Cause::kText;
-  return ChargeBytes(bytes);
+  return Charge(bytes / 16);
 }
 
 }  // namespace atl::jinja

@@ -147,7 +147,7 @@ absl::StatusOr<Value> Interpreter::EvaluateCall(const Expr& expr) {
     ATOLL_ASSIGN_OR_RETURN(const Value self, Evaluate(*callee_expr.operands[0]));
     if (const MethodFunction method = FindMethod(self, callee_expr.text)) {
       ATOLL_ASSIGN_OR_RETURN(const Arguments args, EvaluateArguments(expr));
-      if (self.is_string() && !budget_.ChargeBytes(self.text().size())) return budget_.status();
+      if (self.is_string() && !budget_.ChargeText(self.text().size())) return budget_.status();
       return method(budget_, self, args);
     }
     auto attribute = AttributeOf(self, callee_expr.text);

@@ -153,7 +153,7 @@ absl::StatusOr<Value> Interpreter::CallLoop(LoopPlace place, const Value& iterab
   Text outside = std::exchange(output_, Text());
   ATOLL_RETURN_IF_ERROR(RunLoop(place, iterable).status());
   scope_ = caller_scope;
-  return Value::String(std::exchange(output_, std::move(outside)));
+  return NewText(budget_, std::exchange(output_, std::move(outside)));
 }
 
 absl::StatusOr<Interpreter::Flow> Interpreter::RunLoop(const LoopPlace& place,
@@ -212,17 +212,16 @@ absl::Status Interpreter::Assign(const Target& target, const Value& value) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Text> Interpreter::Capture(const Body& body) {
+absl::StatusOr<Value> Interpreter::Capture(const Body& body) {
   Text outside = std::exchange(output_, Text());
   PushScope();
   ATOLL_RETURN_IF_ERROR(Execute(body).status());
   PopScope();
-  return std::exchange(output_, std::move(outside));
+  return NewText(budget_, std::exchange(output_, std::move(outside)));
 }
 
 absl::Status Interpreter::ExecuteSetBlock(const Stmt& statement) {
-  ATOLL_ASSIGN_OR_RETURN(Text text, Capture(statement.body));
-  Value value = Value::String(std::move(text));
+  ATOLL_ASSIGN_OR_RETURN(Value value, Capture(statement.body));
   if (statement.expr != nullptr) {
     block_text_ = std::move(value);
     ATOLL_ASSIGN_OR_RETURN(value, Evaluate(*statement.expr));
@@ -231,8 +230,7 @@ absl::Status Interpreter::ExecuteSetBlock(const Stmt& statement) {
 }
 
 absl::Status Interpreter::ExecuteFilterBlock(const Stmt& statement) {
-  ATOLL_ASSIGN_OR_RETURN(Text text, Capture(statement.body));
-  block_text_ = Value::String(std::move(text));
+  ATOLL_ASSIGN_OR_RETURN(block_text_, Capture(statement.body));
   ATOLL_ASSIGN_OR_RETURN(const Value value, Evaluate(*statement.expr));
   return Print(value);
 }
@@ -300,9 +298,9 @@ absl::StatusOr<Value> Interpreter::CallMacro(const MacroDefinition& macro,
                                            "' was not provided"));
     }
   }
-  ATOLL_ASSIGN_OR_RETURN(Text text, Capture(macro.body));
+  ATOLL_ASSIGN_OR_RETURN(Value text, Capture(macro.body));
   scope_ = caller_scope;
-  return Value::String(std::move(text));
+  return text;
 }
 
 }  // namespace atl::jinja

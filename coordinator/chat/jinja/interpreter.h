@@ -48,7 +48,7 @@ class Interpreter {
   absl::Status ExecuteFilterBlock(const Stmt& statement);
   absl::StatusOr<Flow> ExecuteWith(const Stmt& statement);
   // What `body` prints, in a scope of its own.
-  absl::StatusOr<Text> Capture(const Body& body);
+  absl::StatusOr<Value> Capture(const Body& body);
   absl::Status Print(const Value& value);
   absl::Status Assign(const Target& target, const Value& value);
 

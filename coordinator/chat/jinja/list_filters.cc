@@ -216,6 +216,7 @@ absl::StatusOr<Value> Extreme(Budget& budget, const Value& input, const Argument
 absl::StatusOr<Value> Sum(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("sum", args, {"attribute", "start"}));
   ATOLL_ASSIGN_OR_RETURN(const std::vector<Value> items, ItemsOf(budget, input));
+  if (!budget.Charge(items.size() * 4)) return budget.status();
   Value total = bound[1] == nullptr ? Value::Int(0) : *bound[1];
   for (const Value& item : items) {
     ATOLL_ASSIGN_OR_RETURN(const Value part, FollowPath(budget, item, bound[0]));

@@ -137,6 +137,7 @@ absl::StatusOr<Value> SliceOf(Budget& budget, const Value& object, const Value* 
       return Value::String(
           text.Slice(offsets[first], offsets[first + static_cast<size_t>(range.count)]));
     }
+    if (!budget.Charge(static_cast<uint64_t>(range.count))) return budget.status();
     Text picked;
     for (int64_t i = 0; i < range.count; ++i) {
       const auto at = static_cast<size_t>(range.begin + i * range.step);
@@ -162,7 +163,7 @@ absl::StatusOr<std::vector<Value>> ItemsOf(Budget& budget, const Value& value) {
     case Value::Kind::kString: {
       const Text& text = value.text();
       // A character becomes a value of its own, which costs more than a step.
-      if (!budget.Charge(text.size() * 4)) return budget.status();
+      if (!budget.Charge(text.size() * 8)) return budget.status();
       for (size_t offset = 0; offset < text.size();) {
         const size_t length = CodePointAt(text.view(), offset).length;
         items.push_back(Value::String(text.Slice(offset, offset + length)));
@@ -203,7 +204,7 @@ absl::StatusOr<bool> Contains(Budget& budget, const Value& container, const Valu
                              item.type_name());
     }
     if (!budget.ChargeBytes(container.text().size())) return budget.status();
-    return container.text().view().find(item.text().view()) != std::string_view::npos;
+    return FindIn(container.text().view(), item.text().view(), 0) != std::string_view::npos;
   }
   if (container.is_dict()) {
     ATOLL_RETURN_IF_ERROR(CheckKey(item));
@@ -284,6 +285,31 @@ absl::StatusOr<Value> NewGenerator(Budget& budget, std::vector<Value> items) {
 absl::StatusOr<Value> NewText(Budget& budget, Text text) {
   if (!budget.ChargeText(text.size())) return budget.status();
   return Value::String(std::move(text));
+}
+
+absl::StatusOr<Value> Stripped(Budget& budget, const Text& text, Side side, const Value* chars) {
+  std::optional<std::string_view> set;
+  if (chars != nullptr && !chars->is_none()) {
+    if (!chars->is_string())
+      return InvalidArgument("strip needs a string or None, not {}", chars->type_name());
+    set = chars->text().view();
+    // Each character at the ends is looked for in the set.
+    if (set->size() > 1 && !budget.Charge(text.size() / 64 * set->size())) return budget.status();
+  }
+  Text stripped = Strip(text, side, set);
+  if (!budget.Charge((text.size() - stripped.size()) / 4)) return budget.status();
+  return Value::String(std::move(stripped));
+}
+
+absl::StatusOr<Value> Replaced(Budget& budget, const Text& text, const Text& from, const Text& to,
+                               int64_t count) {
+  if (count < 0) count = kNoSplitLimit;
+  const size_t replaced = CountReplaced(text, from.view(), count);
+  // Each may be a stretch of its own origin. No overflow: text and count are as short as a text.
+  if (!budget.Charge(replaced * 2)) return budget.status();
+  const size_t size = text.size() - replaced * from.size() + replaced * to.size();
+  if (!budget.ChargeText(size)) return budget.status();
+  return Value::String(Replace(text, from.view(), to, count));
 }
 
 absl::Status CheckKey(const Value& key) {

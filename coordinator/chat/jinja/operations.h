@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/chat/jinja/ast.h"
+#include "coordinator/chat/jinja/text_ops.h"
 #include "coordinator/chat/jinja/value.h"
 
 namespace atl::jinja {
@@ -40,6 +41,11 @@ absl::StatusOr<Value> NewSequence(Budget& budget, List list);
 // What Jinja's lazy filters give: it can be read once.
 absl::StatusOr<Value> NewGenerator(Budget& budget, std::vector<Value> items);
 absl::StatusOr<Value> NewText(Budget& budget, Text text);
+// Python's str.strip; null or None is white space.
+absl::StatusOr<Value> Stripped(Budget& budget, const Text& text, Side side, const Value* chars);
+// Python's str.replace; a count below zero is none.
+absl::StatusOr<Value> Replaced(Budget& budget, const Text& text, const Text& from, const Text& to,
+                               int64_t count);
 // InvalidArgument if the key's type cannot be one.
 absl::Status CheckKey(const Value& key);
 absl::Status SetEntry(Budget& budget, Dict& dict, Value key, Value value);

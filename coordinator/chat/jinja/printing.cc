@@ -32,7 +32,14 @@ std::string Plain(const Value& value) {
 }
 
 std::string HexOf(char32_t value, size_t digits) {
-  return fmt::format("{:0{}x}", static_cast<uint32_t>(value), digits);
+  std::string hex(digits, '0');
+  for (size_t i = digits; i-- > 0; value >>= 4) hex[i] = "0123456789abcdef"[value & 15];
+  return hex;
+}
+
+// That an output may be so long, without paying for it once more.
+bool ChargeLength(Budget& budget, size_t bytes) {
+  return bytes <= budget.limits().text_bytes_max ? !budget.exhausted() : budget.ChargeText(bytes);
 }
 
 // Whether Python's repr shows the character itself.
@@ -62,30 +69,43 @@ void AppendReprOf(std::string& out, char32_t value, char quote) {
   }
 }
 
-// Appends each code point of `text` through `append(out, code point)`, run by run.
+// Printable ASCII that neither JSON nor a repr in whatever quotes escapes.
+bool IsPlain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\'' && c != '\\'; }
+
+// Appends the code points of `text` through `append(out, code point)`, run by run; plain ones as
+// they are. Stops when `out` is too long: an escape is up to six times what it stands for.
 template <typename AppendOne>
-void AppendMapped(Text& out, const Text& text, AppendOne append) {
+void AppendMapped(Budget& budget, Text& out, const Text& text, AppendOne append) {
+  constexpr size_t kPieceBytes = 4096;
   std::string mapped;
   size_t begin = 0;
   for (const Text::Run& run : text.Runs()) {
-    mapped.clear();
     while (begin < run.end) {
-      const CodePoint point = CodePointAt(text.view(), begin);
-      append(mapped, point.value);
-      begin += point.length;
+      size_t plain = begin;
+      while (plain < run.end && IsPlain(text.view()[plain])) ++plain;
+      out.Append(text.view().substr(begin, plain - begin), run.origin);
+      begin = plain;
+      mapped.clear();
+      while (begin < run.end && mapped.size() < kPieceBytes && !IsPlain(text.view()[begin])) {
+        const CodePoint point = CodePointAt(text.view(), begin);
+        append(mapped, point.value);
+        begin += point.length;
+      }
+      out.Append(mapped, run.origin);
+      if (!ChargeLength(budget, out.size())) return;
     }
-    out.Append(mapped, run.origin);
   }
 }
 
 void AppendRepr(Budget& budget, Text& out, const Value& value);
 
-void AppendReprString(Text& out, const Text& text) {
+void AppendReprString(Budget& budget, Text& out, const Text& text) {
   const bool has_single = text.view().find('\'') != std::string_view::npos;
   const bool has_double = text.view().find('"') != std::string_view::npos;
   const char quote = has_single && !has_double ? '"' : '\'';
   out.Append({&quote, 1}, Origin::kUser);
-  AppendMapped(out, text, [&](std::string& to, char32_t point) { AppendReprOf(to, point, quote); });
+  AppendMapped(budget, out, text,
+               [&](std::string& to, char32_t point) { AppendReprOf(to, point, quote); });
   out.Append({&quote, 1}, Origin::kUser);
 }
 
@@ -125,7 +145,10 @@ void AppendReprItems(Budget& budget, Text& out, const Value& value) {
 void AppendRepr(Budget& budget, Text& out, const Value& value) {
   if (!budget.Charge(1)) return;
   if (value.is_string()) {
-    if (budget.ChargeText(out.size() + value.text().size())) AppendReprString(out, value.text());
+    if (budget.ChargeBytes(value.text().size()) &&
+        ChargeLength(budget, out.size() + value.text().size())) {
+      AppendReprString(budget, out, value.text());
+    }
   } else if (value.is_list() || value.is_dict()) {
     AppendReprItems(budget, out, value);
   } else {
@@ -171,8 +194,7 @@ class JsonWriter {
   absl::Status WriteList(const List& list);
   absl::Status Charge(size_t bytes) {
     // The output so far is checked against the limit, but paid for only once.
-    if (out_.size() + bytes > budget_.limits().text_bytes_max)
-      budget_.ChargeText(out_.size() + bytes);
+    ChargeLength(budget_, out_.size() + bytes);
     budget_.ChargeBytes(bytes);
     budget_.Charge(1);
     return budget_.status();
@@ -222,11 +244,11 @@ void AppendJsonEscaped(std::string& out, char32_t value, bool ascii_only) {
 absl::Status JsonWriter::String(const Text& text) {
   ATOLL_RETURN_IF_ERROR(Charge(text.size() + 2));
   Punctuation("\"");
-  AppendMapped(out_, text, [&](std::string& to, char32_t point) {
+  AppendMapped(budget_, out_, text, [&](std::string& to, char32_t point) {
     AppendJsonEscaped(to, point, style_.ascii_only);
   });
   Punctuation("\"");
-  return absl::OkStatus();
+  return budget_.status();
 }
 
 void JsonWriter::NewLine() {

@@ -13,24 +13,39 @@ namespace atl::jinja {
 namespace {
 
 template <Side kSide>
-absl::StatusOr<Value> StripMethod(Budget&, const Value& self, const Arguments& args) {
+absl::StatusOr<Value> StripMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, BindPositional("strip", args, {"chars"}));
-  if (bound[0] == nullptr || bound[0]->is_none())
-    return Value::String(Strip(self.text(), kSide, std::nullopt));
-  ATOLL_ASSIGN_OR_RETURN(const Text* chars, bound.RequiredText(0));
-  return Value::String(Strip(self.text(), kSide, chars->view()));
+  return Stripped(budget, self.text(), kSide, bound[0]);
 }
 
 template <Case kCase>
 absl::StatusOr<Value> CaseMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(
       BindPositional("upper, lower, title, capitalize or swapcase", args, {}).status());
+  if (!budget.Charge(self.text().size() / 4)) return budget.status();
   return NewText(budget, ChangeCase(self.text(), kCase));
 }
 
+// To be asked before a text is cut at `cuts` places: a piece is a string of its own, which costs
+// more than a step.
+bool ChargePieces(Budget& budget, size_t cuts) { return budget.Charge((cuts + 1) * 16); }
+
+// For string_view::rfind, which compares at every place.
+bool ChargeBackwards(Budget& budget, std::string_view text, std::string_view part) {
+  return budget.Charge(text.size() / 64 * (part.size() / 16 + 1));
+}
+
+size_t CountCodePointsThat(bool (*is)(char32_t), std::string_view text) {
+  size_t count = 0;
+  for (size_t offset = 0; offset < text.size();) {
+    const CodePoint point = CodePointAt(text, offset);
+    count += is(point.value);
+    offset += point.length;
+  }
+  return count;
+}
+
 absl::StatusOr<Value> ListOfTexts(Budget& budget, std::vector<Text> pieces) {
-  // A piece is a string of its own, which costs more than a step.
-  if (!budget.Charge(pieces.size() * 8)) return budget.status();
   std::vector<Value> items;
   items.reserve(pieces.size());
   for (Text& piece : pieces) items.push_back(Value::String(std::move(piece)));
@@ -45,17 +60,23 @@ absl::StatusOr<Value> SplitMethod(Budget& budget, const Value& self, const Argum
   const Text& text = self.text();
   if (!budget.ChargeBytes(text.size() * 8)) return budget.status();
   if (bound[0] == nullptr || bound[0]->is_none()) {
+    if (!ChargePieces(budget, CountCodePointsThat(IsSpace, text.view()))) return budget.status();
     return ListOfTexts(budget, kFrom == Side::kLeft ? SplitAtSpace(text, limit)
                                                     : SplitAtSpaceFromRight(text, limit));
   }
   ATOLL_ASSIGN_OR_RETURN(const Text* separator, bound.RequiredText(0));
   if (separator->empty()) return InvalidArgument("empty separator");
+  if (kFrom == Side::kRight && !ChargeBackwards(budget, text.view(), separator->view()))
+    return budget.status();
+  if (!ChargePieces(budget, CountReplaced(text, separator->view(), limit))) return budget.status();
   return ListOfTexts(budget, kFrom == Side::kLeft ? Split(text, separator->view(), limit)
                                                   : SplitFromRight(text, separator->view(), limit));
 }
 
 absl::StatusOr<Value> SplitLinesMethod(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("splitlines", args, {"keepends"}));
+  if (!ChargePieces(budget, CountCodePointsThat(IsLineBreak, self.text().view())))
+    return budget.status();
   return ListOfTexts(
       budget,
       SplitLines(self.text(), bound.TruthyOr(0, false) ? LineEnds::kKept : LineEnds::kDropped));
@@ -66,11 +87,8 @@ absl::StatusOr<Value> ReplaceMethod(Budget& budget, const Value& self, const Arg
                          BindPositional("replace", args, {"old", "new", "count"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* from, bound.RequiredText(0));
   ATOLL_ASSIGN_OR_RETURN(const Text* to, bound.RequiredText(1));
-  ATOLL_ASSIGN_OR_RETURN(int64_t count, bound.IntegerOr(2, -1));
-  if (count < 0) count = kNoSplitLimit;
-  if (!budget.ChargeText(ReplacedSize(self.text(), from->view(), to->view(), count)))
-    return budget.status();
-  return Value::String(Replace(self.text(), from->view(), *to, count));
+  ATOLL_ASSIGN_OR_RETURN(const int64_t count, bound.IntegerOr(2, -1));
+  return Replaced(budget, self.text(), *from, *to, count);
 }
 
 bool HasAffix(std::string_view text, std::string_view affix, Side side) {
@@ -143,8 +161,10 @@ absl::StatusOr<Value> Find(Budget& budget, const Value& self, const Arguments& a
                          BindPositional("find or index", args, {"sub", "start", "end"}));
   ATOLL_ASSIGN_OR_RETURN(const Text* part, bound.RequiredText(0));
   ATOLL_ASSIGN_OR_RETURN(const Window window, WindowOf(budget, self, bound));
+  if (kFrom == Side::kRight && !ChargeBackwards(budget, window.text, part->view()))
+    return budget.status();
   const size_t at =
-      kFrom == Side::kLeft ? window.text.find(part->view()) : window.text.rfind(part->view());
+      kFrom == Side::kLeft ? FindIn(window.text, part->view(), 0) : window.text.rfind(part->view());
   if (at != std::string_view::npos && window.exists) {
     const auto inside = static_cast<int64_t>(CountCodePoints(window.text.substr(0, at)));
     return Value::Int(window.begin + inside);
@@ -162,7 +182,7 @@ absl::StatusOr<Value> Count(Budget& budget, const Value& self, const Arguments& 
   const std::string_view text = window.text;
   if (part->empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(text)) + 1);
   int64_t count = 0;
-  for (size_t at = 0; (at = text.find(part->view(), at)) != std::string_view::npos;
+  for (size_t at = 0; (at = FindIn(text, part->view(), at)) != std::string_view::npos;
        at += part->size())
     ++count;
   return Value::Int(count);
@@ -194,7 +214,9 @@ absl::StatusOr<Value> Partition(Budget& budget, const Value& self, const Argumen
   ATOLL_ASSIGN_OR_RETURN(const Text* separator, bound.RequiredText(0));
   if (separator->empty()) return InvalidArgument("empty separator");
   const Text& text = self.text();
-  const size_t at = kFrom == Side::kLeft ? text.view().find(separator->view())
+  if (kFrom == Side::kRight && !ChargeBackwards(budget, text.view(), separator->view()))
+    return budget.status();
+  const size_t at = kFrom == Side::kLeft ? FindIn(text.view(), separator->view(), 0)
                                          : text.view().rfind(separator->view());
   const Value empty = Value::String("", Origin::kTemplate);
   if (at == std::string_view::npos) {
@@ -210,7 +232,7 @@ template <bool (*kIs)(char32_t)>
 absl::StatusOr<Value> All(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(BindPositional("the method", args, {}).status());
   const std::string_view text = self.text().view();
-  if (!budget.ChargeBytes(text.size())) return budget.status();
+  if (!budget.Charge(text.size() / 8)) return budget.status();
   for (size_t offset = 0; offset < text.size();) {
     const CodePoint point = CodePointAt(text, offset);
     if (!kIs(point.value)) return Value::Bool(false);
@@ -225,7 +247,7 @@ template <bool (*kWanted)(char32_t), bool (*kOther)(char32_t)>
 absl::StatusOr<Value> OnlyCase(Budget& budget, const Value& self, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(BindPositional("islower or isupper", args, {}).status());
   const std::string_view text = self.text().view();
-  if (!budget.ChargeBytes(text.size())) return budget.status();
+  if (!budget.Charge(text.size() / 8)) return budget.status();
   bool found = false;
   for (size_t offset = 0; offset < text.size();) {
     const CodePoint point = CodePointAt(text, offset);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "common/base/status.h"
@@ -35,17 +36,14 @@ absl::StatusOr<Value> Safe(Budget& budget, const Value& input, const Arguments& 
 absl::StatusOr<Value> Trim(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("trim", args, {"chars"}));
   ATOLL_ASSIGN_OR_RETURN(const Text text, Input(budget, input));
-  if (bound[0] == nullptr || bound[0]->is_none()) {
-    return Value::String(Strip(text, Side::kBoth, std::nullopt));
-  }
-  ATOLL_ASSIGN_OR_RETURN(const Text* chars, bound.RequiredText(0));
-  return Value::String(Strip(text, Side::kBoth, chars->view()));
+  return Stripped(budget, text, Side::kBoth, bound[0]);
 }
 
 template <Case kCase>
 absl::StatusOr<Value> WithCase(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("upper, lower or capitalize", args, {}).status());
   ATOLL_ASSIGN_OR_RETURN(const Text text, Input(budget, input));
+  if (!budget.Charge(text.size() / 4)) return budget.status();
   return NewText(budget, ChangeCase(text, kCase));
 }
 
@@ -53,6 +51,7 @@ absl::StatusOr<Value> WithCase(Budget& budget, const Value& input, const Argumen
 absl::StatusOr<Value> Title(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("title", args, {}).status());
   ATOLL_ASSIGN_OR_RETURN(const Text text, Input(budget, input));
+  if (!budget.Charge(text.size() / 4)) return budget.status();
   Text result;
   std::string changed;
   size_t begin = 0;
@@ -84,14 +83,9 @@ absl::StatusOr<Value> ReplaceFilter(Budget& budget, const Value& input, const Ar
                          Bind("replace", args, {"old", "new", "count"}));
   ATOLL_ASSIGN_OR_RETURN(const Value* from, bound.Required(0));
   ATOLL_ASSIGN_OR_RETURN(const Value* to, bound.Required(1));
-  ATOLL_ASSIGN_OR_RETURN(int64_t count, bound.IntegerOr(2, -1));
-  if (count < 0) count = kNoSplitLimit;
+  ATOLL_ASSIGN_OR_RETURN(const int64_t count, bound.IntegerOr(2, -1));
   ATOLL_ASSIGN_OR_RETURN(const Text text, Input(budget, input));
-  const Text old_text = Str(budget, *from);
-  const Text new_text = Str(budget, *to);
-  if (!budget.ChargeText(ReplacedSize(text, old_text.view(), new_text.view(), count)))
-    return budget.status();
-  return Value::String(Replace(text, old_text.view(), new_text, count));
+  return Replaced(budget, text, Str(budget, *from), Str(budget, *to), count);
 }
 
 absl::StatusOr<Value> Indent(Budget& budget, const Value& input, const Arguments& args) {
@@ -110,6 +104,8 @@ absl::StatusOr<Value> Indent(Budget& budget, const Value& input, const Arguments
   }
   Text source = input.text();
   source.Append("\n", Origin::kTemplate);
+  const auto breaks = std::count(source.view().begin(), source.view().end(), '\n');
+  if (!budget.Charge(static_cast<size_t>(breaks) * 16)) return budget.status();
   const std::vector<Text> lines = SplitLines(source, LineEnds::kDropped);
   if (!budget.ChargeText(source.size() + indention.size() * lines.size())) return budget.status();
   const bool blank = bound.TruthyOr(2, false);
@@ -151,7 +147,7 @@ absl::StatusOr<Value> ToJsonFilter(Budget& budget, const Value& input, const Arg
     style.key_separator = pair.list().items[1].text().bytes();
   }
   ATOLL_ASSIGN_OR_RETURN(Text text, ToJson(budget, input, style));
-  return Value::String(std::move(text));
+  return NewText(budget, std::move(text));
 }
 
 // Towards zero; refused where Python's integer would not fit.
@@ -161,12 +157,13 @@ absl::StatusOr<Value> TruncateToInt(double value) {
   return Value::Int(static_cast<int64_t>(value));
 }
 
-absl::StatusOr<Value> Int(Budget&, const Value& input, const Arguments& args) {
+absl::StatusOr<Value> Int(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("int", args, {"default", "base"}));
   ATOLL_ASSIGN_OR_RETURN(const int64_t base, bound.IntegerOr(1, 10));
   if (base < 2 || base > 36)
     return InvalidArgument("int() takes a base from 2 to 36, not {}", base);
   if (input.is_undefined()) return InvalidArgument("{}", input.undefined_why());
+  if (input.is_string() && !budget.Charge(input.text().size())) return budget.status();
   if (input.is_integer()) return Value::Int(input.integer());
   if (input.kind() == Value::Kind::kBigInt) return input;
   if (input.kind() == Value::Kind::kFloat) return TruncateToInt(input.number());
@@ -180,10 +177,11 @@ absl::StatusOr<Value> Int(Budget&, const Value& input, const Arguments& args) {
   return bound[0] == nullptr ? Value::Int(0) : *bound[0];
 }
 
-absl::StatusOr<Value> ToFloat(Budget&, const Value& input, const Arguments& args) {
+absl::StatusOr<Value> ToFloat(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_ASSIGN_OR_RETURN(const BoundArguments bound, Bind("float", args, {"default"}));
   if (input.is_undefined()) return InvalidArgument("{}", input.undefined_why());
   if (input.is_number()) return Value::Float(input.number());
+  if (input.is_string() && !budget.Charge(input.text().size())) return budget.status();
   double number = 0;
   if (input.kind() == Value::Kind::kBigInt && ParseFloat(input.digits(), number))
     return Value::Float(number);
@@ -230,6 +228,7 @@ absl::StatusOr<Value> Round(Budget&, const Value& input, const Arguments& args) 
 absl::StatusOr<Value> WordCount(Budget& budget, const Value& input, const Arguments& args) {
   ATOLL_RETURN_IF_ERROR(Bind("wordcount", args, {}).status());
   ATOLL_ASSIGN_OR_RETURN(const Text text, Input(budget, input));
+  if (!budget.Charge(text.size() / 4)) return budget.status();
   int64_t count = 0;
   bool inside = false;
   for (size_t offset = 0; offset < text.size();) {

@@ -1,5 +1,7 @@
 #include "coordinator/chat/jinja/text_ops.h"
 
+#include <string.h>  // memmem
+
 #include <algorithm>
 
 #include "common/base/check.h"
@@ -34,6 +36,13 @@ size_t SkipWord(std::string_view text, size_t offset) {
 
 }  // namespace
 
+size_t FindIn(std::string_view text, std::string_view part, size_t begin) {
+  if (begin > text.size()) return std::string_view::npos;
+  const void* found = memmem(text.data() + begin, text.size() - begin, part.data(), part.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(found) - text.data());
+}
+
 Text Strip(const Text& text, Side side, std::optional<std::string_view> chars) {
   const std::string_view view = text.view();
   size_t begin = 0;
@@ -56,7 +65,7 @@ std::vector<Text> Split(const Text& text, std::string_view separator, int64_t sp
   std::vector<Text> pieces;
   size_t begin = 0;
   while (splits_max-- > 0) {
-    const size_t at = text.view().find(separator, begin);
+    const size_t at = FindIn(text.view(), separator, begin);
     if (at == std::string_view::npos) break;
     pieces.push_back(text.Slice(begin, at));
     begin = at + separator.size();
@@ -134,19 +143,18 @@ std::vector<Text> SplitLines(const Text& text, LineEnds ends) {
   return lines;
 }
 
-size_t ReplacedSize(const Text& text, std::string_view from, std::string_view to,
-                    int64_t count_max) {
+size_t CountReplaced(const Text& text, std::string_view from, int64_t count_max) {
   if (from.empty()) {
     const auto places = static_cast<int64_t>(CountCodePoints(text.view())) + 1;
-    return text.size() + to.size() * static_cast<size_t>(std::min(places, count_max));
+    return static_cast<size_t>(std::min(places, count_max));
   }
-  size_t size = text.size();
+  size_t count = 0;
   size_t at = 0;
-  while (count_max-- > 0 && (at = text.view().find(from, at)) != std::string_view::npos) {
-    size = size - from.size() + to.size();
+  while (count_max-- > 0 && (at = FindIn(text.view(), from, at)) != std::string_view::npos) {
+    ++count;
     at += from.size();
   }
-  return size;
+  return count;
 }
 
 Text Replace(const Text& text, std::string_view from, const Text& to, int64_t count_max) {
@@ -164,7 +172,7 @@ Text Replace(const Text& text, std::string_view from, const Text& to, int64_t co
     }
   }
   while (count_max-- > 0) {
-    const size_t at = view.find(from, begin);
+    const size_t at = FindIn(view, from, begin);
     if (at == std::string_view::npos) break;
     result.Append(text, begin, at);
     result.Append(to);
