@@ -1,5 +1,6 @@
 // atoll-random-checkpoint: a checkpoint of real size without the real weights.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
@@ -11,6 +12,14 @@
 
 namespace {
 
+// The most memory that this process has had.
+uint64_t PeakMemoryBytes() {
+  constexpr uint64_t kUnit = 1024;
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * kUnit;
+}
+
 absl::Status Write(int argc, const char* const* argv) {
   ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointOptions options,
                          atl::ParseRandomCheckpointFlags(argc, argv));
@@ -18,9 +27,9 @@ absl::Status Write(int argc, const char* const* argv) {
   ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointSummary summary,
                          atl::WriteRandomCheckpoint(options));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("{}: {} tensors, {} bytes ({}) in {} files, {:.1f} s\n", options.folder,
+  fmt::print("{}: {} tensors, {} bytes ({}) in {} files, {:.1f} s, {} of memory\n", options.folder,
              summary.num_tensors, summary.tensor_bytes, atl::SizeText(summary.tensor_bytes),
-             summary.num_shards, took.count());
+             summary.num_shards, took.count(), atl::SizeText(PeakMemoryBytes()));
   if (!summary.has_tokenizer) {
     fmt::print("no tokenizer: vocab_size has no room for the ids of Qwen3.6; copy one yourself\n");
   }
