@@ -354,6 +354,9 @@ absl::Status ExpressionParser::ArgumentsOf(Expr& call) {
     }
     if (tokens_.current().kind == TokenKind::kName && tokens_.ahead().IsOperator("=")) {
       std::string name = tokens_.Next().text;
+      const bool repeats = std::any_of(call.named.begin(), call.named.end(),
+                                       [&](const auto& entry) { return entry.first == name; });
+      if (repeats) return InvalidArgument("template:{}: two arguments '{}'", tokens_.line(), name);
       tokens_.Next();
       ATOLL_ASSIGN_OR_RETURN(ExprPtr value, Expression());
       call.height = std::max(call.height, value->height + 1);

@@ -251,7 +251,12 @@ absl::Status Parser::Signature(MacroDefinition& macro) {
   while (!tokens_.SkipOperator(")")) {
     if (!macro.parameters.empty()) ATOLL_RETURN_IF_ERROR(tokens_.ExpectOperator(","));
     ATOLL_ASSIGN_OR_RETURN(const std::string name, tokens_.ExpectAnyName());
-    macro.parameters.push_back(program_->symbols.Intern(name));
+    const SymbolId symbol = program_->symbols.Intern(name);
+    if (std::find(macro.parameters.begin(), macro.parameters.end(), symbol) !=
+        macro.parameters.end()) {
+      return InvalidArgument("template:{}: there are two parameters '{}'", tokens_.line(), name);
+    }
+    macro.parameters.push_back(symbol);
     if (tokens_.SkipOperator("=")) {
       ATOLL_ASSIGN_OR_RETURN(ExprPtr value, expressions_.Expression());
       macro.defaults.push_back(std::move(value));

@@ -38,6 +38,8 @@ size_t SkipWord(std::string_view text, size_t offset) {
 
 size_t FindIn(std::string_view text, std::string_view part, size_t begin) {
   if (begin > text.size()) return std::string_view::npos;
+  if (part.empty()) return begin;  // also where a view has no data, which memmem may not be given
+  if (begin == text.size()) return std::string_view::npos;
   const void* found = memmem(text.data() + begin, text.size() - begin, part.data(), part.size());
   if (found == nullptr) return std::string_view::npos;
   return static_cast<size_t>(static_cast<const char*>(found) - text.data());
