@@ -81,7 +81,7 @@ void SayRouting(const Evaluation& evaluation, const ModelConfig& config, Report&
   for (const auto& [expert, rows] : evaluation.rows_of) most = std::max(most, rows);
   const double mean = static_cast<double>(evaluation.num_predicted) * config.num_experts_per_token /
                       config.num_experts;
-  const auto all = static_cast<double>(config.num_experts * config.num_layers());
+  const double all = static_cast<double>(config.num_experts) * config.num_layers();
   report.Say(fmt::format(
       "routing: {:.1f} % of the experts of {} layers saw a row; the busiest {:.1f} times the mean",
       100.0 * static_cast<double>(evaluation.rows_of.size()) / all, config.num_layers(),
