@@ -4,6 +4,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
+#include "common/config/command_line.h"
 #include "common/config/file.h"
 
 namespace atl {
@@ -52,17 +53,8 @@ absl::StatusOr<RandomCheckpointOptions> ParseRandomCheckpointFlags(int argc,
       ->check(CLI::Range(0, kThreadsMax));
   app.add_option("--data", options.data, "The folder tests/data of the repository")
       ->capture_default_str();
-  app.set_version_flag("--version", "atoll-random-checkpoint 0.1.0");
   app.footer(kFooter);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return Cancelled("{}", app.help());
-  } catch (const CLI::CallForVersion&) {
-    return Cancelled("{}\n", app.version());
-  } catch (const CLI::Error& error) {
-    return InvalidArgument("{}; see --help", error.what());
-  }
+  ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
   if (with_mtp) options.mtp = MtpLayer::kWritten;
   options.num_threads = num_threads == 0 ? CpusAllowed() : num_threads;
   if (config_file.empty()) {

@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <cstdio>
 
 #include "common/base/status_macros.h"
+#include "common/config/command_line.h"
 #include "tools/random_checkpoint/flags.h"
 #include "tools/random_checkpoint/progress.h"
 #include "tools/random_checkpoint/random_checkpoint.h"
@@ -39,12 +39,5 @@ absl::Status Write(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const absl::Status status = Write(argc, argv);
-  if (status.ok()) return 0;
-  if (status.code() == absl::StatusCode::kCancelled) {
-    std::fputs(atl::MessageOf(status).c_str(), stdout);
-    return 0;
-  }
-  std::fprintf(stderr, "atoll-random-checkpoint: %s\n", atl::MessageOf(status).c_str());
-  return 1;
+  return atl::ExitCode("atoll-random-checkpoint", Write(argc, argv));
 }

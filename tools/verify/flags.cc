@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
+#include "common/config/command_line.h"
 
 namespace atl {
 namespace {
@@ -33,17 +35,8 @@ absl::StatusOr<VerifyOptions> ParseVerifyFlags(int argc, const char* const* argv
       ->check(CLI::Range(0, kThreadsMax));
   app.add_option("--data", options.data, "The folder tests/data of the repository")
       ->capture_default_str();
-  app.set_version_flag("--version", "atoll-verify-checkpoint 0.1.0");
   app.footer(kFooter);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    return Cancelled("{}", app.help());
-  } catch (const CLI::CallForVersion&) {
-    return Cancelled("{}\n", app.version());
-  } catch (const CLI::Error& error) {
-    return InvalidArgument("{}; see --help", error.what());
-  }
+  ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
   if (is_quick) options.depth = VerifyDepth::kQuick;
   options.num_threads = num_threads == 0 ? CpusAllowed() : num_threads;
   return options;

@@ -1,8 +1,8 @@
 // atoll-verify-checkpoint: for whoever holds the real weights.
-#include <cstdio>
 #include <iostream>
 
 #include "common/base/status_macros.h"
+#include "common/config/command_line.h"
 #include "tools/verify/flags.h"
 #include "tools/verify/verify.h"
 
@@ -26,10 +26,5 @@ absl::StatusOr<int> Verify(int argc, const char* const* argv) {
 int main(int argc, char** argv) {
   const absl::StatusOr<int> code = Verify(argc, argv);
   if (code.ok()) return *code;
-  if (code.status().code() == absl::StatusCode::kCancelled) {
-    std::fputs(atl::MessageOf(code.status()).c_str(), stdout);
-    return kAllGood;
-  }
-  std::fprintf(stderr, "atoll-verify-checkpoint: %s\n", atl::MessageOf(code.status()).c_str());
-  return kUnreadable;
+  return atl::ExitCode("atoll-verify-checkpoint", code.status()) == 0 ? kAllGood : kUnreadable;
 }
