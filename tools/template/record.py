@@ -2,8 +2,8 @@
 """Records what Jinja makes of the Qwen3.6 template and of small templates, for tests/coordinator/chat.
 
 Run from the repository root with Debian's python3-jinja2 (3.1.2):
-  /usr/bin/python3 tools/template/record.py
-Writes tests/data/template/qwen3_6.jsonl and constructs.jsonl; the same bytes every time.
+  /usr/bin/python3 tools/template/record.py [FOLDER]
+Writes qwen3_6.jsonl and constructs.jsonl to FOLDER, tests/data/template without one; the same bytes every time.
 The environment is that of transformers' apply_chat_template: immutable sandbox, trim_blocks, lstrip_blocks, loop controls,
 json.dumps(ensure_ascii=False) as tojson.
 """
@@ -68,7 +68,8 @@ def render(template, variables):
 
 
 def write(name, records, heads=()):
-    with open(os.path.join(DATA, name), "w", encoding="utf-8") as out:
+    folder = sys.argv[1] if len(sys.argv) > 1 else DATA
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
         for record in [*heads, *records]:
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
     kinds = [next(k for k in ("output", "raised", "undefined", "error") if k in r) for r in records]

@@ -1,8 +1,11 @@
 #include "coordinator/chat/chat_template.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -155,6 +158,27 @@ TEST(ChatTemplateTest, LongPromptsStayLinear) {
   for (int i = 0; i < 100000; ++i) body += R"(, {"role": "assistant", "content": ""})";
   ASSERT_OK_AND_ASSIGN(TemplateInput many, ReadTemplateInput(body + "]}"));
   EXPECT_OK(chat_template->Render(many));
+}
+
+// Prints how long chats of 1,000 and 4,000 messages take; scripts/accept.d/templates shows it.
+TEST(ChatTemplateTest, LongChatsAreTimed) {
+  const auto chat_template = Qwen();
+  for (const int pairs : {500, 2000}) {
+    std::string body = R"({"messages": [)";
+    for (int i = 0; i < pairs; ++i) {
+      body += i == 0 ? "" : ", ";
+      body += R"({"role": "user", "content": "What is the capital of France, and why?"}, )";
+      body += R"({"role": "assistant", "content": "<think>\nEasy.\n</think>\n\nParis."})";
+    }
+    body += R"(, {"role": "user", "content": "Thanks."}]})";
+    ASSERT_OK_AND_ASSIGN(const TemplateInput input, ReadTemplateInput(body));
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_OK_AND_ASSIGN(const RenderedPrompt prompt, chat_template->Render(input));
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    EXPECT_TRUE(prompt.text().ends_with("<think>\n"));
+    std::cout << fmt::format("Qwen3.6 template: {} messages, {} bytes in {:.1f} ms\n",
+                             2 * pairs + 1, prompt.text().size(), took.count());
+  }
 }
 
 TEST(ChatTemplateTest, OneTemplateServesManyThreads) {

@@ -35,10 +35,19 @@ std::string Loop(std::string_view start, std::string_view body) {
          "{% endfor %}{% endfor %}";
 }
 
+constexpr std::string_view kSteps = "rendering took more than ";
+
+// Under a sanitizer, where the limits take a minute to reach, that of steps may come first.
+#ifdef __SANITIZE_ADDRESS__
+constexpr jinja::Limits kLimits = {.steps_max = 400'000};
+#else
+constexpr jinja::Limits kLimits;
+#endif
+
 void ExpectEnds(const Hostile& hostile) {
   SCOPED_TRACE(hostile.source.substr(0, 200));
   const auto begin = std::chrono::steady_clock::now();
-  const auto parsed = ChatTemplate::Parse(hostile.source);
+  const auto parsed = ChatTemplate::Parse(hostile.source, kLimits);
   absl::Status status = parsed.status();
   if (parsed.ok()) status = (*parsed)->Render({}).status();
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
@@ -48,11 +57,13 @@ void ExpectEnds(const Hostile& hostile) {
   std::cout << fmt::format("{:8.1f} ms  {}\n", took.count(), end) << std::flush;
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(MessageOf(status), ::testing::StartsWith("template:1: "));
+  if (kLimits.steps_max < jinja::Limits().steps_max &&
+      MessageOf(status).find(kSteps) != std::string::npos)
+    return;
   EXPECT_THAT(MessageOf(status), ::testing::HasSubstr(std::string(hostile.sentence)));
 }
 
 constexpr std::string_view kText = "a text grew beyond 67108864 bytes";
-constexpr std::string_view kSteps = "rendering took more than ";
 constexpr std::string_view kNesting = "nests deeper than 200";
 constexpr std::string_view kValues = "lists and dicts nest deeper than 200";
 constexpr std::string_view kInt64 = "an integer beyond 64 bits";
