@@ -168,9 +168,12 @@ inline F32x16 RowTimesColumns(const float* x, int64_t depth, const WeightRows<We
   return acc;
 }
 
-// y[0 … num_columns) = x · wᵀ.
+// y[0 … num_columns) = x · wᵀ. A function of its own for each type, and flat: a compiler stops
+// inlining where a caller or a file has grown too much, whatever an operation on sixteen lanes
+// costs.
 template <typename Weight>
-inline void RowTimes(const float* x, int64_t depth, const WeightRows<Weight>& w, float* y) {
+[[gnu::noinline, gnu::flatten]] void RowTimes(const float* x, int64_t depth,
+                                              const WeightRows<Weight>& w, float* y) {
   for (int n = 0; n < w.num_columns; n += 16) {
     const WeightRows<Weight> columns = w.From(n);
     StoreN(y + n, RowTimesColumns(x, depth, columns), Smaller(columns.num_columns, 16));
@@ -181,7 +184,8 @@ inline void RowTimes(const float* x, int64_t depth, const WeightRows<Weight>& w,
 
 // panel[k][16] of `depth` ≤ kGemmDepth weights; writes whole steps (at most kGemmDepth rows).
 template <typename Weight>
-inline void PackPanel(const WeightRows<Weight>& w, int64_t k_begin, int depth, float* panel) {
+[[gnu::noinline, gnu::flatten]] void PackPanel(const WeightRows<Weight>& w, int64_t k_begin,
+                                               int depth, float* panel) {
   constexpr int kStep = Transposed<Weight>::kStep;
   for (int k = 0; k < depth; k += kStep) {
     Transposed<Weight> t;
@@ -273,7 +277,8 @@ struct Block {
 };
 
 template <typename Rows, typename Weight>
-inline void RowsTimes(const Rows& rows, const WeightRows<Weight>& w, const Block& block) {
+[[gnu::noinline]] void RowsTimes(const Rows& rows, const WeightRows<Weight>& w,
+                                 const Block& block) {
   float* panel = block.scratch;
   float* staged = panel + kTilePanels * kGemmDepth * 16;
   for (int64_t k = 0; k < block.depth; k += kGemmDepth) {
