@@ -26,7 +26,7 @@ function(kernel_library)
     if(src MATCHES "_isa\\.cc$")
       # GCC 12's AVX-512 header trips -Wuninitialized on its own undefined vectors.
       set_source_files_properties(${src} PROPERTIES COMPILE_OPTIONS
-        "${page_level};-fno-tree-vectorize;-fno-tree-slp-vectorize;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+        "${page_level};${ATOLL_PAGE_FRAMES};-fno-tree-vectorize;-fno-tree-slp-vectorize;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
     endif()
   endforeach()
 endfunction()
