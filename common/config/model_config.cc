@@ -17,7 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kConfigBytesMax = size_t{4} << 20;
 constexpr JsonLimits kConfigLimits = {
     .depth_max = 16, .values_max = 1 << 16, .token_bytes_max = 1 << 16};
 constexpr size_t kEosIdsMax = 64;

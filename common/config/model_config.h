@@ -2,6 +2,7 @@
 // contradicts another.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "common/base/status.h"
 
 namespace atl {
+
+// A larger config.json is refused unread.
+inline constexpr size_t kConfigBytesMax = size_t{4} << 20;
 
 enum class LayerType : uint8_t { kLinearAttention, kFullAttention };
 

@@ -6,6 +6,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "common/config/command_line.h"
 #include "common/config/file.h"
+#include "common/config/model_config.h"
 
 namespace atl {
 namespace {
@@ -18,7 +19,6 @@ constexpr const char* kFooter =
 
 constexpr int kLayersMax = 1024;
 constexpr int kThreadsMax = 1024;
-constexpr size_t kConfigBytesMax = size_t{4} << 20;
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/base/check.h"
+#include "common/base/fnv.h"
 #include "worker/weights/tensor_names.h"
 
 namespace atl {
@@ -39,12 +40,6 @@ constexpr NamedDistribution kDistributions[] = {
     {"down_proj", {kBell, 0.0f, 0.7f}, true},
     {"", {kBell, 0.0f, 1.0f}, true},
 };
-
-uint64_t Fnv1a(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ull;
-  return hash;
-}
 
 // SplitMix64: every counter gives 64 bits. Source: Steele, Lea, Flood, "Fast Splittable
 // Pseudorandom Number Generators", OOPSLA 2014, figure 17 (constants of variant 13).

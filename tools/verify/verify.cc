@@ -21,8 +21,6 @@
 namespace atl {
 namespace {
 
-constexpr size_t kConfigBytesMax = size_t{4} << 20;
-
 void SayConfig(const ModelConfig& c, Report& report) {
   report.Say(fmt::format(
       "{} layers ({} linear, {} full attention), hidden {}, vocabulary {} rows{}", c.num_layers(),

@@ -10,6 +10,7 @@
 #include "common/base/printable.h"
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
+#include "common/config/model_config.h"
 #include "worker/weights/tensor_names.h"
 
 namespace atl {
@@ -19,8 +20,6 @@ using kernels::DType;
 using kernels::ExpertWeights;
 using kernels::TensorView;
 using kernels::WeightView;
-
-constexpr size_t kConfigBytesMax = size_t{4} << 20;
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -41,8 +40,8 @@ absl::Status Checkpoint::AddFile(const std::string& path, const ShardIndex* expe
   const std::string base = path.substr(path.find_last_of('/') + 1);
   for (const auto& [name, tensor] : file->tensors()) {
     if (expected_shard != nullptr) {
-      const auto it = expected_shard->find(name);
-      if (it == expected_shard->end() || it->second != base) {
+      const auto it = expected_shard->file_of.find(name);
+      if (it == expected_shard->file_of.end() || it->second != base) {
         return DataLoss("{}: tensor {}: the index does not place it in this file; copy both again",
                         path, Printable(name));
       }
@@ -62,15 +61,15 @@ absl::Status Checkpoint::AddFile(const std::string& path, const ShardIndex* expe
   return absl::OkStatus();
 }
 
-absl::Status Checkpoint::AddShards(const std::string& directory, const ShardIndex& shard_of) {
+absl::Status Checkpoint::AddShards(const std::string& directory, const ShardIndex& index) {
   std::set<std::string> shards;
-  for (const auto& [name, shard] : shard_of) shards.insert(shard);
+  for (const auto& [name, shard] : index.file_of) shards.insert(shard);
   std::map<std::string, const SafetensorsFile*> file_of;
   for (const std::string& shard : shards) {
-    ATOLL_RETURN_IF_ERROR(AddFile(directory + "/" + shard, &shard_of));
+    ATOLL_RETURN_IF_ERROR(AddFile(directory + "/" + shard, &index));
     file_of[shard] = files_.back().get();
   }
-  for (const auto& [name, shard] : shard_of) {
+  for (const auto& [name, shard] : index.file_of) {
     if (!file_of[shard]->tensors().contains(name)) {
       return DataLoss(
           "{}: tensor {}: the index places it here, the file does not have it; copy both again",

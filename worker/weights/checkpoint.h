@@ -66,7 +66,7 @@ class Checkpoint : public WeightSource {
     bool used = false;
   };
   absl::Status AddFile(const std::string& path, const ShardIndex* expected_shard);
-  absl::Status AddShards(const std::string& directory, const ShardIndex& shard_of);
+  absl::Status AddShards(const std::string& directory, const ShardIndex& index);
   absl::StatusOr<Entry*> Find(const std::string& name, std::initializer_list<int64_t> shape);
   absl::StatusOr<kernels::TensorView> View(const std::string& name,
                                            std::initializer_list<int64_t> shape);

@@ -26,7 +26,7 @@ bool IsFileName(const std::string& name) {
          name.find('/') == std::string::npos && Printable(name, kFileNameBytesMax) == name;
 }
 
-// Keeps weight_map and passes over the rest.
+// Keeps weight_map and the total size, passes over the rest.
 class IndexReader : public nlohmann::json_sax<Json> {
  public:
   absl::Status status;
@@ -36,25 +36,30 @@ class IndexReader : public nlohmann::json_sax<Json> {
   bool null() override { return Value(); }
   bool boolean(bool) override { return Value(); }
   bool number_integer(number_integer_t) override { return Value(); }
-  bool number_unsigned(number_unsigned_t) override { return Value(); }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (is_total_size_ && depth_ == 2) index.total_bytes = value;
+    return Value();
+  }
   bool number_float(number_float_t, const string_t&) override { return Value(); }
   bool binary(binary_t&) override { return Value(); }
   bool string(string_t& file) override {
     if (!in_weight_map_ || depth_ != 2) return Value();
     if (!IsFileName(file)) return NoFileName();
-    index[name_] = std::move(file);
+    index.file_of[name_] = std::move(file);
     return true;
   }
   bool key(string_t& value) override {
     if (depth_ == 1) {
       in_weight_map_ = value == "weight_map";
+      in_metadata_ = value == "metadata";
       if (in_weight_map_ && std::exchange(has_weight_map, true)) {
         return Fail(DataLoss("weight_map stands twice; copy the file again"));
       }
     }
+    is_total_size_ = in_metadata_ && depth_ == 2 && value == "total_size";
     if (!in_weight_map_ || depth_ != 2) return true;
     name_ = std::move(value);
-    if (!index.contains(name_)) return true;
+    if (!index.file_of.contains(name_)) return true;
     return Fail(DataLoss("tensor {}: stands twice; copy the file again", Printable(name_)));
   }
   bool start_object(size_t) override { return (depth_ == 1 || Value()) && Open(); }
@@ -92,6 +97,8 @@ class IndexReader : public nlohmann::json_sax<Json> {
 
   int depth_ = 0;
   bool in_weight_map_ = false;
+  bool in_metadata_ = false;
+  bool is_total_size_ = false;  // the key read last
   std::string name_;
 };
 
@@ -102,7 +109,7 @@ absl::StatusOr<ShardIndex> ParseShardIndex(const std::string& text) {
   if (!reader.has_weight_map) {
     return DataLoss("expected an object with weight_map; copy the file again");
   }
-  if (reader.index.empty()) return DataLoss("weight_map is empty; copy the file again");
+  if (reader.index.file_of.empty()) return DataLoss("weight_map is empty; copy the file again");
   return std::move(reader.index);
 }
 

@@ -28,7 +28,16 @@ TEST(ShardIndexTest, KeepsTheMapAndPassesOverTheRest) {
       const ShardIndex index,
       Read(R"({"metadata": {"total_size": 1, "weight_map": [{"a": "/"}]}, "more": [{"x": "../y"}],
                "weight_map": {"a": "1.safetensors", "b": "2.safetensors"}, "last": 1})"));
-  EXPECT_EQ(index, (ShardIndex{{"a", "1.safetensors"}, {"b", "2.safetensors"}}));
+  EXPECT_THAT(index.file_of, ::testing::ElementsAre(::testing::Pair("a", "1.safetensors"),
+                                                    ::testing::Pair("b", "2.safetensors")));
+  EXPECT_EQ(index.total_bytes, 1u);
+}
+
+TEST(ShardIndexTest, TheTotalSizeIsOnlyThatOfTheMetadata) {
+  ASSERT_OK_AND_ASSIGN(const ShardIndex index,
+                       Read(R"({"total_size": 1, "metadata": {"more": {"total_size": 2}},
+                                "weight_map": {"a": "1.safetensors"}})"));
+  EXPECT_EQ(index.total_bytes, std::nullopt);
 }
 
 TEST(ShardIndexTest, FilesLieInTheSameFolder) {
