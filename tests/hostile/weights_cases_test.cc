@@ -7,6 +7,7 @@
 
 #include "common/base/status_macros.h"
 #include "tests/hostile/hostile_case.h"
+#include "tests/support/safetensors_bytes.h"
 #include "worker/weights/checkpoint.h"
 #include "worker/weights/model_weights.h"
 
@@ -16,13 +17,6 @@ namespace {
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr char kModel[] = "model.safetensors";
 constexpr char kIndex[] = "model.safetensors.index.json";
-
-std::string FileBytes(std::string_view header, size_t data_bytes) {
-  std::string bytes(8, '\0');
-  const uint64_t size = header.size();
-  std::memcpy(bytes.data(), &size, 8);
-  return bytes.append(header).append(data_bytes, '\0');
-}
 
 absl::Status OpenFile(const std::string& folder) {
   return SafetensorsFile::Open(folder + "/" + kModel).status();
@@ -37,7 +31,8 @@ absl::Status OpenCheckpoint(const std::string& folder) {
 HostileCase Header(const std::string& name, const std::string& header, size_t data_bytes,
                    std::vector<std::string> says) {
   says.push_back(kModel);
-  return {name, [=](const HostileFolder& f) { f.Write(kModel, FileBytes(header, data_bytes)); },
+  return {name,
+          [=](const HostileFolder& f) { f.Write(kModel, SafetensorsBytes(header, data_bytes)); },
           OpenFile, says};
 }
 
@@ -46,7 +41,7 @@ HostileCase Large(const std::string& name, const std::string& begin, const std::
                   const std::vector<std::string>& says) {
   return {name,
           [=](const HostileFolder& f) {
-            f.Write(kModel, FileBytes(begin + Repeated(text, 60 * kMiB), 0));
+            f.Write(kModel, SafetensorsBytes(begin + Repeated(text, 60 * kMiB), 0));
           },
           OpenFile, says};
 }
@@ -71,9 +66,9 @@ HostileCase Index(const std::string& name, const std::string& index,
   return {name,
           [=](const HostileFolder& f) {
             f.Link("config.json");
-            f.Write(
-                "a.safetensors",
-                FileBytes(R"({"norm.weight":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1));
+            f.Write("a.safetensors",
+                    SafetensorsBytes(
+                        R"({"norm.weight":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1));
             f.Write(kIndex, index);
           },
           OpenCheckpoint, says};

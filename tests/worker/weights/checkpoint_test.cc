@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/safetensors_bytes.h"
 #include "tests/support/status_matchers.h"
 #include "worker/weights/model_weights.h"
 #include "worker/weights/tensor_names.h"
@@ -15,14 +16,6 @@ namespace {
 using Json = nlohmann::json;
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
-
-// The bytes of a safetensors file with this header and `data_bytes` zeros behind it.
-std::string FileBytes(const std::string& header, size_t data_bytes) {
-  std::string bytes(8, '\0');
-  const uint64_t size = header.size();
-  std::memcpy(bytes.data(), &size, 8);
-  return bytes + header + std::string(data_bytes, '\0');
-}
 
 absl::Status OpenBytes(const std::string& bytes) {
   return SafetensorsFile::FromBytes(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(),
@@ -51,7 +44,7 @@ class Folder {
 };
 
 TEST(SafetensorsTest, ReadsShapesAndBytes) {
-  const std::string bytes = FileBytes(
+  const std::string bytes = SafetensorsBytes(
       R"({"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[],"data_offsets":[12,16]}})",
       16);
   ASSERT_OK_AND_ASSIGN(auto file,
@@ -71,7 +64,7 @@ struct BadFile {
 };
 class BadSafetensorsTest : public ::testing::TestWithParam<BadFile> {};
 TEST_P(BadSafetensorsTest, IsRefusedNamingTheTensor) {
-  EXPECT_STATUS(OpenBytes(FileBytes(GetParam().header, GetParam().data_bytes)), kDataLoss,
+  EXPECT_STATUS(OpenBytes(SafetensorsBytes(GetParam().header, GetParam().data_bytes)), kDataLoss,
                 GetParam().says);
 }
 INSTANTIATE_TEST_SUITE_P(
@@ -107,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{R"([1])", 0, "not a JSON object"}, BadFile{"{\"a\":", 0, "not a JSON object"}));
 
 TEST(SafetensorsTest, HeaderThatClaimsMoreThanTheFile) {
-  std::string bytes = FileBytes("{}", 0);
+  std::string bytes = SafetensorsBytes("{}", 0);
   const uint64_t huge = uint64_t{1} << 63;
   std::memcpy(bytes.data(), &huge, 8);
   EXPECT_STATUS(OpenBytes(bytes), kDataLoss, "its header claims");
@@ -145,8 +138,8 @@ absl::Status OpenNamed(const std::string& name) {
   folder.Write("config.json", "{}");
   folder.Write(
       "model.safetensors",
-      FileBytes(Json{{name, {{"dtype", "F32"}, {"shape", {1}}, {"data_offsets", {0, 4}}}}}.dump(),
-                4));
+      SafetensorsBytes(
+          Json{{name, {{"dtype", "F32"}, {"shape", {1}}, {"data_offsets", {0, 4}}}}}.dump(), 4));
   return Checkpoint::Open(folder.path()).status();
 }
 
@@ -173,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenTensors(const Folder& folder,
                                                         const std::string& data) {
   folder.Write("config.json", "{}");
   const size_t padding = (8 - header.size() % 8) % 8;  // as writers align the data
-  folder.Write("model.safetensors", FileBytes(header + std::string(padding, ' '), 0) + data);
+  folder.Write("model.safetensors", SafetensorsBytes(header + std::string(padding, ' '), 0) + data);
   return Checkpoint::Open(folder.path());
 }
 
@@ -273,8 +266,9 @@ TEST(CheckpointTest, ExpertsFusedOrOneByOneAreTheSameViews) {
 TEST(CheckpointTest, ShardsMustAgreeWithTheIndex) {
   Folder folder;
   folder.Write("config.json", "{}");
-  folder.Write("a.safetensors",
-               FileBytes(R"({"norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4));
+  folder.Write(
+      "a.safetensors",
+      SafetensorsBytes(R"({"norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4));
   folder.Write("model.safetensors.index.json", R"({"weight_map":{"norm.weight":"a.safetensors"}})");
   EXPECT_OK(Checkpoint::Open(folder.path()));
   folder.Write(

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/safetensors_bytes.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl {
@@ -15,16 +16,8 @@ namespace {
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
-// The bytes of a safetensors file with this header and `data_bytes` zeros behind it.
-std::string FileBytes(const std::string& header, size_t data_bytes) {
-  std::string bytes(8, '\0');
-  const uint64_t size = header.size();
-  std::memcpy(bytes.data(), &size, 8);
-  return bytes + header + std::string(data_bytes, '\0');
-}
-
 absl::Status Open(const std::string& header, size_t data_bytes) {
-  const std::string bytes = FileBytes(header, data_bytes);
+  const std::string bytes = SafetensorsBytes(header, data_bytes);
   return SafetensorsFile::FromBytes(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(),
                                     "x.safetensors")
       .status();
@@ -117,7 +110,7 @@ class SafetensorsPathTest : public ::testing::Test {
 
 TEST_F(SafetensorsPathTest, PlainFile) {
   std::ofstream(path(), std::ios::binary)
-      << FileBytes(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", 3);
+      << SafetensorsBytes(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", 3);
   ASSERT_OK_AND_ASSIGN(const auto file, SafetensorsFile::Open(path()));
   EXPECT_EQ(file->tensors().at("a").size_bytes, 3u);
   EXPECT_TRUE(file->Contains(file->tensors().at("a").data + 2));
