@@ -29,11 +29,11 @@ room(coordinator/request)
 room(coordinator/chat MAY common/tokenizer)
 room(coordinator/kv_index)
 room(coordinator/membership MAY common/concurrency)
-room(coordinator/placement MAY coordinator/membership)
-room(coordinator/scheduler MAY coordinator/request coordinator/kv_index coordinator/placement common/step)
+room(coordinator/scheduler MAY coordinator/request coordinator/kv_index common/step)
 room(coordinator/worker_link NETWORK MAY common/step coordinator/membership proto)
-room(coordinator/engine MAY coordinator/request coordinator/kv_index coordinator/membership coordinator/placement
+room(coordinator/engine MAY coordinator/request coordinator/kv_index coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
+room(coordinator/metrics NETWORK MAY coordinator/engine coordinator/request coordinator/worker_link common/step)
 room(coordinator/frontend NETWORK MAY coordinator/engine coordinator/request coordinator/chat common/tokenizer common/concurrency)
 room(coordinator NETWORK MAY coordinator common)
 

@@ -10,11 +10,11 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
+#include "common/step/expert_owners.h"
 #include "common/step/step_codec.h"
 #include "coordinator/engine/door.h"
 #include "coordinator/engine/epoch_run.h"
 #include "coordinator/membership/membership.h"
-#include "coordinator/placement/placement.h"
 
 namespace atl {
 namespace {

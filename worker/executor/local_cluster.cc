@@ -5,32 +5,20 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/step/expert_owners.h"
 #include "kernels/ops/attention/kv_layout.h"
 #include "worker/transport/inproc/inproc_group.h"
 
 namespace atl {
-namespace {
-
-// Contiguous shares; the first E mod R ranks own one expert more.
-std::vector<int32_t> ContiguousOwners(int num_experts, int num_ranks) {
-  std::vector<int32_t> owners;
-  for (int32_t rank = 0; rank < num_ranks; ++rank) {
-    const int share = num_experts / num_ranks + (rank < num_experts % num_ranks ? 1 : 0);
-    owners.insert(owners.end(), static_cast<size_t>(share), rank);
-  }
-  return owners;
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Create(
     const ModelConfig& config, const ModelWeights& weights, const LocalClusterOptions& options) {
   std::unique_ptr<LocalCluster> cluster(new LocalCluster);
   cluster->options_ = options;
   cluster->expert_owner_ = options.expert_owner;
   if (cluster->expert_owner_.empty()) {
-    cluster->expert_owner_.assign(static_cast<size_t>(config.num_layers()),
-                                  ContiguousOwners(config.num_experts, options.num_workers));
+    cluster->expert_owner_ =
+        ContiguousOwners({.num_layers = config.num_layers(), .num_experts = config.num_experts},
+                         options.num_workers);
   }
   for (int rank = 0; rank < options.num_workers; ++rank) {
     ATOLL_ASSIGN_OR_RETURN(auto executor, Executor::Create(config, weights, options.executor));

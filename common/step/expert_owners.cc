@@ -1,4 +1,4 @@
-#include "coordinator/placement/placement.h"
+#include "common/step/expert_owners.h"
 
 #include "common/base/check.h"
 

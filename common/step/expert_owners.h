@@ -1,4 +1,4 @@
-// Which worker owns which expert.
+// Which worker owns which expert, before anything is known of their load.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "coordinator/placement/placement.h"
+#include "common/step/expert_owners.h"
 
 #include <algorithm>
 
@@ -7,17 +7,17 @@
 namespace atl {
 namespace {
 
-TEST(PlacementTest, FirstRanksOwnOneMore) {
+TEST(ExpertOwnersTest, FirstRanksOwnOneMore) {
   const auto owners = ContiguousOwners({.num_layers = 2, .num_experts = 8}, 3);
   EXPECT_EQ(owners, (std::vector<std::vector<int32_t>>(2, {0, 0, 0, 1, 1, 1, 2, 2})));
 }
 
-TEST(PlacementTest, MoreRanksThanExpertsLeavesTheLastWithout) {
+TEST(ExpertOwnersTest, MoreRanksThanExpertsLeavesTheLastWithout) {
   const auto owners = ContiguousOwners({.num_layers = 1, .num_experts = 2}, 3);
   EXPECT_EQ(owners, (std::vector<std::vector<int32_t>>{{0, 1}}));
 }
 
-TEST(PlacementTest, EveryExpertHasOneOwnerAndSharesDifferByOneAtMost) {
+TEST(ExpertOwnersTest, EveryExpertHasOneOwnerAndSharesDifferByOneAtMost) {
   for (int32_t ranks = 1; ranks <= 9; ++ranks) {
     for (const int32_t experts : {1, 7, 64, 256}) {
       const auto owners = ContiguousOwners({.num_layers = 1, .num_experts = experts}, ranks);
