@@ -13,13 +13,13 @@
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/engine_metrics.h"
+#include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/flags.h"
 #include "coordinator/frontend/frontend.h"
 #include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/served_model.h"
 #include "coordinator/worker_link/worker_link.h"
-#include "coordinator/worker_roster.h"
+#include "coordinator/metrics/worker_roster.h"
 
 namespace atl {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "coordinator/engine_metrics.h"
+#include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/frontend/frontend.h"
-#include "coordinator/worker_roster.h"
+#include "coordinator/metrics/worker_roster.h"
 #include "tests/coordinator/frontend/http_client.h"
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"

@@ -1,4 +1,4 @@
-#include "coordinator/engine_metrics.h"
+#include "coordinator/metrics/engine_metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

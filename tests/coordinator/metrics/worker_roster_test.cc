@@ -1,4 +1,4 @@
-#include "coordinator/worker_roster.h"
+#include "coordinator/metrics/worker_roster.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
