@@ -1,16 +1,20 @@
 // Generated text → reasoning and content, as it comes.
 //
-//   OutputParser parser(/*thinking=*/true);
+//   OutputParser parser(AnswerBegins::kInReasoning);
 //   Send(parser.Append("Let me"));
 //   Send(parser.Append(" see.\n</think>\n\nFour."));  // reasoning " see.", content "Four."
 //   Send(parser.Finish());
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace atl {
+
+// Where the prompt left off.
+enum class AnswerBegins : uint8_t { kInContent, kInReasoning };
 
 struct OutputDelta {
   std::string reasoning;
@@ -21,13 +25,14 @@ struct OutputDelta {
 
 // The deltas joined are the same however the text was cut: newlines that may turn out to stand at
 // an edge, and what may become a tag, wait for what follows. Newlines around the reasoning and
-// before the content are dropped. `thinking`: the prompt ended inside "<think>". Then "</think>"
+// before the content are dropped. kInReasoning: the prompt ended inside "<think>". Then "</think>"
 // ends the reasoning, and so does "<tool_call>", which stays in the content; a "<think>" that the
 // model repeats at the start and any later "</think>" are dropped; without an end all is reasoning.
-// If not thinking, all is content, tags too. **Threads**: one.
+// kInContent: all is content, tags too. **Threads**: one.
 class OutputParser {
  public:
-  explicit OutputParser(bool thinking) : state_(thinking ? State::kStart : State::kPlain) {}
+  explicit OutputParser(AnswerBegins begins)
+      : state_(begins == AnswerBegins::kInReasoning ? State::kStart : State::kPlain) {}
 
   OutputDelta Append(std::string_view text);
   // What was held back. Nothing may be appended afterwards.

@@ -133,7 +133,7 @@ void Frontend::OnPrepared(ExchangeId id, ChatResult result) {
                  .created_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
                                        std::chrono::system_clock::now().time_since_epoch())
                                        .count()};
-  chat.stream.emplace(*model_.tokenizer, ResponseOptions{.thinking = prepared.thinking,
+  chat.stream.emplace(*model_.tokenizer, ResponseOptions{.begins = prepared.begins,
                                                          .stop = std::move(prepared.stop),
                                                          .stop_ids = prepared.request.stop_ids});
   chat.prompt_tokens = static_cast<int64_t>(prepared.request.prompt.size());

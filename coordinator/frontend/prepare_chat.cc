@@ -16,7 +16,7 @@ namespace {
 
 struct Prompt {
   std::vector<TokenId> ids;
-  bool thinking = false;
+  AnswerBegins begins = AnswerBegins::kInContent;
 };
 
 // True if the last think tag that the template itself wrote opens a block.
@@ -47,7 +47,8 @@ absl::StatusOr<Prompt> RenderPrompt(const ServedModel& model, const ChatRequest&
   const std::vector<TextSegment> segments = rendered.segments();
   Prompt prompt;
   ATOLL_ASSIGN_OR_RETURN(prompt.ids, model.tokenizer->Encode(segments));
-  prompt.thinking = EndsInsideThinking(segments);
+  prompt.begins =
+      EndsInsideThinking(segments) ? AnswerBegins::kInReasoning : AnswerBegins::kInContent;
   return prompt;
 }
 
@@ -106,7 +107,7 @@ std::variant<PreparedChat, ApiError> PrepareChat(const ServedModel& model, const
                                .top_p = chat.top_p.value_or(model.defaults.top_p),
                                .seed = chat.seed};
   prepared.stop = chat.stop;
-  prepared.thinking = prompt->thinking;
+  prepared.begins = prompt->begins;
   prepared.stream = chat.stream;
   prepared.include_usage = chat.include_usage;
   return prepared;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "coordinator/chat/output_parser.h"
 #include "coordinator/frontend/api_error.h"
 #include "coordinator/frontend/request_parser.h"
 #include "coordinator/frontend/served_model.h"
@@ -19,7 +20,7 @@ namespace atl {
 struct PreparedChat {
   Request request;
   std::vector<std::string> stop;
-  bool thinking = false;  // the prompt ends inside <think>: the answer begins with reasoning
+  AnswerBegins begins = AnswerBegins::kInContent;
   bool stream = false;
   bool include_usage = false;
 };

@@ -9,7 +9,7 @@ ResponseStream::ResponseStream(const Tokenizer& tokenizer, ResponseOptions optio
     : stop_ids_(std::move(options.stop_ids)),
       detokenizer_(tokenizer, SkipSpecial::kSkip),
       stop_matcher_(std::move(options.stop)),
-      parser_(options.thinking) {}
+      parser_(options.begins) {}
 
 bool ResponseStream::IsStopId(TokenId id) const {
   return std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end();

@@ -1,7 +1,7 @@
 // Tokens of one sequence → the text of its answer, split into reasoning and content and cut at the
 // first stop string. The deltas joined are the same however the tokens came.
 //
-//   ResponseStream stream(tokenizer, {.thinking = true, .stop = {"END"}, .stop_ids = {eos}});
+//   ResponseStream stream(tokenizer, {.stop = {"END"}, .stop_ids = {eos}});
 //   Send(stream.Append(ids));
 //   if (stream.stopped()) Cancel();  // a stop string was found: nothing more will come out
 //   Send(stream.Finish());
@@ -22,7 +22,7 @@
 namespace atl {
 
 struct ResponseOptions {
-  bool thinking = false;
+  AnswerBegins begins = AnswerBegins::kInContent;
   std::vector<std::string> stop;
   std::vector<TokenId> stop_ids;  // they end a sequence and are never shown
 };

@@ -17,7 +17,7 @@ struct Case {
 };
 
 OutputDelta Parse(bool thinking, const std::vector<std::string>& chunks) {
-  OutputParser parser(thinking);
+  OutputParser parser(thinking ? AnswerBegins::kInReasoning : AnswerBegins::kInContent);
   OutputDelta all;
   const auto add = [&](const OutputDelta& delta) {
     // Reasoning never follows content.
@@ -113,7 +113,7 @@ TEST(OutputParserTest, AnySplitGivesTheSame) {
 }
 
 TEST(OutputParserTest, HoldsBackNoMoreThanItMust) {
-  OutputParser parser(true);
+  OutputParser parser(AnswerBegins::kInReasoning);
   EXPECT_EQ(parser.Append("one two").reasoning, "one two");
   EXPECT_EQ(parser.Append("\n").reasoning, "");
   EXPECT_EQ(parser.Append("x <").reasoning, "\nx ");

@@ -51,13 +51,13 @@ Outcome Whole(const std::string& text, const ResponseOptions& options) {
 }
 
 TEST(ResponseStreamTest, SplitsReasoningFromContent) {
-  const Outcome both = Whole("\nlet me see\n</think>\n\nFour.", {.thinking = true});
+  const Outcome both = Whole("\nlet me see\n</think>\n\nFour.", {.begins = AnswerBegins::kInReasoning});
   EXPECT_EQ(both.text.reasoning, "let me see");
   EXPECT_EQ(both.text.content, "Four.");
-  const Outcome cut = Whole("let me see", {.thinking = true});
+  const Outcome cut = Whole("let me see", {.begins = AnswerBegins::kInReasoning});
   EXPECT_EQ(cut.text.reasoning, "let me see");
   EXPECT_EQ(cut.text.content, "");
-  const Outcome plain = Whole("Four</think>.", {.thinking = false});
+  const Outcome plain = Whole("Four</think>.", {.begins = AnswerBegins::kInContent});
   EXPECT_EQ(plain.text.content, "Four</think>.");
 }
 
@@ -79,11 +79,11 @@ TEST(ResponseStreamTest, CountsEveryToken) {
 }
 
 TEST(ResponseStreamTest, AStopStringCutsEverywhere) {
-  const Outcome content = Whole("abc</think>d STOP e", {.thinking = true, .stop = {"STOP"}});
+  const Outcome content = Whole("abc</think>d STOP e", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
   EXPECT_TRUE(content.stopped);
   EXPECT_EQ(content.text.reasoning, "abc");
   EXPECT_EQ(content.text.content, "d ");
-  const Outcome reasoning = Whole("abc STOP</think>d", {.thinking = true, .stop = {"STOP"}});
+  const Outcome reasoning = Whole("abc STOP</think>d", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
   EXPECT_EQ(reasoning.text.reasoning, "abc ");
   EXPECT_EQ(reasoning.text.content, "");
   const Outcome held = Whole("d STO", {.stop = {"STOP"}});
@@ -133,7 +133,7 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
       }
     }
     if (below(2) == 0) ids.push_back(kImEnd);
-    ResponseOptions options{.thinking = below(2) == 0, .stop = {}, .stop_ids = {kImEnd}};
+    ResponseOptions options{.begins = below(2) == 0 ? AnswerBegins::kInReasoning : AnswerBegins::kInContent, .stop = {}, .stop_ids = {kImEnd}};
     if (below(2) == 0) options.stop = {"STOP", "d\n"};
     const Outcome whole = Deal(ids, options, [&] { return ids.size(); });
     const Outcome one_by_one = Deal(ids, options, [] { return 1; });
@@ -144,7 +144,7 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
       ASSERT_EQ(whole.text.content, other.text.content) << "round " << round;
       ASSERT_EQ(whole.stopped, other.stopped) << "round " << round;
     }
-    if (!options.thinking && !whole.stopped && options.stop.empty()) {
+    if (options.begins == AnswerBegins::kInContent && !whole.stopped && options.stop.empty()) {
       std::vector<TokenId> shown = ids;
       if (shown.back() == kImEnd) shown.pop_back();
       std::string text = Decode(NanoTokenizer(), shown, SkipSpecial::kSkip);
