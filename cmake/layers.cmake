@@ -25,7 +25,7 @@ room(kernels/simd MAY kernels/tensor)
 room(kernels/dispatch MAY kernels/tensor)
 room(kernels/ops MAY kernels/tensor kernels/simd kernels/dispatch)
 
-room(coordinator/request)
+room(coordinator/request MAY common/step)
 room(coordinator/chat MAY common/tokenizer)
 room(coordinator/kv_index)
 room(coordinator/membership MAY common/concurrency)

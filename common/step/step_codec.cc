@@ -1,10 +1,9 @@
 #include "common/step/step_codec.h"
 
-#include <cmath>
-
 #include "common/base/check.h"
 #include "common/base/printable.h"
-#include "common/base/status_macros.h"
+#include "common/step/sampling_codec.h"
+#include "common/step/wire_checks.h"
 #include "proto/step.pb.h"
 
 namespace atl {
@@ -14,55 +13,18 @@ constexpr size_t kStatusBytesMax = 4096;
 // A step's expert rows are sparse, but no more than one for each expert of each layer.
 constexpr int64_t kExpertRowsMax = int64_t{1} << 20;
 
-absl::Status CheckCount(const char* what, int64_t count, int64_t max) {
-  if (count > max) return InvalidArgument("{}: {} entries, at most {} are taken", what, count, max);
-  return absl::OkStatus();
-}
-
-absl::Status CheckRange(const char* what, int64_t value, int64_t min, int64_t max) {
-  if (value < min || value > max) {
-    return InvalidArgument("{} is {}, not within {} to {}", what, value, min, max);
-  }
-  return absl::OkStatus();
-}
-
-template <typename Id, typename Repeated>
-absl::StatusOr<std::vector<Id>> DecodeIds(const char* what, const Repeated& in, int64_t count_max) {
-  ATOLL_RETURN_IF_ERROR(CheckCount(what, in.size(), count_max));
-  std::vector<Id> ids;
-  ids.reserve(static_cast<size_t>(in.size()));
-  for (const int32_t id : in) {
-    if (id < 0) return InvalidArgument("{}: id {} is negative", what, id);
-    ids.push_back(Id{id});
-  }
-  return ids;
-}
-
 void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
   out->set_seq(Value(start.seq));
   out->set_state_slot(Value(start.state_slot));
   out->set_prompt_length(start.prompt_length);
   out->set_max_new_tokens(start.max_new_tokens);
   for (const TokenId id : start.stop_ids) out->add_stop_ids(Value(id));
-  out->mutable_sampling()->set_temperature(start.sampling.temperature);
-  out->mutable_sampling()->set_top_k(start.sampling.top_k);
-  out->mutable_sampling()->set_top_p(start.sampling.top_p);
-  out->mutable_sampling()->set_seed(start.sampling.seed);
+  Encode(start.sampling, out->mutable_sampling());
   out->set_rope_factor(start.rope_factor);
   out->set_vocab_limit(start.vocab_limit);
-}
-
-absl::StatusOr<SamplingParams> DecodeSampling(const ::atollpb::SamplingParams& in) {
-  // Written so that NaN fails each of them.
-  if (!(in.temperature() >= 0.0f && std::isfinite(in.temperature()))) {
-    return InvalidArgument("start.sampling.temperature is {}, not a number >= 0", in.temperature());
-  }
-  if (!(in.top_p() > 0.0f && in.top_p() <= 1.0f)) {
-    return InvalidArgument("start.sampling.top_p is {}, not within (0, 1]", in.top_p());
-  }
-  if (in.top_k() < 0) return InvalidArgument("start.sampling.top_k is {}, below 0", in.top_k());
-  return SamplingParams{
-      .temperature = in.temperature(), .top_k = in.top_k(), .top_p = in.top_p(), .seed = in.seed()};
+  out->set_num_drawn(start.num_drawn);
+  if (start.top_logprobs >= 0) out->set_top_logprobs(start.top_logprobs);
+  out->set_prompt_logprobs(start.prompt_logprobs);
 }
 
 absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
@@ -76,7 +38,7 @@ absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
   start.max_new_tokens = in.max_new_tokens();
   ATOLL_ASSIGN_OR_RETURN(start.stop_ids,
                          DecodeIds<TokenId>("start.stop_ids", in.stop_ids(), kStopIdsMax));
-  ATOLL_ASSIGN_OR_RETURN(start.sampling, DecodeSampling(in.sampling()));
+  ATOLL_ASSIGN_OR_RETURN(start.sampling, Decode(in.sampling()));
   if (!(in.rope_factor() >= 1.0f && in.rope_factor() <= 64.0f)) {
     return InvalidArgument("start.rope_factor is {}, not within 1 to 64", in.rope_factor());
   }
@@ -85,6 +47,16 @@ absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
     return InvalidArgument("start.vocab_limit is {}, not a number of ids", in.vocab_limit());
   }
   start.vocab_limit = in.vocab_limit();
+  ATOLL_RETURN_IF_ERROR(CheckRange("start.num_drawn", in.num_drawn(), 0, in.max_new_tokens() - 1));
+  start.num_drawn = in.num_drawn();
+  if (in.has_top_logprobs()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("start.top_logprobs", in.top_logprobs(), 0, kTopLogprobsMax));
+    start.top_logprobs = in.top_logprobs();
+  }
+  start.prompt_logprobs = in.prompt_logprobs();
+  if (start.prompt_logprobs && start.top_logprobs < 0) {
+    return InvalidArgument("start.prompt_logprobs is set, start.top_logprobs is not");
+  }
   return start;
 }
 
@@ -96,6 +68,7 @@ void EncodeWork(const SequenceWork& work, ::atollpb::SequenceWork* out) {
   for (const BlockId id : work.new_blocks) out->add_new_blocks(Value(id));
   out->set_draw(work.draw);
   out->set_probe(static_cast<::atollpb::Probe>(work.probe));
+  if (Value(work.next_id) >= 0) out->set_next_id(Value(work.next_id));
 }
 
 absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::SequenceWork& in) {
@@ -109,13 +82,17 @@ absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::SequenceWork& in) {
   ATOLL_ASSIGN_OR_RETURN(work.ids, DecodeIds<TokenId>("work.ids", in.ids(), kRowsPerStepMax));
   ATOLL_ASSIGN_OR_RETURN(work.new_blocks,
                          DecodeIds<BlockId>("work.new_blocks", in.new_blocks(), kRowsPerStepMax));
-  const bool id_drawn_last = work.ids.empty() && work.num_rows == 1;
-  if (!id_drawn_last && work.ids.size() != static_cast<size_t>(work.num_rows)) {
+  const bool goes_on = work.ids.empty() && work.num_rows <= kTokensPerStepMax;
+  if (!goes_on && work.ids.size() != static_cast<size_t>(work.num_rows)) {
     return InvalidArgument("work of sequence {} names {} ids for {} rows", in.seq(),
                            work.ids.size(), work.num_rows);
   }
   work.draw = in.draw();
   work.probe = static_cast<Probe>(in.probe());
+  if (in.has_next_id()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("work.next_id", in.next_id(), 0, INT32_MAX));
+    work.next_id = TokenId{in.next_id()};
+  }
   return work;
 }
 
@@ -127,6 +104,13 @@ absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::SequenceResult& i
   out.length = in.length();
   ATOLL_ASSIGN_OR_RETURN(out.ids, DecodeIds<TokenId>("sequences.ids", in.ids(), kRowsPerStepMax));
   out.finish = static_cast<Finish>(in.finish());
+  ATOLL_ASSIGN_OR_RETURN(out.logprobs, Decode("sequences.logprobs", in.logprobs()));
+  if (!out.logprobs.empty() && out.logprobs.size() != out.ids.size()) {
+    return InvalidArgument("sequence {} has {} log-probabilities for {} ids", in.seq(),
+                           out.logprobs.size(), out.ids.size());
+  }
+  ATOLL_ASSIGN_OR_RETURN(out.prompt_logprobs,
+                         Decode("sequences.prompt_logprobs", in.prompt_logprobs()));
   return out;
 }
 
@@ -249,6 +233,8 @@ void Encode(const StepResult& result, ::atollpb::StepResult* out) {
     entry->set_length(sequence.length);
     for (const TokenId id : sequence.ids) entry->add_ids(Value(id));
     entry->set_finish(static_cast<::atollpb::Finish>(sequence.finish));
+    Encode(sequence.logprobs, entry->mutable_logprobs());
+    Encode(sequence.prompt_logprobs, entry->mutable_prompt_logprobs());
   }
   for (const ProbeResult& probe : result.probes) {
     ::atollpb::ProbeResult* entry = out->add_probes();

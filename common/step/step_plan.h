@@ -9,36 +9,35 @@
 
 #include "absl/status/status.h"
 #include "common/base/ids.h"
+#include "common/step/sampling_params.h"
 
 namespace atl {
 
-// temperature 0: greedy. top_k 0 and top_p 1: off. The seed is always set: a coordinator draws one
-// where the client gave none.
-struct SamplingParams {
-  float temperature = 1.0f;
-  int32_t top_k = 0;
-  float top_p = 1.0f;
-  uint64_t seed = 0;
-};
-
-// A sequence's first mention. state_slot and blocks are given out by the coordinator's ledger and
-// belong to the home.
+// A sequence's first mention, or the first after it was preempted. state_slot and blocks are given
+// out by the coordinator's ledger and belong to the home. The seed is always set: a coordinator
+// draws one where the client gave none.
 struct StartSequence {
   SeqId seq{};
   SlotId state_slot{};
   int32_t prompt_length = 0;
-  int32_t max_new_tokens = 0;
+  int32_t num_drawn =
+      0;  // drawn before it was preempted; pieces bring these ids after the prompt's
+  int32_t max_new_tokens = 0;  // num_drawn included
   std::vector<TokenId>
       stop_ids{};  // drawing one of them ends the sequence (finish kStopId); it is reported
   SamplingParams sampling{};
   float rope_factor = 1.0f;
-  int32_t vocab_limit = 0;  // ids from here on are padding of the head and never drawn; 0: none
+  int32_t vocab_limit = 0;    // ids from here on are padding of the head and never drawn; 0: none
+  int32_t top_logprobs = -1;  // how many are reported with each drawn token; -1: no logprobs
+  bool prompt_logprobs = false;  // the same for the prompt's tokens; needs top_logprobs >= 0
 };
 
 enum class Probe : uint8_t { kNone, kDigest, kLogits };
 
-// Rows of one sequence in this step, in batch order. `ids` is a prompt piece, or empty: one row,
-// the id drawn last.
+// Rows of one sequence in this step, in batch order. `ids` is a piece (of the prompt, then of what
+// a preempted sequence had drawn), or empty: the id drawn last, and up to num_rows − 1 rows more
+// that the worker guesses itself where WorkerReady::tokens_per_step allows it. Then it commits and
+// draws between 1 and num_rows tokens.
 struct SequenceWork {
   SeqId seq{};
   int32_t begin = 0;  // the sequence's committed length when this step runs
@@ -46,7 +45,8 @@ struct SequenceWork {
   std::vector<TokenId> ids{};
   std::vector<BlockId> new_blocks{};  // appended to the sequence's block table first
   bool draw = false;                  // draw a token from the last row
-  Probe probe = Probe::kNone;         // of every row of this work
+  TokenId next_id{-1};         // the prompt's token after this piece, for prompt_logprobs; -1: none
+  Probe probe = Probe::kNone;  // of every row of this work
 };
 
 struct StepPlan {
@@ -67,6 +67,9 @@ struct SequenceResult {
   int32_t length = 0;          // committed tokens after this step
   std::vector<TokenId> ids{};  // drawn in this step
   Finish finish = Finish::kNone;
+  std::vector<TokenLogprobs> logprobs{};  // by ids; empty unless asked for
+  // Of the prompt's tokens that follow this step's rows, in order; empty unless asked for.
+  std::vector<TokenLogprobs> prompt_logprobs{};
 };
 
 struct ProbeResult {
@@ -139,8 +142,11 @@ struct WorkerReady {
   int32_t state_slots = 0;  // sequences that it can be home of at once
   int32_t spares = 0;       // continuing pieces longer than late_rows in one step
   int32_t late_rows = 1;
+  int32_t tokens_per_step = 1;  // that one decoding sequence may get at most
+  int64_t bytes_per_block = 0;  // of one KV block, all its layers
+  int64_t bytes_per_state = 0;  // of one state slot or spare
 };
 
-inline constexpr uint32_t kWireVersion = 1;
+inline constexpr uint32_t kWireVersion = 2;
 
 }  // namespace atl

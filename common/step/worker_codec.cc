@@ -1,6 +1,7 @@
 // Joining: Hello, Ready, EpochStart.
 #include "common/base/status_macros.h"
 #include "common/step/step_codec.h"
+#include "common/step/wire_checks.h"
 #include "proto/worker.pb.h"
 
 namespace atl {
@@ -21,11 +22,6 @@ absl::Status CheckName(const char* what, const std::string& name) {
     }
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckRange(const char* what, int64_t value, int64_t min, int64_t max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return InvalidArgument("{} is {}, not within {} to {}", what, value, min, max);
 }
 
 }  // namespace
@@ -87,6 +83,9 @@ void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
   out->set_state_slots(ready->state_slots);
   out->set_spares(ready->spares);
   out->set_late_rows(ready->late_rows);
+  out->set_tokens_per_step(ready->tokens_per_step);
+  out->set_bytes_per_block(ready->bytes_per_block);
+  out->set_bytes_per_state(ready->bytes_per_state);
 }
 
 absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
@@ -96,12 +95,21 @@ absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
   ATOLL_RETURN_IF_ERROR(CheckRange("ready.state_slots", in.state_slots(), 1, kSequencesPerStepMax));
   ATOLL_RETURN_IF_ERROR(CheckRange("ready.spares", in.spares(), 0, kSequencesPerStepMax));
   ATOLL_RETURN_IF_ERROR(CheckRange("ready.late_rows", in.late_rows(), 1, 16));
+  ATOLL_RETURN_IF_ERROR(
+      CheckRange("ready.tokens_per_step", in.tokens_per_step(), 1, kTokensPerStepMax));
+  ATOLL_RETURN_IF_ERROR(
+      CheckRange("ready.bytes_per_block", in.bytes_per_block(), 0, kPoolUnitBytesMax));
+  ATOLL_RETURN_IF_ERROR(
+      CheckRange("ready.bytes_per_state", in.bytes_per_state(), 0, kPoolUnitBytesMax));
   return WorkerReady{.epoch = Decode(in.epoch()),
                      .rank = in.rank(),
                      .kv_blocks = in.kv_blocks(),
                      .state_slots = in.state_slots(),
                      .spares = in.spares(),
-                     .late_rows = in.late_rows()};
+                     .late_rows = in.late_rows(),
+                     .tokens_per_step = in.tokens_per_step(),
+                     .bytes_per_block = in.bytes_per_block(),
+                     .bytes_per_state = in.bytes_per_state()};
 }
 
 void Encode(const EpochStart& start, ::atollpb::EpochStart* out) {

@@ -256,7 +256,8 @@ void EngineThread::Handle(WorkerId worker, StreamClosed& closed) {
 void EngineThread::Start(Submission submission) {
   if (run_) return run_->Add(std::move(submission));
   // The epoch ended between the door and here.
-  submission.sink->OnFinish(FinishReason::kError, Unavailable("{}", membership_.Reason()));
+  submission.sink->OnFinish(
+      {.reason = FinishReason::kError, .status = Unavailable("{}", membership_.Reason())});
   door_.Ended(submission.id);
   door_.PublishWaiting(0);
 }

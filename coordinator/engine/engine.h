@@ -24,18 +24,37 @@
 
 namespace atl {
 
+// How long a request was in which state. Preempted: from losing its blocks until its next token.
+struct RequestTimings {
+  absl::Duration queued{};
+  absl::Duration prefill{};
+  absl::Duration decode{};
+  absl::Duration preempted{};
+  int32_t preemptions = 0;
+};
+
+// `status` is OK unless reason is kError: kUnavailable names the lost worker.
+struct RequestEnd {
+  FinishReason reason = FinishReason::kStop;
+  absl::Status status{};
+  RequestTimings timings{};
+};
+
 // Where a request's answer goes. All calls come from the engine thread, in order, and must not
 // block; exactly one OnFinish comes last, then the sink is destroyed on that thread. Calls may come
 // before Submit has returned. A sink may call Engine::Cancel, nothing else of the engine's.
 class RequestSink {
  public:
   virtual ~RequestSink() = default;
-  // Tokens drawn in one step, a stop id included.
-  virtual void OnTokens(std::span<const TokenId> ids) = 0;
+  // A piece of the prompt has run: `tokens_done` of its tokens in all. `logprobs` of the tokens
+  // that follow the piece's rows, where asked for. Not called again for a prompt that is
+  // recomputed.
+  virtual void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) = 0;
+  // Tokens drawn in one step, a stop id included; `logprobs` one for each where asked for.
+  virtual void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs) = 0;
   // Rows of a request that asked for probes; they come before the tokens of their step.
   virtual void OnProbe(const ProbeResult& probe) = 0;
-  // `status` is OK unless reason is kError: kUnavailable names the lost worker.
-  virtual void OnFinish(FinishReason reason, const absl::Status& status) = 0;
+  virtual void OnFinish(const RequestEnd& end) = 0;
 };
 
 struct EngineOptions {

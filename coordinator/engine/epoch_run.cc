@@ -26,9 +26,8 @@ EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe
 }
 
 void EpochRun::Add(Submission submission) {
-  Sampling& sampling = submission.request.sampling;
   // The plan alone decides what is drawn, so a seed that the client did not give is drawn here.
-  if (!sampling.seed) sampling.seed = args_.draw_seed();
+  if (!submission.request.seed) submission.request.seed = args_.draw_seed();
   clients_[submission.id] = {
       .sink = std::move(submission.sink),
       .prompt_tokens = static_cast<int64_t>(submission.request.prompt.size())};
@@ -94,7 +93,11 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
   if (!update.known) return absl::OkStatus();  // cancelled meanwhile
   Client& client = clients_.at(result.seq);
   client.generated_tokens += static_cast<int64_t>(result.ids.size());
-  if (!result.ids.empty()) client.sink->OnTokens(result.ids);
+  if (client.prompt_done < client.prompt_tokens) {
+    client.prompt_done = std::min<int64_t>(result.length, client.prompt_tokens);
+    client.sink->OnPrompt(static_cast<int32_t>(client.prompt_done), result.prompt_logprobs);
+  }
+  if (!result.ids.empty()) client.sink->OnTokens(result.ids, result.logprobs);
   if (!update.ended) return absl::OkStatus();
   Finish(result.seq, update.reason,
          update.reason == FinishReason::kError
@@ -142,7 +145,7 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   CHECK(it != clients_.end());
   const Client client = std::move(it->second);
   clients_.erase(it);
-  client.sink->OnFinish(reason, status);
+  client.sink->OnFinish({.reason = reason, .status = status});
   probe_.OnRequestEnd({.reason = reason,
                        .prompt_tokens = client.prompt_tokens,
                        .generated_tokens = client.generated_tokens});

@@ -52,6 +52,7 @@ class EpochRun {
   struct Client {
     std::unique_ptr<RequestSink> sink;
     int64_t prompt_tokens = 0;
+    int64_t prompt_done = 0;  // tokens of it that have run
     int64_t generated_tokens = 0;
   };
   struct StepInFlight {

@@ -151,7 +151,7 @@ void Frontend::OnEvents(std::vector<EngineEvent> events) {
     if (it == chats_.end()) continue;  // its client has left, or a stop string has ended it
     if (event.end) {
       OnEnd(event.exchange, &it->second, *event.end);
-    } else {
+    } else if (!event.tokens.empty()) {
       OnTokens(event.exchange, &it->second, event.tokens);
     }
   }
@@ -180,7 +180,7 @@ void Frontend::OnTokens(ExchangeId id, Chat* chat, const std::vector<TokenId>& t
   }
 }
 
-void Frontend::OnEnd(ExchangeId id, Chat* chat, const EngineEvent::End& end) {
+void Frontend::OnEnd(ExchangeId id, Chat* chat, const RequestEnd& end) {
   switch (end.reason) {
     case FinishReason::kStop:
       return Complete(id, chat, "stop");

@@ -70,7 +70,7 @@ class Frontend : public HttpHandler {
   void OnPrepared(ExchangeId id, ChatResult result);
   void OnEvents(std::vector<EngineEvent> events);
   void OnTokens(ExchangeId id, Chat* chat, const std::vector<TokenId>& tokens);
-  void OnEnd(ExchangeId id, Chat* chat, const EngineEvent::End& end);
+  void OnEnd(ExchangeId id, Chat* chat, const RequestEnd& end);
   void Complete(ExchangeId id, Chat* chat, const std::string& finish_reason);
   void Fail(ExchangeId id, Chat* chat, const ApiError& error);
 

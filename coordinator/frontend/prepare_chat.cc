@@ -104,8 +104,8 @@ std::variant<PreparedChat, ApiError> PrepareChat(const ServedModel& model, const
   if (!chat.ignore_eos) prepared.request.stop_ids = model.stop_ids;
   prepared.request.sampling = {.temperature = chat.temperature.value_or(model.defaults.temperature),
                                .top_k = chat.top_k.value_or(model.defaults.top_k),
-                               .top_p = chat.top_p.value_or(model.defaults.top_p),
-                               .seed = chat.seed};
+                               .top_p = chat.top_p.value_or(model.defaults.top_p)};
+  prepared.request.seed = chat.seed;
   prepared.stop = chat.stop;
   prepared.begins = prompt->begins;
   prepared.stream = chat.stream;

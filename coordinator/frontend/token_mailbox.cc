@@ -8,14 +8,19 @@ class TokenMailbox::Sink : public RequestSink {
  public:
   Sink(TokenMailbox& mailbox, ExchangeId exchange) : mailbox_(mailbox), exchange_(exchange) {}
 
-  void OnTokens(std::span<const TokenId> ids) override {
-    mailbox_.Put({.exchange = exchange_, .tokens = {ids.begin(), ids.end()}, .end = {}});
+  void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) override {
+    mailbox_.Put({.exchange = exchange_,
+                  .prompt_done = tokens_done,
+                  .logprobs = {logprobs.begin(), logprobs.end()}});
+  }
+  void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs) override {
+    mailbox_.Put({.exchange = exchange_,
+                  .tokens = {ids.begin(), ids.end()},
+                  .logprobs = {logprobs.begin(), logprobs.end()}});
   }
   void OnProbe(const ProbeResult&) override {}  // the front end asks for none
-  void OnFinish(FinishReason reason, const absl::Status& status) override {
-    mailbox_.Put({.exchange = exchange_,
-                  .tokens = {},
-                  .end = EngineEvent::End{.reason = reason, .status = status}});
+  void OnFinish(const RequestEnd& end) override {
+    mailbox_.Put({.exchange = exchange_, .end = end});
   }
 
  private:

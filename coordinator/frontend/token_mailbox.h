@@ -14,14 +14,13 @@
 
 namespace atl {
 
+// One of: tokens, a piece of the prompt that has run, the end.
 struct EngineEvent {
-  struct End {
-    FinishReason reason = FinishReason::kStop;
-    absl::Status status;
-  };
   ExchangeId exchange{};
-  std::vector<TokenId> tokens;
-  std::optional<End> end;
+  int32_t prompt_done = 0;
+  std::vector<TokenId> tokens{};
+  std::vector<TokenLogprobs> logprobs{};  // of the tokens, or of the prompt's
+  std::optional<RequestEnd> end{};
 };
 
 // **Threads**: sinks on the engine's; `post` is called there and runs its task on the I/O thread,

@@ -7,16 +7,9 @@
 
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/step/sampling_params.h"
 
 namespace atl {
-
-// temperature 0: greedy. top_k 0 and top_p 1: off. Without a seed the engine draws one.
-struct Sampling {
-  float temperature = 1.0f;
-  int32_t top_k = 0;
-  float top_p = 1.0f;
-  std::optional<uint64_t> seed{};
-};
 
 // What is told of the logits of every row that the request runs.
 enum class ProbeRows : uint8_t { kNone, kDigest, kLogits };
@@ -25,7 +18,11 @@ struct Request {
   std::vector<TokenId> prompt{};    // not empty
   int32_t max_new_tokens = 0;       // at least 1
   std::vector<TokenId> stop_ids{};  // drawing one ends the request; it is reported like any token
-  Sampling sampling{};
+  SamplingParams sampling{};        // its seed counts only after the engine has filled it in
+  std::optional<uint64_t> seed{};   // nothing: the engine draws one
+  int32_t top_logprobs = -1;        // told with each token, 0 … kTopLogprobsMax; -1: no logprobs
+  bool prompt_logprobs = false;     // the same for the prompt's tokens from the second on
+  int32_t priority = 0;             // lower is served first; vLLM's rule
   float rope_factor = 1.0f;
   int32_t vocab_limit = 0;  // ids from here on are never drawn; 0: all may be
   ProbeRows probe = ProbeRows::kNone;

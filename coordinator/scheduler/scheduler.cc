@@ -36,19 +36,20 @@ int64_t BlocksNeeded(const Request& request) {
 }
 
 StartSequence StartOf(const Sequence& sequence) {
-  const Sampling& sampling = sequence.request.sampling;
-  CHECK(sampling.seed.has_value(), "sequence {} has no seed", Value(sequence.id));
-  return {.seq = sequence.id,
-          .state_slot = sequence.slot,
-          .prompt_length = sequence.prompt_length(),
-          .max_new_tokens = sequence.request.max_new_tokens,
-          .stop_ids = sequence.request.stop_ids,
-          .sampling = {.temperature = sampling.temperature,
-                       .top_k = sampling.top_k,
-                       .top_p = sampling.top_p,
-                       .seed = *sampling.seed},
-          .rope_factor = sequence.request.rope_factor,
-          .vocab_limit = sequence.request.vocab_limit};
+  const Request& request = sequence.request;
+  CHECK(request.seed.has_value(), "sequence {} has no seed", Value(sequence.id));
+  StartSequence start{.seq = sequence.id,
+                      .state_slot = sequence.slot,
+                      .prompt_length = sequence.prompt_length(),
+                      .max_new_tokens = request.max_new_tokens,
+                      .stop_ids = request.stop_ids,
+                      .sampling = request.sampling,
+                      .rope_factor = request.rope_factor,
+                      .vocab_limit = request.vocab_limit,
+                      .top_logprobs = request.top_logprobs,
+                      .prompt_logprobs = request.prompt_logprobs};
+  start.sampling.seed = *request.seed;
+  return start;
 }
 
 }  // namespace

@@ -79,9 +79,12 @@ class Inbox {
 class InboxSink : public RequestSink {
  public:
   explicit InboxSink(std::shared_ptr<Inbox> inbox) : inbox_(std::move(inbox)) {}
-  void OnTokens(std::span<const TokenId> ids) override { inbox_->Add(ids); }
+  void OnPrompt(int32_t, std::span<const TokenLogprobs>) override {}
+  void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs>) override {
+    inbox_->Add(ids);
+  }
   void OnProbe(const ProbeResult& probe) override { inbox_->Add(probe); }
-  void OnFinish(FinishReason, const absl::Status& status) override { inbox_->End(status); }
+  void OnFinish(const RequestEnd& end) override { inbox_->End(end.status); }
 
  private:
   const std::shared_ptr<Inbox> inbox_;
@@ -169,7 +172,8 @@ Cluster::~Cluster() {
 absl::StatusOr<LogitsRows> Cluster::Run(const LogitsJob& job, const ModelConfig& config) {
   Request request{.prompt = job.ids,
                   .max_new_tokens = std::max(job.num_generate, 1),
-                  .sampling = {.temperature = 0.0f, .seed = 0},
+                  .sampling = {.temperature = 0.0f},
+                  .seed = 0,
                   .rope_factor = 1.0f,
                   .probe = ProbeRows::kLogits};
   const size_t rows = job.ids.size() + static_cast<size_t>(request.max_new_tokens) - 1;

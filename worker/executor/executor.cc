@@ -102,7 +102,9 @@ WorkerReady Executor::MakeReady() const {
           .kv_blocks = limits_.num_blocks,
           .state_slots = limits_.num_slots,
           .spares = limits_.num_spares,
-          .late_rows = limits_.late_rows};
+          .late_rows = limits_.late_rows,
+          .bytes_per_block = cache_->config().bytes_per_block(),
+          .bytes_per_state = cache_->config().bytes_per_state()};
 }
 
 absl::Status Executor::Check(const StepPlan& plan) const {

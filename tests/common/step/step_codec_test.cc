@@ -20,11 +20,23 @@ StepPlan FullPlan() {
   plan.start = {{.seq = SeqId{9},
                  .state_slot = SlotId{2},
                  .prompt_length = 3,
+                 .num_drawn = 5,
                  .max_new_tokens = 12,
                  .stop_ids = {TokenId{248044}, TokenId{0}},
-                 .sampling = {.temperature = 0.25f, .top_k = 20, .top_p = 0.5f, .seed = ~0ull},
+                 .sampling = {.temperature = 0.25f,
+                              .top_k = 20,
+                              .top_p = 0.5f,
+                              .min_p = 0.125f,
+                              .presence_penalty = -2.0f,
+                              .frequency_penalty = 1.5f,
+                              .repetition_penalty = 1.25f,
+                              .min_tokens = 4,
+                              .logit_bias = {{TokenId{7}, -100.0f}},
+                              .seed = ~0ull},
                  .rope_factor = 4.0f,
-                 .vocab_limit = 90}};
+                 .vocab_limit = 90,
+                 .top_logprobs = 0,
+                 .prompt_logprobs = true}};
   plan.work = {
       {.seq = SeqId{9},
        .begin = 0,
@@ -32,6 +44,7 @@ StepPlan FullPlan() {
        .ids = {TokenId{1}, TokenId{2}, TokenId{3}},
        .new_blocks = {BlockId{6}},
        .draw = true,
+       .next_id = TokenId{4},
        .probe = Probe::kLogits},
       {.seq = SeqId{8}, .begin = 64, .num_rows = 1, .ids = {}, .new_blocks = {BlockId{0}}}};
   return plan;
@@ -57,6 +70,17 @@ TEST(StepCodecTest, PlanRoundTrips) {
   EXPECT_EQ(plan.start[0].sampling.top_k, 20);
   EXPECT_EQ(plan.start[0].sampling.top_p, 0.5f);
   EXPECT_EQ(plan.start[0].sampling.seed, ~0ull);
+  EXPECT_EQ(plan.start[0].sampling.min_p, 0.125f);
+  EXPECT_EQ(plan.start[0].sampling.presence_penalty, -2.0f);
+  EXPECT_EQ(plan.start[0].sampling.frequency_penalty, 1.5f);
+  EXPECT_EQ(plan.start[0].sampling.repetition_penalty, 1.25f);
+  EXPECT_EQ(plan.start[0].sampling.min_tokens, 4);
+  ASSERT_EQ(plan.start[0].sampling.logit_bias.size(), 1u);
+  EXPECT_EQ(plan.start[0].sampling.logit_bias[0].id, TokenId{7});
+  EXPECT_EQ(plan.start[0].sampling.logit_bias[0].bias, -100.0f);
+  EXPECT_EQ(plan.start[0].num_drawn, 5);
+  EXPECT_EQ(plan.start[0].top_logprobs, 0);
+  EXPECT_TRUE(plan.start[0].prompt_logprobs);
   EXPECT_EQ(plan.start[0].rope_factor, 4.0f);
   EXPECT_EQ(plan.start[0].vocab_limit, 90);
   ASSERT_EQ(plan.work.size(), 2u);
@@ -64,6 +88,8 @@ TEST(StepCodecTest, PlanRoundTrips) {
   EXPECT_EQ(plan.work[0].new_blocks, FullPlan().work[0].new_blocks);
   EXPECT_TRUE(plan.work[0].draw);
   EXPECT_EQ(plan.work[0].probe, Probe::kLogits);
+  EXPECT_EQ(plan.work[0].next_id, TokenId{4});
+  EXPECT_EQ(plan.work[1].next_id, TokenId{-1});
   EXPECT_EQ(plan.work[1].seq, SeqId{8});
   EXPECT_EQ(plan.work[1].begin, 64);
   EXPECT_EQ(plan.work[1].num_rows, 1);
@@ -88,7 +114,9 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
        },
        "rows_by_rank: 4099"},
       {"no rows", [](auto* p) { p->mutable_work(0)->set_num_rows(0); }, "work.num_rows is 0"},
-      {"rows without ids", [](auto* p) { p->mutable_work(0)->clear_ids(); }, "0 ids for 3 rows"},
+      {"rows without ids",
+       [](auto* p) { p->mutable_work(0)->clear_ids(), p->mutable_work(0)->set_num_rows(17); },
+       "0 ids for 17 rows"},
       {"ids without rows",
        [](auto* p) { p->mutable_work(1)->add_ids(1), p->mutable_work(1)->add_ids(2); },
        "2 ids for 1 rows"},
@@ -119,6 +147,38 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
       {"temperature NaN",
        [nan](auto* p) { p->mutable_start(0)->mutable_sampling()->set_temperature(nan); },
        "temperature"},
+      {"min_p 2", [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_min_p(2); }, "min_p"},
+      {"presence NaN",
+       [nan](auto* p) { p->mutable_start(0)->mutable_sampling()->set_presence_penalty(nan); },
+       "presence_penalty"},
+      {"frequency 3",
+       [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_frequency_penalty(3); },
+       "frequency_penalty"},
+      {"repetition 0",
+       [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_repetition_penalty(0); },
+       "repetition_penalty"},
+      {"min_tokens -1",
+       [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_min_tokens(-1); }, "min_tokens"},
+      {"bias 101",
+       [](auto* p) {
+         p->mutable_start(0)->mutable_sampling()->mutable_logit_bias(0)->set_bias(101);
+       },
+       "logit_bias.bias"},
+      {"bias of -1",
+       [](auto* p) { p->mutable_start(0)->mutable_sampling()->mutable_logit_bias(0)->set_id(-1); },
+       "logit_bias.id"},
+      {"too many biases",
+       [](auto* p) {
+         auto* sampling = p->mutable_start(0)->mutable_sampling();
+         for (int i = 0; i < kLogitBiasMax; ++i)
+           *sampling->add_logit_bias() = sampling->logit_bias(0);
+       },
+       "logit_bias: 1025"},
+      {"all drawn", [](auto* p) { p->mutable_start(0)->set_num_drawn(12); }, "num_drawn is 12"},
+      {"21 logprobs", [](auto* p) { p->mutable_start(0)->set_top_logprobs(21); }, "top_logprobs"},
+      {"prompt's alone", [](auto* p) { p->mutable_start(0)->clear_top_logprobs(); },
+       "prompt_logprobs is set"},
+      {"next id -1", [](auto* p) { p->mutable_work(0)->set_next_id(-1); }, "next_id is -1"},
       {"top_p 0", [](auto* p) { p->mutable_start(0)->mutable_sampling()->set_top_p(0); }, "top_p"},
       {"top_p NaN", [nan](auto* p) { p->mutable_start(0)->mutable_sampling()->set_top_p(nan); },
        "top_p"},
@@ -150,6 +210,9 @@ TEST(StepCodecTest, ResultRoundTrips) {
   result.rank = 1;
   result.status = Unavailable("peer {} is gone", 0);
   result.sequences = {{SeqId{4}, 77, {TokenId{5}, TokenId{6}}, Finish::kStopId}};
+  result.sequences[0].logprobs = {{-0.5f, 1, {{TokenId{5}, -0.5f}, {TokenId{1}, -1.5f}}},
+                                  {-INFINITY, 9, {}}};
+  result.sequences[0].prompt_logprobs = {{-2.0f, 3, {}}};
   result.probes = {{SeqId{4}, 70, 2, 99, {1.5f, -0.0f, 2.0f, 1e-38f}}};
   result.stats = {.moe_rows_local = 1ull << 40,
                   .moe_rows_remote = 6,
@@ -171,6 +234,20 @@ TEST(StepCodecTest, ResultRoundTrips) {
   EXPECT_EQ(back.sequences[0].length, 77);
   EXPECT_EQ(back.sequences[0].ids, result.sequences[0].ids);
   EXPECT_EQ(back.sequences[0].finish, Finish::kStopId);
+  ASSERT_EQ(back.sequences[0].logprobs.size(), 2u);
+  EXPECT_EQ(back.sequences[0].logprobs[0].logprob, -0.5f);
+  EXPECT_EQ(back.sequences[0].logprobs[0].rank, 1);
+  ASSERT_EQ(back.sequences[0].logprobs[0].top.size(), 2u);
+  EXPECT_EQ(back.sequences[0].logprobs[0].top[1].id, TokenId{1});
+  EXPECT_EQ(back.sequences[0].logprobs[0].top[1].logprob, -1.5f);
+  EXPECT_EQ(back.sequences[0].logprobs[1].logprob, -INFINITY);
+  ASSERT_EQ(back.sequences[0].prompt_logprobs.size(), 1u);
+  EXPECT_EQ(back.sequences[0].prompt_logprobs[0].rank, 3);
+  wire.mutable_sequences(0)->mutable_logprobs(0)->add_top_ids(1);
+  EXPECT_STATUS(Decode(wire), absl::StatusCode::kInvalidArgument, "3 ids with 2");
+  wire.mutable_sequences(0)->clear_logprobs();
+  wire.mutable_sequences(0)->add_logprobs();
+  EXPECT_STATUS(Decode(wire), absl::StatusCode::kInvalidArgument, "1 log-probabilities for 2 ids");
   ASSERT_EQ(back.probes.size(), 1u);
   EXPECT_EQ(back.probes[0].begin, 70);
   EXPECT_EQ(back.probes[0].num_rows, 2);
@@ -290,8 +367,15 @@ TEST(WorkerCodecTest, HelloRoundTripsAndIsBounded) {
 }
 
 TEST(WorkerCodecTest, ReadyCarriesCapacityOrTheFailure) {
-  const WorkerReady ready{
-      .epoch = {2, 1}, .rank = 1, .kv_blocks = 100, .state_slots = 9, .spares = 2, .late_rows = 4};
+  const WorkerReady ready{.epoch = {2, 1},
+                          .rank = 1,
+                          .kv_blocks = 100,
+                          .state_slots = 9,
+                          .spares = 2,
+                          .late_rows = 4,
+                          .tokens_per_step = 3,
+                          .bytes_per_block = 1310720,
+                          .bytes_per_state = 66060288};
   ::atollpb::Ready wire;
   Encode(ready, ready.epoch, ready.rank, &wire);
   ASSERT_OK_AND_ASSIGN(const WorkerReady back, Decode(wire));
@@ -301,6 +385,9 @@ TEST(WorkerCodecTest, ReadyCarriesCapacityOrTheFailure) {
   EXPECT_EQ(back.state_slots, 9);
   EXPECT_EQ(back.spares, 2);
   EXPECT_EQ(back.late_rows, 4);
+  EXPECT_EQ(back.tokens_per_step, 3);
+  EXPECT_EQ(back.bytes_per_block, 1310720);
+  EXPECT_EQ(back.bytes_per_state, 66060288);
 
   wire.set_late_rows(17);
   EXPECT_STATUS(Decode(wire), absl::StatusCode::kInvalidArgument, "late_rows is 17");

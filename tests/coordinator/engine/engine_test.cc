@@ -290,7 +290,7 @@ TEST_F(EngineTest, ASeedIsDrawnWhereTheClientGaveNone) {
   Ask(MakeRequest(1, 3, 1));
   EXPECT_EQ(channel_.Expect<StepPlan>(WorkerId{0}).start.at(0).sampling.seed, 4711u);
   Request request = MakeRequest(1, 3, 1);
-  request.sampling.seed = 5;
+  request.seed = 5;
   Ask(request);
   EXPECT_EQ(channel_.Expect<StepPlan>(WorkerId{0}).start.at(0).sampling.seed, 5u);
 }

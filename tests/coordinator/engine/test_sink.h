@@ -18,21 +18,19 @@ inline constexpr auto kPatience = std::chrono::seconds(20);
 // What a request was told. Shared by the sink, which the engine owns, and the test.
 class Transcript {
  public:
-  struct End {
-    FinishReason reason;
-    absl::Status status;
-  };
-
+  void AddPrompt(int32_t tokens_done) {
+    Change([&] { prompt_pieces_.push_back(tokens_done); });
+  }
   void AddTokens(std::span<const TokenId> ids) {
     Change([&] { tokens_.insert(tokens_.end(), ids.begin(), ids.end()); });
   }
   void AddProbe(const ProbeResult& probe) {
     Change([&] { probes_.push_back(probe); });
   }
-  void AddEnd(FinishReason reason, const absl::Status& status) {
+  void AddEnd(const RequestEnd& end) {
     Change([&] {
       ++num_ends_;
-      end_ = End{reason, status};
+      end_ = end;
     });
   }
   void AddDestroyed() {
@@ -43,10 +41,14 @@ class Transcript {
     return Wait([&] { return tokens_.size() >= count; });
   }
   // Nothing when the end did not come, or came twice.
-  std::optional<End> WaitForEnd() {
+  std::optional<RequestEnd> WaitForEnd() {
     if (!Wait([&] { return destroyed_; })) return std::nullopt;
     std::lock_guard lock(mutex_);
     return num_ends_ == 1 ? end_ : std::nullopt;
+  }
+  std::vector<int32_t> prompt_pieces() const {
+    std::lock_guard lock(mutex_);
+    return prompt_pieces_;
   }
   std::vector<TokenId> tokens() const {
     std::lock_guard lock(mutex_);
@@ -78,11 +80,12 @@ class Transcript {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<int32_t> prompt_pieces_;  // tokens done after each
   std::vector<TokenId> tokens_;
   std::vector<ProbeResult> probes_;
   int num_ends_ = 0;
   bool destroyed_ = false;
-  std::optional<End> end_;
+  std::optional<RequestEnd> end_;
 };
 
 class TranscriptSink final : public RequestSink {
@@ -90,11 +93,14 @@ class TranscriptSink final : public RequestSink {
   explicit TranscriptSink(std::shared_ptr<Transcript> transcript)
       : transcript_(std::move(transcript)) {}
   ~TranscriptSink() override { transcript_->AddDestroyed(); }
-  void OnTokens(std::span<const TokenId> ids) override { transcript_->AddTokens(ids); }
-  void OnProbe(const ProbeResult& probe) override { transcript_->AddProbe(probe); }
-  void OnFinish(FinishReason reason, const absl::Status& status) override {
-    transcript_->AddEnd(reason, status);
+  void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs>) override {
+    transcript_->AddPrompt(tokens_done);
   }
+  void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs>) override {
+    transcript_->AddTokens(ids);
+  }
+  void OnProbe(const ProbeResult& probe) override { transcript_->AddProbe(probe); }
+  void OnFinish(const RequestEnd& end) override { transcript_->AddEnd(end); }
 
  private:
   std::shared_ptr<Transcript> transcript_;

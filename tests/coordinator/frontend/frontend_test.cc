@@ -82,14 +82,14 @@ TEST_F(FrontendTest, AnswersWhole) {
   EXPECT_FLOAT_EQ(asked.request.sampling.temperature, 0.6f);
   EXPECT_FLOAT_EQ(asked.request.sampling.top_p, 0.95f);
   EXPECT_EQ(asked.request.sampling.top_k, 20);
-  EXPECT_FALSE(asked.request.sampling.seed.has_value());
+  EXPECT_FALSE(asked.request.seed.has_value());
   int64_t tokens = 0;
   for (const char* text : {"a greeting", ".\n</think>\n", "\nHello \xF0\x9F\x98\x80!"}) {
-    asked.sink->OnTokens(Ids(text));
+    asked.sink->OnTokens(Ids(text), {});
     tokens += static_cast<int64_t>(Ids(text).size());
   }
-  asked.sink->OnTokens(std::vector{kImEnd});
-  asked.sink->OnFinish(FinishReason::kStop, absl::OkStatus());
+  asked.sink->OnTokens(std::vector{kImEnd}, {});
+  asked.sink->OnFinish({.reason = FinishReason::kStop});
   const ClientAnswer answer = client.Receive();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "application/json");
@@ -113,11 +113,11 @@ TEST_F(FrontendTest, AnswersWhole) {
 TEST_F(FrontendTest, StreamsChunksInOrder) {
   HttpClient client(port());
   auto asked = Ask(&client, R"("stream":true,"stream_options":{"include_usage":true})");
-  asked.sink->OnTokens(Ids("hm"));
-  asked.sink->OnTokens(Ids("</think>\n\nYes"));
-  asked.sink->OnTokens(Ids("!"));
-  asked.sink->OnTokens(std::vector{kImEnd});
-  asked.sink->OnFinish(FinishReason::kStop, absl::OkStatus());
+  asked.sink->OnTokens(Ids("hm"), {});
+  asked.sink->OnTokens(Ids("</think>\n\nYes"), {});
+  asked.sink->OnTokens(Ids("!"), {});
+  asked.sink->OnTokens(std::vector{kImEnd}, {});
+  asked.sink->OnFinish({.reason = FinishReason::kStop});
   const ClientAnswer answer = client.Receive();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
@@ -153,8 +153,8 @@ TEST_F(FrontendTest, StreamsChunksInOrder) {
 TEST_F(FrontendTest, WithoutUsageNoUsageChunk) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stream":true,)") + kNoThinking);
-  asked.sink->OnTokens(Ids("Hi"));
-  asked.sink->OnFinish(FinishReason::kLength, absl::OkStatus());
+  asked.sink->OnTokens(Ids("Hi"), {});
+  asked.sink->OnFinish({.reason = FinishReason::kLength});
   const std::vector<std::string> events = EventsOf(client.Receive().body);
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(Json::parse(events[1])["choices"][0]["delta"]["content"], "Hi");
@@ -165,19 +165,19 @@ TEST_F(FrontendTest, WithoutUsageNoUsageChunk) {
 TEST_F(FrontendTest, SendsEachStepAtOnce) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stream":true,)") + kNoThinking);
-  asked.sink->OnTokens(Ids("first"));
+  asked.sink->OnTokens(Ids("first"), {});
   EXPECT_TRUE(client.ReadUntil("\"content\":\"first\""));
-  asked.sink->OnTokens(Ids("second"));
+  asked.sink->OnTokens(Ids("second"), {});
   EXPECT_TRUE(client.ReadUntil("\"content\":\"second\""));
-  asked.sink->OnFinish(FinishReason::kLength, absl::OkStatus());
+  asked.sink->OnFinish({.reason = FinishReason::kLength});
   EXPECT_TRUE(client.ReadUntil("[DONE]"));
 }
 
 TEST_F(FrontendTest, AStopStringEndsTheSequence) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stop":["END","never"],)") + kNoThinking);
-  asked.sink->OnTokens(Ids("one two E"));
-  asked.sink->OnTokens(Ids("ND three"));
+  asked.sink->OnTokens(Ids("one two E"), {});
+  asked.sink->OnTokens(Ids("ND three"), {});
   const ClientAnswer answer = client.Receive();
   const Json choice = Json::parse(answer.body)["choices"][0];
   EXPECT_EQ(choice["message"]["content"], "one two ");
@@ -185,8 +185,8 @@ TEST_F(FrontendTest, AStopStringEndsTheSequence) {
   EXPECT_EQ(choice["finish_reason"], "stop");
   engine_.AwaitCancelled(asked.seq);
   // What the engine still says of it is ignored.
-  asked.sink->OnTokens(Ids("more"));
-  asked.sink->OnFinish(FinishReason::kCancelled, absl::OkStatus());
+  asked.sink->OnTokens(Ids("more"), {});
+  asked.sink->OnFinish({.reason = FinishReason::kCancelled});
   EXPECT_EQ(client.Get("/health").status, 200);
 }
 
@@ -198,7 +198,7 @@ TEST_F(FrontendTest, TheRequestOverridesTheDefaults) {
   EXPECT_EQ(asked.request.sampling.temperature, 0.0f);
   EXPECT_EQ(asked.request.sampling.top_p, 0.5f);
   EXPECT_EQ(asked.request.sampling.top_k, 0);
-  EXPECT_EQ(asked.request.sampling.seed, 7u);
+  EXPECT_EQ(asked.request.seed, 7u);
   EXPECT_EQ(asked.request.max_new_tokens, 9);
   EXPECT_THAT(asked.request.stop_ids, ::testing::IsEmpty());
 }
@@ -296,12 +296,12 @@ TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
   const absl::Status lost = Unavailable("lost worker 1");
   HttpClient whole(port()), waiting(port()), begun(port());
   auto first = Ask(&whole, "");
-  first.sink->OnTokens(Ids("so far"));
+  first.sink->OnTokens(Ids("so far"), {});
   auto second = Ask(&waiting, R"("stream":true)");
   auto third = Ask(&begun, R"("stream":true)");
-  third.sink->OnTokens(Ids("so far"));
+  third.sink->OnTokens(Ids("so far"), {});
   for (auto* asked : {&first, &second, &third}) {
-    asked->sink->OnFinish(FinishReason::kError, lost);
+    asked->sink->OnFinish({.reason = FinishReason::kError, .status = lost});
   }
   EXPECT_EQ(whole.Receive().status, 503);
   EXPECT_EQ(waiting.Receive().status, 503);
@@ -316,7 +316,7 @@ TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
 TEST_F(FrontendTest, InternalErrorsTellNothing) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
-  asked.sink->OnFinish(FinishReason::kError, Internal("/secret/path"));
+  asked.sink->OnFinish({.reason = FinishReason::kError, .status = Internal("/secret/path")});
   const ClientAnswer answer = client.Receive();
   EXPECT_EQ(answer.status, 500);
   EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
@@ -326,7 +326,7 @@ TEST_F(FrontendTest, LeavingCancels) {
   HttpClient whole(port()), stream(port());
   const auto first = Ask(&whole, "");
   auto second = Ask(&stream, R"("stream":true)");
-  second.sink->OnTokens(Ids("text"));
+  second.sink->OnTokens(Ids("text"), {});
   ASSERT_TRUE(stream.ReadUntil("assistant"));
   whole.CloseNow();
   engine_.AwaitCancelled(first.seq);
@@ -340,7 +340,7 @@ TEST_F(FrontendTest, ASlowReaderIsDroppedAndCancelled) {
   Start({.outbox_bytes_max = 50'000, .send_buffer_bytes = 4096});
   HttpClient client(port(), 4096);
   auto asked = Ask(&client, R"("stream":true)");
-  for (int i = 0; i < 2000; ++i) asked.sink->OnTokens(Ids("some text that nobody reads"));
+  for (int i = 0; i < 2000; ++i) asked.sink->OnTokens(Ids("some text that nobody reads"), {});
   engine_.AwaitCancelled(asked.seq);
 }
 
@@ -354,10 +354,10 @@ TEST_F(FrontendTest, ManyStreamsAtOnce) {
   }
   for (int step = 0; step < 20; ++step) {
     for (int i = 0; i < kStreams; ++i) {
-      asked[i].sink->OnTokens(Ids("s" + std::to_string(i) + "."));
+      asked[i].sink->OnTokens(Ids("s" + std::to_string(i) + "."), {});
     }
   }
-  for (auto& one : asked) one.sink->OnFinish(FinishReason::kLength, absl::OkStatus());
+  for (auto& one : asked) one.sink->OnFinish({.reason = FinishReason::kLength});
   for (int i = 0; i < kStreams; ++i) {
     std::string content;
     for (const std::string& event : EventsOf(clients[i]->Receive().body)) {
@@ -415,9 +415,9 @@ TEST_F(FrontendTest, CountsWhatItDoes) {
   client.Post(kChat, "{");
   client.Get("/nothing");
   auto asked = Ask(&client, R"("max_tokens":2)");
-  asked.sink->OnTokens(Ids("a"));
-  asked.sink->OnTokens(Ids("b"));
-  asked.sink->OnFinish(FinishReason::kLength, absl::OkStatus());
+  asked.sink->OnTokens(Ids("a"), {});
+  asked.sink->OnTokens(Ids("b"), {});
+  asked.sink->OnFinish({.reason = FinishReason::kLength});
   client.Receive();
   const ClientAnswer answer = client.Get("/metrics");
   EXPECT_EQ(answer.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");

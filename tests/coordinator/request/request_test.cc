@@ -53,6 +53,22 @@ TEST(RequestTest, SamplingOutOfItsRangeIsRefused) {
       "temperature is nan");
   ExpectRefused([](Request& r) { r.sampling.top_p = 0.0f; }, "top_p is 0");
   ExpectRefused([](Request& r) { r.sampling.top_p = 1.5f; }, "top_p is 1.5");
+  ExpectRefused([](Request& r) { r.sampling.min_p = 1.5f; }, "min_p is 1.5");
+  ExpectRefused([](Request& r) { r.sampling.presence_penalty = -2.5f; }, "presence_penalty");
+  ExpectRefused([](Request& r) { r.sampling.frequency_penalty = 3.0f; }, "frequency_penalty");
+  ExpectRefused([](Request& r) { r.sampling.repetition_penalty = 0.0f; }, "repetition_penalty");
+  ExpectRefused([](Request& r) { r.sampling.min_tokens = 1 << 20; }, "above max_tokens");
+  ExpectRefused(
+      [](Request& r) {
+        r.sampling.logit_bias = {{TokenId{1 << 30}, 1.0f}};
+      },
+      "outside the vocabulary");
+  ExpectRefused(
+      [](Request& r) {
+        r.sampling.logit_bias = {{TokenId{1}, 101.0f}};
+      },
+      "logit_bias is");
+  ExpectRefused([](Request& r) { r.top_logprobs = 21; }, "top_logprobs is 21");
   ExpectRefused([](Request& r) { r.sampling.top_k = -2; }, "top_k is -2");
 }
 

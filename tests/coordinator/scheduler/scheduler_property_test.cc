@@ -73,7 +73,7 @@ class Cluster {
     for (int32_t i = 0; i < prompt; ++i) request.prompt.push_back(TokenId{Pick(0, kVocab - 1)});
     request.max_new_tokens = Pick(1, std::min(room - prompt, 30));
     if (Pick(0, 1) == 0) request.stop_ids = {TokenId{Pick(0, kVocab - 1)}};
-    request.sampling.seed = 0;
+    request.seed = 0;
     const SeqId seq{clients_.size() + 1};
     clients_[seq] = {.request = request};
     scheduler_->Add(seq, std::move(request));

@@ -27,7 +27,7 @@ Request MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
     request.prompt[static_cast<size_t>(i)] = TokenId{100 + i};
   }
   request.max_new_tokens = max_new_tokens;
-  request.sampling.seed = 1;
+  request.seed = 1;
   return request;
 }
 
