@@ -27,6 +27,7 @@ room(kernels/ops MAY kernels/tensor kernels/simd kernels/dispatch)
 
 room(coordinator/request MAY common/step)
 room(coordinator/chat MAY common/tokenizer)
+room(coordinator/openai MAY common/step common/tokenizer)
 room(coordinator/kv_index)
 room(coordinator/membership MAY common/concurrency)
 room(coordinator/scheduler MAY coordinator/request coordinator/kv_index common/step)
@@ -34,7 +35,8 @@ room(coordinator/worker_link NETWORK MAY common/step coordinator/membership prot
 room(coordinator/engine MAY coordinator/request coordinator/kv_index coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/metrics NETWORK MAY coordinator/engine coordinator/request coordinator/worker_link common/step)
-room(coordinator/frontend NETWORK MAY coordinator/engine coordinator/request coordinator/chat common/tokenizer common/concurrency)
+room(coordinator/frontend NETWORK MAY coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
+     common/concurrency)
 room(coordinator NETWORK MAY coordinator common)
 
 room(worker/weights MAY kernels/tensor)

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "common/log/log.h"
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 namespace atl {
 namespace {

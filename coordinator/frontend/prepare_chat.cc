@@ -59,7 +59,7 @@ ApiError TooLong(std::string message, std::string param) {
 }
 
 // max_new_tokens within the context, or the error that says how many fit.
-std::variant<int32_t, ApiError> AnswerLength(const ServedModel& model, const ChatRequest& chat,
+std::variant<int32_t, ApiError> AnswerLength(const ServedModel& model, const GenerationFields& chat,
                                              int64_t prompt_tokens, int64_t tokens_max) {
   const int64_t context = model.max_model_len;
   if (prompt_tokens >= context) {
@@ -85,10 +85,11 @@ std::variant<int32_t, ApiError> AnswerLength(const ServedModel& model, const Cha
 
 }  // namespace
 
-std::variant<PreparedChat, ApiError> PrepareChat(const ServedModel& model, const ChatRequest& chat,
-                                                 int64_t tokens_max) {
+std::variant<PreparedChat, ApiError> PrepareChat(const ServedModel& model,
+                                                 const ChatRequest& request, int64_t tokens_max) {
+  const GenerationFields& chat = request.generation;
   if (!chat.model.empty() && chat.model != model.name) return ModelNotFound(chat.model);
-  absl::StatusOr<Prompt> prompt = RenderPrompt(model, chat);
+  absl::StatusOr<Prompt> prompt = RenderPrompt(model, request);
   if (!prompt.ok()) {
     ApiError error = ToApiError(prompt.status());
     if (error.status == 400) error.param = "messages";

@@ -10,8 +10,8 @@
 
 #include "common/base/ids.h"
 #include "coordinator/chat/output_parser.h"
-#include "coordinator/frontend/api_error.h"
-#include "coordinator/frontend/request_parser.h"
+#include "coordinator/openai/api_error.h"
+#include "coordinator/openai/request_parser.h"
 #include "coordinator/frontend/served_model.h"
 #include "coordinator/request/request.h"
 

@@ -17,7 +17,7 @@
 #include "common/tokenizer/tokenizer.h"
 #include "coordinator/chat/output_parser.h"
 #include "coordinator/chat/stop_matcher.h"
-#include "coordinator/frontend/answer_format.h"
+#include "coordinator/openai/answer_format.h"
 
 namespace atl {
 

@@ -1,8 +1,8 @@
-#include "coordinator/frontend/answer_format.h"
+#include "coordinator/openai/answer_format.h"
 
 #include <fmt/format.h>
 
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 namespace atl {
 namespace {

@@ -1,11 +1,11 @@
-#include "coordinator/frontend/request_parser.h"
+#include "coordinator/openai/request_parser.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 namespace atl {
 namespace {
@@ -42,20 +42,20 @@ TEST(RequestParserTest, ReadsEveryField) {
          "max_tokens":3,"stream":true,"stream_options":{"include_usage":true},"ignore_eos":true,
          "tools":[{"type":"function","function":{"name":"f"}}],
          "chat_template_kwargs":{"enable_thinking":false},"add_generation_prompt":false)"));
-  EXPECT_EQ(request.model, "m");
+  EXPECT_EQ(request.generation.model, "m");
   EXPECT_EQ(request.messages, R"([{"role":"user","content":"hi"}])");
   EXPECT_EQ(request.tools, R"([{"type":"function","function":{"name":"f"}}])");
   EXPECT_EQ(request.chat_template_kwargs, R"({"enable_thinking":false})");
   EXPECT_FALSE(request.add_generation_prompt);
-  EXPECT_EQ(request.temperature, 0.5f);
-  EXPECT_EQ(request.top_p, 0.25f);
-  EXPECT_EQ(request.top_k, 7);
-  EXPECT_EQ(request.seed, 42u);
-  EXPECT_THAT(request.stop, ElementsAre("a", "b"));
-  EXPECT_EQ(request.max_tokens, 3);
-  EXPECT_TRUE(request.ignore_eos);
-  EXPECT_TRUE(request.stream);
-  EXPECT_TRUE(request.include_usage);
+  EXPECT_EQ(request.generation.temperature, 0.5f);
+  EXPECT_EQ(request.generation.top_p, 0.25f);
+  EXPECT_EQ(request.generation.top_k, 7);
+  EXPECT_EQ(request.generation.seed, 42u);
+  EXPECT_THAT(request.generation.stop, ElementsAre("a", "b"));
+  EXPECT_EQ(request.generation.max_tokens, 3);
+  EXPECT_TRUE(request.generation.ignore_eos);
+  EXPECT_TRUE(request.generation.stream);
+  EXPECT_TRUE(request.generation.include_usage);
 }
 
 TEST(RequestParserTest, AbsentAndNullAreTheSame) {
@@ -65,12 +65,14 @@ TEST(RequestParserTest, AbsentAndNullAreTheSame) {
                "tools":null,"tool_choice":null,"chat_template_kwargs":null,"n":null,
                "logprobs":null,"response_format":null,"logit_bias":null,"user":null)"}) {
     const ChatRequest request = Accepted(Body(more));
-    EXPECT_EQ(request.model, "");
+    EXPECT_EQ(request.generation.model, "");
     EXPECT_EQ(request.tools, "");
     EXPECT_EQ(request.chat_template_kwargs, "");
-    EXPECT_FALSE(request.temperature || request.top_p || request.top_k || request.seed);
-    EXPECT_FALSE(request.max_tokens);
-    EXPECT_FALSE(request.stream || request.include_usage || request.ignore_eos);
+    EXPECT_FALSE(request.generation.temperature || request.generation.top_p ||
+                 request.generation.top_k || request.generation.seed);
+    EXPECT_FALSE(request.generation.max_tokens);
+    EXPECT_FALSE(request.generation.stream || request.generation.include_usage ||
+                 request.generation.ignore_eos);
     EXPECT_TRUE(request.add_generation_prompt);
   }
 }
@@ -90,9 +92,9 @@ TEST(RequestParserTest, AcceptsWhatChangesNothing) {
 }
 
 TEST(RequestParserTest, ValuesThatMeanOff) {
-  EXPECT_EQ(Accepted(Body(R"("top_k":-1)")).top_k, 0);
-  EXPECT_EQ(Accepted(Body(R"("seed":-1)")).seed, std::numeric_limits<uint64_t>::max());
-  EXPECT_EQ(Accepted(Body(R"("max_tokens":5,"max_completion_tokens":7)")).max_tokens, 7);
+  EXPECT_EQ(Accepted(Body(R"("top_k":-1)")).generation.top_k, 0);
+  EXPECT_EQ(Accepted(Body(R"("seed":-1)")).generation.seed, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(Accepted(Body(R"("max_tokens":5,"max_completion_tokens":7)")).generation.max_tokens, 7);
   EXPECT_EQ(Accepted(Body(R"("tools":[{"type":"function","function":{"name":"f"}}],
                              "tool_choice":"none")"))
                 .tools,

@@ -1,4 +1,4 @@
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
-#include "coordinator/frontend/api_error.h"
+#include "coordinator/openai/api_error.h"
 
 #include <fmt/format.h>
 
 #include <utility>
 
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 namespace atl {
 namespace {

@@ -1,4 +1,4 @@
-#include "coordinator/frontend/request_parser.h"
+#include "coordinator/openai/request_parser.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "common/tokenizer/utf8.h"
-#include "coordinator/frontend/json_text.h"
+#include "coordinator/openai/json_text.h"
 
 namespace atl {
 namespace {
@@ -177,7 +177,7 @@ void RefuseUnsupported(Fields* fields) {
   }
 }
 
-void ReadSampling(const ParseLimits& limits, Fields* fields, ChatRequest* request) {
+void ReadSampling(const ParseLimits& limits, Fields* fields, GenerationFields* request) {
   if (const auto value = fields->Number("temperature", 0, 2)) {
     request->temperature = static_cast<float>(*value);
   }
@@ -206,7 +206,7 @@ void ReadSampling(const ParseLimits& limits, Fields* fields, ChatRequest* reques
   }
 }
 
-void ReadStop(const ParseLimits& limits, Fields* fields, ChatRequest* request) {
+void ReadStop(const ParseLimits& limits, Fields* fields, GenerationFields* request) {
   const Json* stop = fields->Find("stop");
   if (stop == nullptr) return;
   const Json list = stop->is_array() ? *stop : Json::array({*stop});
@@ -229,7 +229,7 @@ void ReadStop(const ParseLimits& limits, Fields* fields, ChatRequest* request) {
   }
 }
 
-void ReadStream(Fields* fields, ChatRequest* request) {
+void ReadStream(Fields* fields, GenerationFields* request) {
   request->stream = fields->Bool("stream").value_or(false);
   const Json* options = fields->Find("stream_options");
   if (options == nullptr) return;
@@ -349,15 +349,15 @@ std::variant<ChatRequest, ApiError> ParseChatRequest(std::string_view body,
   Fields fields(json, "");
   if (const Json* model = fields.Find("model")) {
     if (model->is_string()) {
-      request.model = model->get<std::string>();
+      request.generation.model = model->get<std::string>();
     } else {
       fields.Fail("model", fmt::format("expected a string, got {}", Found(*model)));
     }
   }
   ReadPrompt(limits, body, &fields, &request);
-  ReadSampling(limits, &fields, &request);
-  ReadStop(limits, &fields, &request);
-  ReadStream(&fields, &request);
+  ReadSampling(limits, &fields, &request.generation);
+  ReadStop(limits, &fields, &request.generation);
+  ReadStream(&fields, &request.generation);
   RefuseUnsupported(&fields);
   if (fields.error()) return *fields.error();
   return request;
