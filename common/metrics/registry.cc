@@ -7,9 +7,11 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "common/base/check.h"
+#include "common/metrics/alias.h"
 
 namespace atl {
 
@@ -21,6 +23,7 @@ struct Registry::Impl {
   // Merge: a family asked for twice is one family; one name as two kinds throws, which is our own
   // mistake and ends the process.
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
+  std::vector<MetricAlias> aliases;
 
   template <typename Builder>
   auto& Family(Builder builder, const MetricId& id) {
@@ -50,9 +53,19 @@ Histogram Registry::AddHistogram(const MetricId& id, const std::vector<double>& 
                         .Add(id.labels, prometheus::Histogram::BucketBoundaries(bounds)));
 }
 
+void Registry::AddAlias(const MetricAlias& alias) { impl_->aliases.push_back(alias); }
+
 std::string Registry::Render() const {
+  std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  std::vector<prometheus::MetricFamily> copies;
+  for (const MetricAlias& alias : impl_->aliases) {
+    prometheus::MetricFamily copy = Copy(alias, families);
+    if (!copy.metric.empty()) copies.push_back(std::move(copy));
+  }
+  families.insert(families.end(), std::make_move_iterator(copies.begin()),
+                  std::make_move_iterator(copies.end()));
   std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, impl_->registry.Collect());
+  prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();
 }
 

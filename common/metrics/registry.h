@@ -57,6 +57,8 @@ struct MetricId {
   MetricLabels labels = {};
 };
 
+struct MetricAlias;
+
 // Adding the same series twice gives the same series; one name as two kinds is a CHECK.
 class Registry {
  public:
@@ -67,6 +69,9 @@ class Registry {
   Gauge AddGauge(const MetricId& id);
   // `bounds` ascend; +Inf is added.
   Histogram AddHistogram(const MetricId& id, const std::vector<double>& bounds);
+
+  // Shows a family under another name as well (alias.h). Before the page is first rendered.
+  void AddAlias(const MetricAlias& alias);
 
   // The page that Prometheus scrapes: text format 0.0.4.
   std::string Render() const;
