@@ -14,6 +14,16 @@ struct CacheBudget {
   int64_t context_length = 0;  // the longest sequence that positions allow
 };
 
+// The memory of a worker that was not told: 30 % of what the control group allows beside the mapped
+// weights, and never less than one sequence of full length needs with the spares. `limit_bytes` 0:
+// unknown.
+struct MachineMemory {
+  int64_t limit_bytes = 0;
+  int64_t weights_bytes = 0;
+};
+int64_t DefaultCacheBytes(const MachineMemory& memory, const KvCacheConfig& config,
+                          int64_t context_length);
+
 // Fills in num_blocks and num_slots: states may take half of the memory, blocks the rest, and
 // neither more than max_num_seqs sequences of full length could use. kInvalidArgument: not even one
 // short sequence fits; says how much would.

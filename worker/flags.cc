@@ -31,7 +31,8 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
       ->check(CLI::IsMember({"auto", "bfloat16", "bf16", "float32", "fp32"}));
   app->add_option(
          "--kv-cache-memory-bytes", flags->kv_cache_memory_bytes,
-         "Memory for KV blocks and DeltaNet states; 0: 30 % of what the control group allows")
+         "Memory for KV blocks and DeltaNet states; 0: 30 % of what the control group allows "
+         "beside the weights")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 50));
   app->add_option("--max-num-seqs", flags->max_num_seqs,

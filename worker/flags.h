@@ -13,7 +13,7 @@ struct WorkerFlags {
   std::string coordinator = "127.0.0.1:9700";
   int threads = 0;                    // 0: the CPUs that this process may use
   std::string dtype = "auto";         // auto, bfloat16 (bf16), float32 (fp32)
-  int64_t kv_cache_memory_bytes = 0;  // 0: a share of what the control group allows
+  int64_t kv_cache_memory_bytes = 0;  // 0: DefaultCacheBytes
   int max_num_seqs = 256;
   int late_rows = 1;
   int spin_us = 50;

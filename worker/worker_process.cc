@@ -17,10 +17,6 @@ namespace {
 // How often an idle worker moves UCX along: its peers' keepalives want an answer now and then.
 constexpr std::chrono::milliseconds kIdleProgress(100);
 
-// Without a flag: this share of the memory that the control group allows. Untouched blocks cost
-// nothing.
-constexpr double kDefaultMemoryShare = 0.3;
-
 std::string HostName() {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
@@ -31,6 +27,12 @@ absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkp
   if (flag == "bfloat16" || flag == "bf16") return kernels::DType::kBf16;
   if (flag == "float32" || flag == "fp32") return kernels::DType::kF32;
   return checkpoint.dtype();
+}
+
+int64_t MappedBytes(const Checkpoint& checkpoint) {
+  int64_t bytes = 0;
+  for (const auto& file : checkpoint.files()) bytes += static_cast<int64_t>(file->size_bytes());
+  return bytes;
 }
 
 constexpr double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
@@ -60,7 +62,9 @@ absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Create(const Worke
   const int64_t memory =
       flags.kv_cache_memory_bytes > 0
           ? flags.kv_cache_memory_bytes
-          : static_cast<int64_t>(kDefaultMemoryShare * static_cast<double>(MemoryLimitBytes()));
+          : DefaultCacheBytes({.limit_bytes = MemoryLimitBytes(),
+                               .weights_bytes = MappedBytes(*worker->checkpoint_)},
+                              cache, worker->config_.context_length());
   ATOLL_RETURN_IF_ERROR(SizeCache({.memory_bytes = memory,
                                    .max_num_seqs = flags.max_num_seqs,
                                    .context_length = worker->config_.context_length()},

@@ -28,6 +28,7 @@ class SafetensorsFile {
 
   const std::string& path() const { return path_; }
   const StoredTensors& tensors() const { return tensors_; }
+  size_t size_bytes() const { return size_bytes_; }
   // Whether `data` points into this file's bytes.
   bool Contains(const void* data) const;
   // The bytes of the JSON header, for a digest of what the file claims to hold.
