@@ -10,8 +10,6 @@ namespace atl {
 namespace {
 
 constexpr size_t kStatusBytesMax = 4096;
-// A step's expert rows are sparse, but no more than one for each expert of each layer.
-constexpr int64_t kExpertRowsMax = int64_t{1} << 20;
 
 void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
   out->set_seq(Value(start.seq));
@@ -136,11 +134,14 @@ void EncodeStats(const StepStats& stats, ::atollpb::StepStats* out) {
   out->set_kernel_us(stats.kernel_us);
   out->set_waiting_us(stats.waiting_us);
   out->set_other_us(stats.other_us);
+  ::atollpb::LayerLoad* layer = nullptr;
   for (const ExpertLoad& load : stats.expert_rows) {
-    ::atollpb::ExpertLoad* entry = out->add_expert_rows();
-    entry->set_layer(load.layer);
-    entry->set_expert(load.expert);
-    entry->set_rows(load.rows);
+    if (layer == nullptr || layer->layer() != load.layer) {
+      layer = out->add_expert_rows();
+      layer->set_layer(load.layer);
+    }
+    layer->add_expert(load.expert);
+    layer->add_rows(load.rows);
   }
 }
 
@@ -153,14 +154,20 @@ absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
                   .waiting_us = in.waiting_us(),
                   .other_us = in.other_us(),
                   .expert_rows = {}};
-  ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows", in.expert_rows_size(), kExpertRowsMax));
-  stats.expert_rows.reserve(static_cast<size_t>(in.expert_rows_size()));
-  for (const ::atollpb::ExpertLoad& load : in.expert_rows()) {
-    ATOLL_RETURN_IF_ERROR(CheckRange("stats.expert_rows.layer", load.layer(), 0, kLayersMax - 1));
-    ATOLL_RETURN_IF_ERROR(
-        CheckRange("stats.expert_rows.expert", load.expert(), 0, kExpertsMax - 1));
-    stats.expert_rows.push_back(
-        {static_cast<uint16_t>(load.layer()), static_cast<uint16_t>(load.expert()), load.rows()});
+  ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows", in.expert_rows_size(), kLayersMax));
+  for (const ::atollpb::LayerLoad& layer : in.expert_rows()) {
+    ATOLL_RETURN_IF_ERROR(CheckRange("stats.expert_rows.layer", layer.layer(), 0, kLayersMax - 1));
+    ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows.expert", layer.expert_size(), kExpertsMax));
+    if (layer.expert_size() != layer.rows_size()) {
+      return InvalidArgument("stats.expert_rows: {} experts with {} counts of rows",
+                             layer.expert_size(), layer.rows_size());
+    }
+    for (int i = 0; i < layer.expert_size(); ++i) {
+      ATOLL_RETURN_IF_ERROR(
+          CheckRange("stats.expert_rows.expert", layer.expert(i), 0, kExpertsMax - 1));
+      stats.expert_rows.push_back({static_cast<uint16_t>(layer.layer()),
+                                   static_cast<uint16_t>(layer.expert(i)), layer.rows(i)});
+    }
   }
   return stats;
 }

@@ -221,7 +221,7 @@ TEST(StepCodecTest, ResultRoundTrips) {
                   .kernel_us = 9,
                   .waiting_us = 10,
                   .other_us = 11,
-                  .expert_rows = {{39, 255, 12}}};
+                  .expert_rows = {{38, 7, 1}, {39, 0, 2}, {39, 255, 12}}};
   ::atollpb::StepResult wire;
   Encode(result, &wire);
   ASSERT_OK_AND_ASSIGN(const StepResult back, Decode(wire));
@@ -261,10 +261,12 @@ TEST(StepCodecTest, ResultRoundTrips) {
   EXPECT_EQ(back.stats.kernel_us, 9u);
   EXPECT_EQ(back.stats.waiting_us, 10u);
   EXPECT_EQ(back.stats.other_us, 11u);
-  ASSERT_EQ(back.stats.expert_rows.size(), 1u);
-  EXPECT_EQ(back.stats.expert_rows[0].layer, 39);
-  EXPECT_EQ(back.stats.expert_rows[0].expert, 255);
-  EXPECT_EQ(back.stats.expert_rows[0].rows, 12u);
+  ASSERT_EQ(back.stats.expert_rows.size(), 3u);
+  EXPECT_EQ(back.stats.expert_rows[0].layer, 38);
+  EXPECT_EQ(back.stats.expert_rows[0].expert, 7);
+  EXPECT_EQ(back.stats.expert_rows[2].layer, 39);
+  EXPECT_EQ(back.stats.expert_rows[2].expert, 255);
+  EXPECT_EQ(back.stats.expert_rows[2].rows, 12u);
 }
 
 TEST(StepCodecTest, HostileResultsAreRefused) {
@@ -287,8 +289,15 @@ TEST(StepCodecTest, HostileResultsAreRefused) {
   refused([](auto* r) { r->mutable_probes(0)->add_logits(1); }, "1 logits for 2 rows");
   refused([](auto* r) { r->mutable_stats()->add_expert_rows()->set_layer(kLayersMax); },
           "expert_rows.layer");
-  refused([](auto* r) { r->mutable_stats()->add_expert_rows()->set_expert(kExpertsMax); },
-          "expert_rows.expert");
+  refused(
+      [](auto* r) {
+        auto* layer = r->mutable_stats()->add_expert_rows();
+        layer->add_expert(kExpertsMax);
+        layer->add_rows(1);
+      },
+      "expert_rows.expert");
+  refused([](auto* r) { r->mutable_stats()->add_expert_rows()->add_rows(1); },
+          "0 experts with 1 counts");
 }
 
 TEST(StepCodecTest, StatusKeepsCodeAndUnknownCodesBecomeUnknown) {
