@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "common/base/check.h"
@@ -10,7 +11,9 @@
 namespace atl {
 namespace {
 
-void AppendEscaped(char c, std::string* out) {
+bool NeedsEscape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+void AppendEscape(char c, std::string* out) {
   switch (c) {
     case '"':
       out->append("\\\"");
@@ -28,12 +31,19 @@ void AppendEscaped(char c, std::string* out) {
       out->append("\\t");
       return;
     default:
-      if (static_cast<unsigned char>(c) < 0x20) {
-        out->append(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
-      } else {
-        out->push_back(c);
-      }
+      fmt::format_to(std::back_inserter(*out), "\\u{:04x}", static_cast<unsigned>(c));
   }
+}
+
+void AppendEscaped(std::string_view text, std::string* out) {
+  size_t begin = 0;  // of what is copied as it stands
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (!NeedsEscape(text[i])) continue;
+    out->append(text.substr(begin, i - begin));
+    AppendEscape(text[i], out);
+    begin = i + 1;
+  }
+  out->append(text.substr(begin));
 }
 
 // Walks over valid JSON without recursion.
@@ -99,20 +109,24 @@ class Walker {
 
 }  // namespace
 
-std::string JsonString(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 2);
-  out.push_back('"');
+void AppendJsonString(std::string_view text, std::string* out) {
+  out->push_back('"');
   if (IsValidUtf8(text)) {
-    for (const char c : text) AppendEscaped(c, &out);
+    AppendEscaped(text, out);
   } else {
     std::string repaired;
     Utf8Repairer repairer;
     repairer.Append(text, &repaired);
     repairer.Finish(&repaired);
-    for (const char c : repaired) AppendEscaped(c, &out);
+    AppendEscaped(repaired, out);
   }
-  out.push_back('"');
+  out->push_back('"');
+}
+
+std::string JsonString(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  AppendJsonString(text, &out);
   return out;
 }
 
