@@ -35,19 +35,14 @@ void AddTo(const ClientMetric& metric, ClientMetric& sum) {
   }
 }
 
-std::vector<ClientMetric::Label> LabelsOf(const MetricAlias& alias, const std::string& kept) {
+MetricLabels LabelsOf(const MetricAlias& alias, const ClientMetric& metric) {
   MetricLabels labels = alias.labels;
-  if (!alias.keep.empty()) {
-    const auto renamed = alias.values.find(kept);
-    labels[alias.keep_as] = renamed == alias.values.end() ? kept : renamed->second;
+  for (const auto& [source, name] : alias.keep) {
+    const std::string value = LabelOf(metric, source);
+    const auto renamed = alias.values.find(value);
+    labels[name] = renamed == alias.values.end() ? value : renamed->second;
   }
-  std::vector<ClientMetric::Label> list;
-  for (const auto& [name, value] : labels) {
-    ClientMetric::Label& label = list.emplace_back();
-    label.name = name;
-    label.value = value;
-  }
-  return list;
+  return labels;
 }
 
 }  // namespace
@@ -62,13 +57,17 @@ prometheus::MetricFamily Copy(const MetricAlias& alias,
                    [&](const prometheus::MetricFamily& each) { return each.name == alias.source; });
   if (source == families.end()) return copy;
   copy.type = source->type;
-  std::map<std::string, ClientMetric> sums;  // by the kept label's value
+  std::map<MetricLabels, ClientMetric> sums;
   for (const ClientMetric& metric : source->metric) {
     if (!Matches(metric, alias.only)) continue;
-    AddTo(metric, sums[alias.keep.empty() ? "" : LabelOf(metric, alias.keep)]);
+    AddTo(metric, sums[LabelsOf(alias, metric)]);
   }
-  for (auto& [kept, sum] : sums) {
-    sum.label = LabelsOf(alias, kept);
+  for (auto& [labels, sum] : sums) {
+    for (const auto& [name, value] : labels) {
+      ClientMetric::Label& label = sum.label.emplace_back();
+      label.name = name;
+      label.value = value;
+    }
     copy.metric.push_back(std::move(sum));
   }
   return copy;

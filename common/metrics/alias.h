@@ -19,10 +19,10 @@ struct MetricAlias {
   std::string source;  // the family that is counted
   std::string help;
   MetricLabels only = {};    // of the source, series with these labels
-  std::string keep = {};     // the source's label that is kept; all others are summed away
-  std::string keep_as = {};  // its name here
-  MetricLabels values = {};  // its values that are called otherwise here
-  MetricLabels labels = {};  // added to every series
+  MetricLabels keep = {};    // the source's labels that are kept, to their names here; series that
+                             // differ in others alone are added up
+  MetricLabels values = {};  // values of kept labels that are called otherwise here
+  MetricLabels labels = {};  // put on every series
 };
 
 // The alias as a family of `families`; without series where its source is absent.

@@ -37,8 +37,7 @@ TEST(AliasTest, KeepsALabelUnderAnotherName) {
   registry.AddAlias({.name = "other:success_total",
                      .source = "atoll_engine_requests_total",
                      .help = "Ended.",
-                     .keep = "finish",
-                     .keep_as = "finished_reason",
+                     .keep = {{"finish", "finished_reason"}},
                      .values = {{"cancelled", "abort"}}});
   const std::string page = registry.Render();
   EXPECT_THAT(page, HasSubstr("other:success_total{finished_reason=\"abort\"} 5\n"));
