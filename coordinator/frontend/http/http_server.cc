@@ -1,5 +1,6 @@
 #include "coordinator/frontend/http/http_server.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +12,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cctype>
 #include <cstring>
 #include <ctime>
 #include <optional>
@@ -35,21 +37,35 @@ constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kLingerBytesMax = 64 << 20;
 constexpr milliseconds kLingerTimeout{2'000};
 constexpr milliseconds kAcceptPause{100};
+constexpr milliseconds kTick{1'000};
+
+// "" where the client has left already.
+std::string ClientOf(const tcp::socket& socket) {
+  ErrorCode error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return "";
+  const std::string address = peer.address().to_string();
+  return peer.address().is_v6() ? fmt::format("[{}]:{}", address, peer.port())
+                                : fmt::format("{}:{}", address, peer.port());
+}
 
 }  // namespace
 
 class Connection;
 
 struct HttpServerImpl {
-  explicit HttpServerImpl(HttpOptions o) : options(std::move(o)), acceptor(io), pause(io) {}
+  explicit HttpServerImpl(HttpOptions o)
+      : options(std::move(o)), acceptor(io), pause(io), tick(io) {}
 
   void Accept();
+  void Tick();
   Connection* Find(ExchangeId id);
 
   const HttpOptions options;
   asio::io_context io{1};
   tcp::acceptor acceptor;
   asio::steady_timer pause;  // after a failed accept; then until the grace of Stop is over
+  asio::steady_timer tick;
   HttpHandler* handler = nullptr;
   std::unordered_set<std::shared_ptr<Connection>> connections;
   std::unordered_map<uint64_t, Connection*> exchanges;
@@ -87,15 +103,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     SendWhole(answer);
   }
 
-  void BeginStream(const std::string& content_type) {
+  void BeginStream(const std::string& content_type, HttpHeaders headers) {
     if (state_ != State::kAnswering || answered_ || streaming_) return;
     streaming_ = true;
     chunked_ = version_ >= 11;
     if (!chunked_) keep_alive_ = false;
+    headers.emplace_back("Cache-Control", "no-cache");
+    headers.emplace_back("X-Accel-Buffering", "no");
     Send(FormatHead({.framing = chunked_ ? Framing::kChunked : Framing::kUntilClose,
                      .keep_alive = keep_alive_,
                      .content_type = content_type,
-                     .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}},
+                     .headers = std::move(headers)},
                     std::time(nullptr)));
   }
 
@@ -110,6 +128,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     answered_ = true;
     Send(chunked_ ? std::string(kLastChunk) : "");
   }
+
+  size_t Backlog() const { return pending_.size() + (write_in_flight_ ? writing_.size() : 0); }
 
   // What is idle goes at once, what is answering after its answer.
   void StopSoon() {
@@ -252,7 +272,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     auto message = parser_->release();
     parser_.reset();
     state_ = State::kAnswering;
-    answered_ = streaming_ = false;
+    answered_ = streaming_ = backlogged_ = false;
     keep_alive_ = message.keep_alive() && !server_.stopping;
     head_only_ = message.method() == http::verb::head;
     Disarm();
@@ -263,7 +283,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
     HttpRequest request;
     request.method = head_only_ ? "GET" : std::string(message.method_string());
     request.path = std::string(target.substr(0, target.find('?')));
+    for (const auto& field : message) {
+      std::string name(field.name_string());
+      std::transform(name.begin(), name.end(), name.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      request.headers.emplace_back(std::move(name), std::string(field.value()));
+    }
     request.body = std::move(message.body());
+    request.client = ClientOf(socket_);
     server_.handler->OnRequest(ExchangeId{exchange_}, std::move(request));
   }
 
@@ -281,12 +308,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // What comes while a write is under way leaves together with the next.
   void Send(const std::string& bytes) {
     pending_ += bytes;
+    backlogged_ = backlogged_ || Backlog() > server_.options.backlog_bytes;
     if (!write_in_flight_) Flush();
   }
 
   void Flush() {
     if (pending_.empty()) {
-      if (state_ == State::kAnswering && answered_) FinishExchange();
+      if (state_ == State::kAnswering && answered_) return FinishExchange();
+      if (std::exchange(backlogged_, false) && streaming_) {
+        server_.handler->OnDrained(ExchangeId{exchange_});
+      }
       return;
     }
     writing_.clear();
@@ -340,6 +371,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string pending_;
   std::string writing_;
   bool write_in_flight_ = false;
+  bool backlogged_ = false;  // more than backlog_bytes has waited; OnDrained is owed
 };
 
 void HttpServerImpl::Accept() {
@@ -364,9 +396,25 @@ void HttpServerImpl::Accept() {
   });
 }
 
+void HttpServerImpl::Tick() {
+  tick.expires_after(kTick);
+  tick.async_wait([this](ErrorCode error) {
+    if (error) return;
+    handler->OnTick();
+    Tick();
+  });
+}
+
 Connection* HttpServerImpl::Find(ExchangeId id) {
   const auto it = exchanges.find(static_cast<uint64_t>(id));
   return it == exchanges.end() ? nullptr : it->second;
+}
+
+std::string_view HttpRequest::Header(std::string_view name) const {
+  for (const auto& [field, value] : headers) {
+    if (field == name) return value;
+  }
+  return "";
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(const HttpOptions& options) {
@@ -400,6 +448,7 @@ void HttpServer::Start(HttpHandler& handler) {
   CHECK(impl_->handler == nullptr, "Start is called once");
   impl_->handler = &handler;
   impl_->Accept();
+  impl_->Tick();
   impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
 }
 
@@ -411,14 +460,20 @@ void HttpServer::Post(std::function<void()> task) { asio::post(impl_->io, std::m
 void HttpServer::Answer(ExchangeId id, const HttpAnswer& answer) {
   if (Connection* connection = impl_->Find(id)) connection->Answer(answer);
 }
-void HttpServer::BeginStream(ExchangeId id, const std::string& content_type) {
-  if (Connection* connection = impl_->Find(id)) connection->BeginStream(content_type);
+void HttpServer::BeginStream(ExchangeId id, const std::string& content_type,
+                             const HttpHeaders& headers) {
+  if (Connection* connection = impl_->Find(id)) connection->BeginStream(content_type, headers);
 }
 void HttpServer::Write(ExchangeId id, const std::string& bytes) {
   if (Connection* connection = impl_->Find(id)) connection->Write(bytes);
 }
 void HttpServer::EndStream(ExchangeId id) {
   if (Connection* connection = impl_->Find(id)) connection->EndStream();
+}
+
+size_t HttpServer::Backlog(ExchangeId id) const {
+  const Connection* connection = impl_->Find(id);
+  return connection == nullptr ? 0 : connection->Backlog();
 }
 
 void HttpServer::Stop(milliseconds grace) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,17 +21,24 @@ namespace atl {
 
 enum class ExchangeId : uint64_t {};  // one request and its answer
 
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
 struct HttpRequest {
-  std::string method;  // HEAD is told as GET; its answer loses the body on the way out
-  std::string path;    // without the query
+  // The first value under `name` (lower case), "" where there is none.
+  std::string_view Header(std::string_view name) const;
+
+  std::string method;   // HEAD is told as GET; its answer loses the body on the way out
+  std::string path;     // without the query
+  HttpHeaders headers;  // lower-case names, values without the spaces around them, as they came
   std::string body;
+  std::string client;  // address:port
 };
 
 struct HttpAnswer {
   int status = 200;
   std::string body = {};
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers = {};
+  HttpHeaders headers = {};
 };
 
 struct HttpOptions {
@@ -38,6 +46,7 @@ struct HttpOptions {
   int port = 0;                    // 0: a free one, see port()
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 8 << 20;
+  size_t backlog_bytes = 16 << 10;    // of a stream; above it OnDrained tells when all has left
   size_t outbox_bytes_max = 1 << 20;  // of a stream; a client that lets more pile up is dropped
   int connections_max = 4096;
   int send_buffer_bytes = 0;  // of a socket; 0: the system's choice
@@ -57,6 +66,10 @@ class HttpHandler {
   virtual void OnGone(ExchangeId id) = 0;
   // What the server itself refuses (400, 408, 413, 431), in the handler's words.
   virtual HttpAnswer OnRefused(int status, const std::string& message) = 0;
+  // The stream's backlog had passed HttpOptions::backlog_bytes and has fallen to zero.
+  virtual void OnDrained(ExchangeId) {}
+  // Once a second, from Start to Stop.
+  virtual void OnTick() {}
 };
 
 struct HttpServerImpl;
@@ -77,9 +90,11 @@ class HttpServer {
 
   // On the server's thread. An exchange that is over or gone is ignored.
   void Answer(ExchangeId id, const HttpAnswer& answer);
-  void BeginStream(ExchangeId id, const std::string& content_type);
+  void BeginStream(ExchangeId id, const std::string& content_type, const HttpHeaders& headers = {});
   void Write(ExchangeId id, const std::string& bytes);
   void EndStream(ExchangeId id);
+  // Bytes of the exchange that the kernel has not taken yet; 0 where it is over or gone.
+  size_t Backlog(ExchangeId id) const;
 
   // Any other thread. Accepts nothing more, lets open answers leave for up to `grace`, closes the
   // rest and joins the thread. A second call does nothing.

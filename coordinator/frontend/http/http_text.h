@@ -17,7 +17,7 @@ struct AnswerHead {
   size_t body_bytes = 0;    // kLength
   bool keep_alive = false;  // the connection serves another request
   std::string content_type;
-  std::vector<std::pair<std::string, std::string>> headers = {};
+  HttpHeaders headers = {};
 };
 
 // Status line and header fields, with the empty line that ends them.

@@ -22,15 +22,24 @@ class Script : public HttpHandler {
   void OnRequest(ExchangeId id, HttpRequest request) override {
     if (request.path == "/hold") return held_.set_value(id);
     if (request.path == "/stream" || request.path == "/whole-stream") {
-      server->BeginStream(id, "text/event-stream; charset=utf-8");
+      server->BeginStream(id, "text/event-stream; charset=utf-8", {{"X-Extra", "2"}});
       server->Write(id, "first");
       if (request.path == "/stream") return held_.set_value(id);
       server->Write(id, "");  // must not end the chunked body
       server->Write(id, " second");
       return server->EndStream(id);
     }
+    if (request.path == "/who") {
+      return server->Answer(id,
+                            {.body = std::string(request.Header("x-name")) + "|" +
+                                     std::string(request.Header("x-none")) + "|" + request.client});
+    }
     server->Answer(id, {.body = request.method + " " + request.path + " " + request.body,
                         .headers = {{"X-Test", "1"}}});
+  }
+  void OnDrained(ExchangeId id) override { drained.set_value(id); }
+  void OnTick() override {
+    if (!std::exchange(ticked_, true)) tick.set_value();
   }
   void OnGone(ExchangeId id) override { gone_.set_value(id); }
   HttpAnswer OnRefused(int status, const std::string& message) override {
@@ -44,8 +53,11 @@ class Script : public HttpHandler {
   }
 
   HttpServer* server = nullptr;
+  std::promise<ExchangeId> drained;
+  std::promise<void> tick;
 
  private:
+  bool ticked_ = false;
   std::promise<ExchangeId> held_;
   std::promise<ExchangeId> gone_;
 };
@@ -215,6 +227,41 @@ TEST_F(HttpServerTest, NoticesAClientThatLeavesItsStream) {
   EXPECT_TRUE(client.ReadUntil("first"));
   client.CloseNow();
   EXPECT_TRUE(script_.AwaitGone(script_.AwaitHeld()));
+}
+
+TEST_F(HttpServerTest, TellsHeadersAndClient) {
+  Start();
+  HttpClient client(port());
+  client.Send("GET /who HTTP/1.1\r\nHost: a\r\nX-Name: \t one \r\nX-NAME: two\r\n\r\n");
+  EXPECT_THAT(client.Receive().body, ::testing::StartsWith("one||127.0.0.1:"));
+  client.Send("GET /whole-stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.Receive().headers.at("x-extra"), "2");
+}
+
+TEST_F(HttpServerTest, TicksOnceASecond) {
+  Start();
+  EXPECT_EQ(script_.tick.get_future().wait_for(std::chrono::seconds(10)),
+            std::future_status::ready);
+}
+
+TEST_F(HttpServerTest, TellsWhenABacklogHasLeft) {
+  Start({.backlog_bytes = 1000, .send_buffer_bytes = 4096});
+  HttpClient client(port(), 4096);
+  client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  const ExchangeId id = script_.AwaitHeld();
+  std::promise<size_t> backlog;
+  server_->Post([&] {
+    server_->Write(id, std::string(500'000, 'x'));
+    backlog.set_value(server_->Backlog(id));
+  });
+  EXPECT_GT(backlog.get_future().get(), 1000u);
+  auto drained = script_.drained.get_future();
+  EXPECT_EQ(drained.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  std::promise<size_t> left;
+  server_->Post([&] { left.set_value(server_->Backlog(id)); });
+  EXPECT_GT(left.get_future().get(), 0u);
+  EXPECT_TRUE(client.ReadUntil(std::string(500'000, 'x')));
+  EXPECT_EQ(drained.get(), id);
 }
 
 TEST_F(HttpServerTest, DropsAClientThatDoesNotRead) {
