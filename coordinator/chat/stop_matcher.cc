@@ -5,7 +5,7 @@
 
 namespace atl {
 
-StopMatcher::StopMatcher(std::vector<std::string> stops) {
+StopMatcher::StopMatcher(std::vector<std::string> stops, StopText shown) : shown_(shown) {
   for (std::string& text : stops) {
     Stop stop{.text = std::move(text), .fallback = {0, 0}};
     for (size_t n = 2; n <= stop.text.size(); ++n) {
@@ -38,10 +38,24 @@ std::string StopMatcher::Append(std::string_view text) {
     }
     if (!stopped()) continue;
     held_ += text.substr(0, i + 1);
-    held_.resize(held_.size() - longest);
+    if (shown_ == StopText::kHidden) held_.resize(held_.size() - longest);
     return std::exchange(held_, {});
   }
   held_ += text;
+  return Release();
+}
+
+std::string StopMatcher::Pass(std::string_view text) {
+  for (const char byte : text) {
+    for (Stop& stop : stops_) {
+      if (Advance(stop, byte)) stop.matched = stop.fallback[stop.matched];
+    }
+  }
+  held_ += text;
+  return Release();
+}
+
+std::string StopMatcher::Release() {
   size_t waiting = 0;
   for (const Stop& stop : stops_) waiting = std::max(waiting, stop.matched);
   std::string out = held_.substr(0, held_.size() - waiting);

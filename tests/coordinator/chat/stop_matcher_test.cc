@@ -64,6 +64,28 @@ TEST(StopMatcherTest, HoldsBackOnlyWhatMayBecomeAStopString) {
   EXPECT_EQ(matcher.Finish(), "");
 }
 
+TEST(StopMatcherTest, EndsWithTheStopStringWhereItIsShown) {
+  StopMatcher matcher({"END", "E"}, StopText::kShown);
+  EXPECT_EQ(matcher.Append("text E"), "text E");
+  EXPECT_EQ(matcher.Append("ND"), "");
+  EXPECT_EQ(matcher.Finish(), "");
+  StopMatcher late({"END"}, StopText::kShown);
+  EXPECT_EQ(late.Append("text E"), "text ");
+  EXPECT_EQ(late.Append("ND more"), "END");
+}
+
+TEST(StopMatcherTest, PassedTextCompletesNothing) {
+  StopMatcher matcher({"abab"});
+  EXPECT_EQ(matcher.Pass("abab"), "ab");
+  EXPECT_FALSE(matcher.stopped());
+  EXPECT_EQ(matcher.Append("ab!"), "");  // begun in what was passed
+  EXPECT_TRUE(matcher.stopped());
+  StopMatcher other({"ab"});
+  EXPECT_EQ(other.Pass("xab"), "xab");
+  EXPECT_EQ(other.Append("b"), "b");
+  EXPECT_FALSE(other.stopped());
+}
+
 TEST(StopMatcherTest, AnySplitGivesWhatOneFindsByHand) {
   std::mt19937 rng(7);
   const auto random_text = [&](size_t length_max) {
