@@ -52,21 +52,6 @@ absl::StatusOr<std::vector<int32_t>> ReadEosIds(const Json& object, const std::s
   return ids;
 }
 
-// Rules that would change what is drawn: refused by name rather than left out in silence.
-absl::Status RefuseUnknownRules(const Json& object, const std::string& file) {
-  ATOLL_ASSIGN_OR_RETURN(const double penalty,
-                         ReadNumber(object, file, "repetition_penalty", 0, 100, 1));
-  if (penalty != 1) {
-    return Unimplemented("{}: repetition_penalty {} is not supported; remove it or set it to 1",
-                         file, penalty);
-  }
-  ATOLL_ASSIGN_OR_RETURN(const double min_p, ReadNumber(object, file, "min_p", 0, 1, 0));
-  if (min_p != 0) {
-    return Unimplemented("{}: min_p {} is not supported; remove it or set it to 0", file, min_p);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string& file) {
   GenerationConfig config;
   ATOLL_ASSIGN_OR_RETURN(const double temperature,
@@ -78,11 +63,18 @@ absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string&
   if (Has(object, "top_k") && !object["top_k"].is_number_integer()) {
     return InvalidArgument("{}: top_k is not an integer; correct it", file);
   }
-  ATOLL_RETURN_IF_ERROR(RefuseUnknownRules(object, file));
+  ATOLL_ASSIGN_OR_RETURN(const double min_p, ReadNumber(object, file, "min_p", 0, 1, 0));
+  ATOLL_ASSIGN_OR_RETURN(const double penalty,
+                         ReadNumber(object, file, "repetition_penalty", 0, 100, 1));
+  if (!(penalty > 0)) {
+    return InvalidArgument("{}: repetition_penalty is not above 0; correct it", file);
+  }
   ATOLL_ASSIGN_OR_RETURN(config.eos_token_ids, ReadEosIds(object, file));
   config.temperature = static_cast<float>(temperature);
   config.top_p = static_cast<float>(top_p);
   config.top_k = top_k < 0 ? 0 : static_cast<int32_t>(top_k);
+  config.min_p = static_cast<float>(min_p);
+  config.repetition_penalty = static_cast<float>(penalty);
   if (Has(object, "do_sample")) {
     if (!object["do_sample"].is_boolean()) {
       return InvalidArgument("{}: do_sample is neither true nor false; correct it", file);

@@ -14,11 +14,13 @@ struct GenerationConfig {
   float temperature = 1.0f;  // 0: greedy; also what `do_sample: false` means
   float top_p = 1.0f;
   int32_t top_k = 0;  // 0: off
+  float min_p = 0.0f;
+  float repetition_penalty = 1.0f;
   std::vector<int32_t> eos_token_ids;
 };
 
 // `text` is the file's content, `file` its name in messages. kInvalidArgument: malformed or out of
-// range (names the key); kUnimplemented: a sampling rule that Atoll does not have yet.
+// range (names the key).
 absl::StatusOr<GenerationConfig> ParseGenerationConfig(const std::string& text,
                                                        const std::string& file);
 

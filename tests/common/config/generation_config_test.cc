@@ -42,6 +42,8 @@ TEST(GenerationConfigTest, RefusesWithTheKey) {
       {R"({"temperature": 2.5})", "temperature is not a number"},
       {R"({"temperature": 1e999})", "the number that ends at byte 21 is too large"},
       {R"({"top_p": 0})", "top_p is not above 0"},
+      {R"({"min_p": 2})", "min_p is not a number from 0 to 1"},
+      {R"({"repetition_penalty": 0})", "repetition_penalty is not above 0"},
       {R"({"top_k": 1.5})", "top_k is not an integer"},
       {R"({"eos_token_id": "im_end"})", "eos_token_id"},
       {R"({"eos_token_id": [1, -1]})", "eos_token_id"},
@@ -57,10 +59,14 @@ TEST(GenerationConfigTest, RefusesWithTheKey) {
     EXPECT_STATUS(ParseGenerationConfig(text, "g.json"), absl::StatusCode::kInvalidArgument,
                   "g.json: ");
   }
-  EXPECT_STATUS(ParseGenerationConfig(R"({"repetition_penalty": 1.1})", "g.json"),
-                absl::StatusCode::kUnimplemented, "repetition_penalty");
-  EXPECT_STATUS(ParseGenerationConfig(R"({"min_p": 0.1})", "g.json"),
-                absl::StatusCode::kUnimplemented, "min_p");
+}
+
+TEST(GenerationConfigTest, ReadsTheRulesOfSampling) {
+  ASSERT_OK_AND_ASSIGN(
+      const GenerationConfig config,
+      ParseGenerationConfig(R"({"repetition_penalty": 1.5, "min_p": 0.25})", "g.json"));
+  EXPECT_EQ(config.repetition_penalty, 1.5f);
+  EXPECT_EQ(config.min_p, 0.25f);
 }
 
 TEST(GenerationConfigTest, NoFileMeansDefaults) {
