@@ -1,19 +1,16 @@
 #include "worker/executor/executor.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
-#include "common/base/fnv.h"
 #include "common/base/status_macros.h"
-#include "worker/sampling/sampler.h"
+#include "common/log/log.h"
+#include "worker/executor/plan_order.h"
 
 namespace atl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Rows of logits that are computed at once: 32 MB at the real vocabulary.
-constexpr int kLogitRows = 32;
 
 // The executor's compute threads, as kernels see them.
 class PoolLender : public kernels::ThreadLender {
@@ -60,8 +57,7 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const ModelConfig& co
                        .num_spares = cache.num_spares,
                        .late_rows = cache.late_rows,
                        .vocab_size = config.vocab_size};
-  executor->logits_ =
-      kernels::Buffer(size_t{kLogitRows} * static_cast<size_t>(config.vocab_size) * sizeof(float));
+  executor->head_ = std::make_unique<OutputHead>(*executor->decoder_, *executor->context_);
   return executor;
 }
 
@@ -108,24 +104,13 @@ WorkerReady Executor::MakeReady() const {
 }
 
 absl::Status Executor::Check(const StepPlan& plan) const {
-  if (transport_ == nullptr) return FailedPrecondition("step {}: no epoch has begun", plan.step);
-  if (plan.epoch != epoch_.epoch) {
-    return FailedPrecondition("step {} is of epoch {}.{}, this worker is in {}.{}", plan.step,
-                              plan.epoch.term, plan.epoch.number, epoch_.epoch.term,
-                              epoch_.epoch.number);
+  EpochPosition position = {.last_step = last_step_};
+  if (transport_ != nullptr) {
+    position.epoch = epoch_.epoch;
+    position.rank = transport_->rank();
+    position.num_ranks = static_cast<size_t>(transport_->world_size());
   }
-  if (plan.step <= last_step_)
-    return FailedPrecondition("step {} comes after step {}", plan.step, last_step_);
-  if (plan.rows_by_rank.size() != static_cast<size_t>(transport_->world_size())) {
-    return FailedPrecondition("step {}: rows of {} ranks, the epoch has {}", plan.step,
-                              plan.rows_by_rank.size(), transport_->world_size());
-  }
-  int64_t planned = 0;
-  for (const SequenceWork& work : plan.work) planned += work.num_rows;
-  if (planned > plan.rows_by_rank[static_cast<size_t>(transport_->rank())]) {
-    return FailedPrecondition("step {}: {} rows of work, {} announced", plan.step, planned,
-                              plan.rows_by_rank[static_cast<size_t>(transport_->rank())]);
-  }
+  ATOLL_RETURN_IF_ERROR(CheckOrder(plan, position));
   return ValidatePlan(plan, table_, limits_);
 }
 
@@ -159,7 +144,7 @@ absl::Status Executor::RunStep(const StepPlan& plan, StepResult& result) {
   result.stats.rows = static_cast<uint32_t>(batch.ids.size());
   const auto start = Clock::now();
   ATOLL_RETURN_IF_ERROR(Forward(plan, batch));
-  ATOLL_RETURN_IF_ERROR(ComputeProbes(batch, result));
+  ATOLL_ASSIGN_OR_RETURN(result.probes, head_->Probe(batch));
   ATOLL_RETURN_IF_ERROR(DrawAndCommit(batch, result));
   result.stats.kernel_us = MicrosSince(start);
   return absl::OkStatus();
@@ -177,80 +162,47 @@ absl::Status Executor::Forward(const StepPlan& plan, const BatchInput& batch) {
                             .rows_by_rank = plan.rows_by_rank});
 }
 
-absl::Status Executor::ComputeProbes(const BatchInput& batch, StepResult& result) {
-  const size_t v = static_cast<size_t>(config_.vocab_size);
-  for (size_t i = 0; i < batch.entries.size(); ++i) {
-    const SequenceWork& work = *batch.entries[i].work;
-    if (work.probe == Probe::kNone) continue;
-    ProbeResult probe = {
-        .seq = work.seq, .begin = work.begin, .num_rows = work.num_rows, .digest = kFnvBasis};
-    for (int first = 0; first < work.num_rows; first += kLogitRows) {
-      std::vector<int32_t> rows;
-      for (int r = first; r < std::min(first + kLogitRows, work.num_rows); ++r)
-        rows.push_back(batch.rows[i].row_begin + r);
-      ATOLL_RETURN_IF_ERROR(decoder_->Logits(
-          *context_, rows,
-          kernels::F32(logits_.f32(), {static_cast<int64_t>(rows.size()), config_.vocab_size})));
-      probe.digest =
-          Fnv1a({reinterpret_cast<const char*>(logits_.f32()), rows.size() * v * sizeof(float)},
-                probe.digest);
-      if (work.probe == Probe::kLogits)
-        probe.logits.insert(probe.logits.end(), logits_.f32(), logits_.f32() + rows.size() * v);
-    }
-    result.probes.push_back(std::move(probe));
+// Draws for all that are to draw, then commits: commit cannot fail.
+absl::Status Executor::DrawAndCommit(const BatchInput& batch, StepResult& result) {
+  for (const BatchEntry& entry : batch.entries) {
+    // A row without ids runs the token drawn last, which was counted when it was drawn.
+    std::optional<TokenCounts>& counts = entry.sequence->counts;
+    if (counts.has_value()) counts->Extend(entry.work->begin, entry.work->ids);
   }
+  ATOLL_ASSIGN_OR_RETURN(std::vector<EntryOutcome> outcomes, head_->Draw(batch));
+  Commit(batch);
+  for (size_t i = 0; i < batch.entries.size(); ++i)
+    result.sequences.push_back(Report(*batch.entries[i].sequence, std::move(outcomes[i])));
   return absl::OkStatus();
 }
 
-// Draws for all that are to draw, then commits: commit cannot fail.
-absl::Status Executor::DrawAndCommit(const BatchInput& batch, StepResult& result) {
-  const size_t v = static_cast<size_t>(config_.vocab_size);
-  std::vector<size_t> drawing;
-  for (size_t i = 0; i < batch.entries.size(); ++i) {
-    if (batch.entries[i].work->draw) drawing.push_back(i);
+SequenceResult Executor::Report(HomeSequence& sequence, EntryOutcome outcome) {
+  SequenceResult out = {.seq = sequence.start.seq, .length = sequence.length};
+  if (!outcome.status.ok()) {
+    LOG_ERROR("sequence {} ends at token {}: {}", Value(sequence.start.seq), sequence.length,
+              MessageOf(outcome.status));
+    sequence.finish = Finish::kError;
+  } else {
+    out.prompt_logprobs = std::move(outcome.prompt_logprobs);
+    if (outcome.drawn.has_value()) Append(sequence, *std::move(outcome.drawn), out);
   }
-  std::vector<absl::StatusOr<TokenId>> drawn(drawing.size(), TokenId{});
-  for (size_t first = 0; first < drawing.size(); first += kLogitRows) {
-    const size_t count = std::min<size_t>(kLogitRows, drawing.size() - first);
-    std::vector<int32_t> rows;
-    for (size_t i = first; i < first + count; ++i) {
-      rows.push_back(batch.rows[drawing[i]].row_begin + batch.rows[drawing[i]].num_rows - 1);
-    }
-    ATOLL_RETURN_IF_ERROR(decoder_->Logits(
-        *context_, rows,
-        kernels::F32(logits_.f32(), {static_cast<int64_t>(count), config_.vocab_size})));
-    for (size_t i = 0; i < count; ++i) {
-      const BatchEntry& entry = batch.entries[drawing[first + i]];
-      const int32_t limit = entry.sequence->start.vocab_limit;
-      const size_t ids = limit > 0 ? std::min(v, static_cast<size_t>(limit)) : v;
-      drawn[first + i] = DrawToken({logits_.f32() + i * v, ids}, entry.sequence->start.sampling,
-                                   int64_t{entry.work->begin} + entry.work->num_rows);
-    }
+  out.finish = sequence.finish;
+  return out;
+}
+
+// The sequence's next token, and whether it is the last.
+void Executor::Append(HomeSequence& sequence, DrawnToken drawn, SequenceResult& out) {
+  out.ids.push_back(drawn.id);
+  if (drawn.logprobs.has_value()) out.logprobs.push_back(*std::move(drawn.logprobs));
+  sequence.pending = drawn.id;
+  ++sequence.num_drawn;
+  if (sequence.counts.has_value()) sequence.counts->Extend(sequence.length, {&drawn.id, 1});
+  const std::vector<TokenId>& stops = sequence.start.stop_ids;
+  if (std::find(stops.begin(), stops.end(), drawn.id) != stops.end()) {
+    sequence.finish = Finish::kStopId;
+  } else if (sequence.num_drawn >= sequence.start.max_new_tokens) {
+    sequence.finish = Finish::kMaxTokens;
   }
-  Commit(batch);
-  for (size_t i = 0, next = 0; i < batch.entries.size(); ++i) {
-    HomeSequence& sequence = *batch.entries[i].sequence;
-    SequenceResult out = {.seq = sequence.start.seq, .length = sequence.length};
-    if (next < drawing.size() && drawing[next] == i) {
-      const absl::StatusOr<TokenId>& token = drawn[next++];
-      if (!token.ok()) {
-        sequence.finish = Finish::kError;
-      } else {
-        out.ids.push_back(*token);
-        sequence.pending = *token;
-        ++sequence.num_drawn;
-        const std::vector<TokenId>& stops = sequence.start.stop_ids;
-        if (std::find(stops.begin(), stops.end(), *token) != stops.end()) {
-          sequence.finish = Finish::kStopId;
-        } else if (sequence.num_drawn >= sequence.start.max_new_tokens) {
-          sequence.finish = Finish::kMaxTokens;
-        }
-      }
-    }
-    out.finish = sequence.finish;
-    result.sequences.push_back(std::move(out));
-  }
-  return absl::OkStatus();
 }
 
 void Executor::Commit(const BatchInput& batch) {

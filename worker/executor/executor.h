@@ -17,6 +17,7 @@
 #include "common/step/step_plan.h"
 #include "kernels/dispatch/kernel_context.h"
 #include "worker/batch/batch_builder.h"
+#include "worker/executor/output_head.h"
 #include "worker/kv_cache/kv_cache.h"
 #include "worker/model/decoder.h"
 #include "worker/moe/token_dispatcher.h"
@@ -62,9 +63,10 @@ class Executor {
   absl::Status Check(const StepPlan& plan) const;
   absl::Status RunStep(const StepPlan& plan, StepResult& result);
   absl::Status Forward(const StepPlan& plan, const BatchInput& batch);
-  absl::Status ComputeProbes(const BatchInput& batch, StepResult& result);
   absl::Status DrawAndCommit(const BatchInput& batch, StepResult& result);
   void Commit(const BatchInput& batch);
+  static SequenceResult Report(HomeSequence& sequence, EntryOutcome outcome);
+  static void Append(HomeSequence& sequence, DrawnToken drawn, SequenceResult& out);
   void TakeStats(StepStats& stats);
 
   ModelConfig config_;
@@ -73,6 +75,7 @@ class Executor {
   std::unique_ptr<kernels::ThreadLender> lender_;
   std::unique_ptr<kernels::KernelContext> context_;
   std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<OutputHead> head_;
   std::unique_ptr<KvCache> cache_;
   std::unique_ptr<TokenDispatcher> dispatcher_;
   BatchLimits limits_;
@@ -83,7 +86,6 @@ class Executor {
   uint64_t last_step_ = 0;
   uint64_t waiting_us_seen_ = 0;
   uint64_t bytes_sent_seen_ = 0;
-  kernels::Buffer logits_;
 };
 
 }  // namespace atl
