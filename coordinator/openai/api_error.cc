@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/base/printable.h"
 #include "coordinator/openai/json_text.h"
 
 namespace atl {
@@ -22,7 +23,7 @@ ApiError BadRequest(std::string message, std::string param) {
 ApiError ModelNotFound(const std::string& name) {
   return {.status = 404,
           .message = fmt::format("The model `{}` does not exist; /v1/models lists what is served.",
-                                 name.substr(0, 200)),
+                                 Printable(name, 200)),
           .param = "model",
           .code = "model_not_found"};
 }

@@ -64,6 +64,7 @@ struct TokenizeRequest {
   std::string model;
   std::optional<std::string> prompt;
   ChatRequest chat;  // where there is no prompt
+  bool add_special_tokens = true;
   bool return_token_strs = false;
 };
 
