@@ -84,6 +84,48 @@ TEST(SampleTest, FiltersInOrder) {
   EXPECT_NEAR(cold[0].probability, 0.16f / 0.30f, 1e-6f);
 }
 
+TEST(SampleTest, MinPComesBeforeTopKAndTopP) {
+  const std::vector<float> logits = Logs({0.1f, 0.4f, 0.2f, 0.3f});
+  // 0.2 / 0.4 is a half: kept at a half, gone just above it.
+  ASSERT_OK_AND_ASSIGN(auto half, FilterCandidates(logits, {.min_p = 0.499f}));
+  EXPECT_EQ(Ids(half), (std::vector<int>{1, 3, 2}));
+  EXPECT_NEAR(half[0].probability, 4.0f / 9.0f, 1e-6f);
+  ASSERT_OK_AND_ASSIGN(auto above, FilterCandidates(logits, {.min_p = 0.501f}));
+  EXPECT_EQ(Ids(above), (std::vector<int>{1, 3}));
+  // Temperature first: squared, 0.3 is 9/16 of 0.4.
+  ASSERT_OK_AND_ASSIGN(auto cold, FilterCandidates(logits, {.temperature = 0.5f, .min_p = 0.57f}));
+  EXPECT_EQ(Ids(cold), (std::vector<int>{1}));
+  ASSERT_OK_AND_ASSIGN(auto k, FilterCandidates(logits, {.top_k = 2, .min_p = 0.3f}));
+  EXPECT_EQ(Ids(k), (std::vector<int>{1, 3}));
+  // top_p looks at what min_p left: 4/9 falls short of a half.
+  ASSERT_OK_AND_ASSIGN(auto p, FilterCandidates(logits, {.top_p = 0.5f, .min_p = 0.499f}));
+  EXPECT_EQ(Ids(p), (std::vector<int>{1, 3}));
+  ASSERT_OK_AND_ASSIGN(auto ties,
+                       FilterCandidates(std::vector<float>{1, 2, 2, 0}, {.min_p = 1.0f}));
+  EXPECT_EQ(Ids(ties), (std::vector<int>{1, 2}));
+  ASSERT_OK_AND_ASSIGN(auto one,
+                       FilterCandidates(std::vector<float>{1, INFINITY}, {.min_p = 0.1f}));
+  EXPECT_EQ(Ids(one), (std::vector<int>{1}));
+}
+
+// Leaving tokens out before the sort is only a way: over many random rows, what min_p keeps are
+// the tokens whose weight is at least min_p.
+TEST(SampleTest, MinPKeepsByWeight) {
+  Numbers numbers(8);
+  for (const float temperature : {0.4f, 1.0f, 3.0f}) {
+    for (const float min_p : {1e-6f, 0.01f, 0.2f, 0.9f}) {
+      const std::vector<float> logits = numbers.Many(2000, 12.0f);
+      const float largest = *std::max_element(logits.begin(), logits.end());
+      const auto expected = std::count_if(logits.begin(), logits.end(), [&](float logit) {
+        return ref::ExpOne((logit - largest) / temperature) >= min_p;
+      });
+      ASSERT_OK_AND_ASSIGN(const auto kept,
+                           FilterCandidates(logits, {.temperature = temperature, .min_p = min_p}));
+      EXPECT_EQ(static_cast<int64_t>(kept.size()), expected) << temperature << " " << min_p;
+    }
+  }
+}
+
 TEST(SampleTest, TiesGoToTheLowerIdAndForbiddenTokensAreAbsent) {
   const std::vector<float> logits = {0, 1, -INFINITY, 1, 0, 1};
   ASSERT_OK_AND_ASSIGN(const auto all, FilterCandidates(logits, {}));
@@ -160,6 +202,9 @@ TEST(SampleTest, RefusesParametersOutsideTheirRange) {
   expect({.top_p = 0.0f}, "top_p is 0");
   expect({.top_p = 1.5f}, "top_p is 1.5");
   expect({.top_p = NAN}, "top_p is nan");
+  expect({.min_p = -0.1f}, "min_p is -0.1");
+  expect({.min_p = 1.1f}, "min_p is 1.1");
+  expect({.min_p = NAN}, "min_p is nan");
   EXPECT_STATUS(SampleToken(std::vector<float>{1.0f, NAN}, {}, 0), absl::StatusCode::kDataLoss,
                 "the logit of token 1 is not a number");
   EXPECT_STATUS(SampleToken(std::vector<float>(3, -INFINITY), {}, 0),

@@ -55,6 +55,8 @@ absl::Status CheckParams(std::span<const float> logits, const SampleParams& para
     return InvalidArgument("top_k is {}, it must be 0 (off) or positive", params.top_k);
   if (!(params.top_p > 0.0f && params.top_p <= 1.0f))
     return InvalidArgument("top_p is {}, it must be above 0 and at most 1", params.top_p);
+  if (!(params.min_p >= 0.0f && params.min_p <= 1.0f))
+    return InvalidArgument("min_p is {}, it must be within 0 (off) to 1", params.min_p);
   return absl::OkStatus();
 }
 
@@ -91,28 +93,56 @@ void KeepTopP(float top_p, Filtered& filtered) {
   filtered.total = sum;
 }
 
-// Filters; candidates whose exponent is below `least` are left out of the sort.
+// The tokens whose exponent is not below `least`, in ascending id.
+std::vector<Ranked> AtLeast(std::span<const float> logits, float largest, float temperature,
+                            float least) {
+  // Spares most tokens the division: a logit below this is also below after rounding.
+  const float reach = least * temperature;
+  const float cut = largest + reach - 1e-6f * (std::abs(largest) + std::abs(reach));
+  std::vector<Ranked> ranked;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] < cut || logits[i] == kAll) continue;
+    if (Exponent(logits[i], largest, temperature) >= least)
+      ranked.push_back({logits[i], static_cast<int32_t>(i)});
+  }
+  return ranked;
+}
+
+// The exponent below which no weight reaches min_p, with room for the rounding of both functions.
+float LeastOfMinP(float min_p) { return min_p > 0.0f ? std::log(min_p) - 1e-3f : kAll; }
+
+void KeepTopK(int32_t top_k, std::vector<Ranked>& ranked) {
+  const size_t kept = static_cast<size_t>(top_k);
+  if (kept == 0 || ranked.size() <= kept) return;
+  std::nth_element(ranked.begin(), ranked.begin() + top_k, ranked.end(), Before);
+  ranked.resize(kept);
+}
+
+// Weights fall along the candidates, so what min_p keeps is a prefix.
+void KeepMinP(float min_p, Filtered& filtered) {
+  size_t kept = 0;
+  while (kept < filtered.weights.size() && filtered.weights[kept] >= min_p) ++kept;
+  filtered.ranked.resize(kept);
+  filtered.weights.resize(kept);
+}
+
+// Filters; candidates whose exponent is below `least` are left out of the sort. min_p and top_k
+// each keep a prefix of the same order, so the sooner of the two ends is the same whichever comes
+// first.
 absl::StatusOr<Filtered> Filter(std::span<const float> logits, const SampleParams& params,
                                 float least) {
   ATOLL_RETURN_IF_ERROR(CheckParams(logits, params));
   ATOLL_ASSIGN_OR_RETURN(const Ranked largest, Largest(logits));
   if (params.temperature == 0.0f) return Filtered{{largest}, {1.0f}, 1.0f};
   Filtered result;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] == kAll) continue;  // forbidden
-    if (Exponent(logits[i], largest.logit, params.temperature) >= least)
-      result.ranked.push_back({logits[i], static_cast<int32_t>(i)});
-  }
-  const size_t top_k = static_cast<size_t>(params.top_k);
-  if (top_k > 0 && result.ranked.size() > top_k) {
-    std::nth_element(result.ranked.begin(), result.ranked.begin() + params.top_k,
-                     result.ranked.end(), Before);
-    result.ranked.resize(top_k);
-  }
+  result.ranked = AtLeast(logits, largest.logit, params.temperature,
+                          std::max(least, LeastOfMinP(params.min_p)));
+  KeepTopK(params.top_k, result.ranked);
   std::sort(result.ranked.begin(), result.ranked.end(), Before);
   for (const Ranked& candidate : result.ranked)
     result.weights.push_back(Exponent(candidate.logit, largest.logit, params.temperature));
   ref::ExpInPlace(result.weights.data(), result.weights.size());
+  KeepMinP(params.min_p, result);
   for (const float weight : result.weights) result.total += weight;
   KeepTopP(params.top_p, result);
   return result;

@@ -15,6 +15,7 @@ struct SampleParams {
   float temperature = 1.0f;  // 0: greedy
   int32_t top_k = 0;         // 0: off
   float top_p = 1.0f;        // in (0, 1]; 1: off
+  float min_p = 0.0f;        // in [0, 1]; 0: off
   uint64_t seed = 0;
 };
 
@@ -23,10 +24,12 @@ struct Candidate {
   float probability;  // renormalised after filtering
 };
 
-// The distribution that Sample draws from: logits / temperature, top_k, softmax, top_p (smallest
-// prefix whose sum reaches it), renormalised; in descending logit, ties to the lower id. Greedy:
-// one candidate. `logits` V fp32. kInvalidArgument: a parameter outside its range. kDataLoss: a NaN
-// among the logits.
+// The distribution that SampleToken draws from: logits / temperature, min_p, top_k, softmax, top_p
+// (smallest prefix whose sum reaches it), renormalised; in descending logit, ties to the lower id.
+// min_p ends the candidates before the first whose weight e^((logit − largest) / temperature), in
+// fp32, is below min_p: its probability as a share of the largest. Greedy: one candidate. `logits` V
+// fp32; −inf is never drawn, those of +inf share all. kInvalidArgument: a parameter outside its
+// range, or all logits are −inf. kDataLoss: a NaN among the logits.
 absl::StatusOr<std::vector<Candidate>> FilterCandidates(std::span<const float> logits,
                                                         const SampleParams& params);
 

@@ -1,0 +1,25 @@
+#include "kernels/ops/log_softmax/log_softmax_isa.h"
+
+#include <limits>
+
+#include "kernels/simd/f32x16.h"
+
+ATOLL_PAGE_REF_BEGIN
+#include "kernels/simd/math_body.h"
+
+#include "kernels/ops/log_softmax/log_softmax_body.h"
+
+float LogOfTotal(float total) { return Lane0(Log(Set1(total))); }
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX2_BEGIN
+#include "kernels/simd/math_body.h"
+
+#include "kernels/ops/log_softmax/log_softmax_body.h"
+ATOLL_PAGE_END
+
+ATOLL_PAGE_AVX512_BEGIN
+#include "kernels/simd/math_body.h"
+
+#include "kernels/ops/log_softmax/log_softmax_body.h"
+ATOLL_PAGE_END
