@@ -11,6 +11,23 @@ namespace {
 
 constexpr int32_t kPositionsMax = 1 << 24;  // angles are exact in fp32 below
 
+absl::Status ValidateLengths(const StepPlan& plan, const StartSequence& start) {
+  if (start.max_new_tokens < 0 || start.prompt_length < 1) {
+    return FailedPrecondition("step {}: sequence {} has a prompt of {} tokens and {} to draw",
+                              plan.step, Value(start.seq), start.prompt_length,
+                              start.max_new_tokens);
+  }
+  if (start.num_drawn < 0 || (start.num_drawn > 0 && start.num_drawn >= start.max_new_tokens)) {
+    return FailedPrecondition("step {}: sequence {} begins anew with {} tokens drawn of {}",
+                              plan.step, Value(start.seq), start.num_drawn, start.max_new_tokens);
+  }
+  if (start.prompt_logprobs && start.top_logprobs < 0) {
+    return FailedPrecondition("step {}: sequence {} wants log-probabilities of its prompt alone",
+                              plan.step, Value(start.seq));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
                             const BatchLimits& limits) {
   const std::set<SeqId> freed(plan.free.begin(), plan.free.end());
@@ -37,11 +54,7 @@ absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
           "not there yet",
           plan.step, Value(start.seq), start.rope_factor);
     }
-    if (start.max_new_tokens < 0 || start.prompt_length < 1) {
-      return FailedPrecondition("step {}: sequence {} has a prompt of {} tokens and {} to draw",
-                                plan.step, Value(start.seq), start.prompt_length,
-                                start.max_new_tokens);
-    }
+    ATOLL_RETURN_IF_ERROR(ValidateLengths(plan, start));
   }
   return absl::OkStatus();
 }
@@ -49,6 +62,7 @@ absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
 // What ValidateWork needs of a sequence, whether it is in the table or about to start.
 struct Expected {
   int32_t length = 0;
+  int64_t known = 0;  // tokens of prompt and answer that are drawn
   size_t num_blocks = 0;
   bool pending = false;
   bool ended = false;
@@ -56,7 +70,7 @@ struct Expected {
 
 absl::StatusOr<Expected> Lookup(const StepPlan& plan, const SequenceTable& table, SeqId seq) {
   for (const StartSequence& start : plan.start) {
-    if (start.seq == seq) return Expected{};
+    if (start.seq == seq) return Expected{.known = int64_t{start.prompt_length} + start.num_drawn};
   }
   const HomeSequence* sequence = table.Find(seq);
   if (sequence == nullptr ||
@@ -64,9 +78,25 @@ absl::StatusOr<Expected> Lookup(const StepPlan& plan, const SequenceTable& table
     return FailedPrecondition("step {}: sequence {} is not at home here", plan.step, Value(seq));
   }
   return Expected{.length = sequence->length,
+                  .known = int64_t{sequence->start.prompt_length} + sequence->num_drawn,
                   .num_blocks = sequence->blocks.size(),
                   .pending = sequence->pending.has_value(),
                   .ended = sequence->finish != Finish::kNone};
+}
+
+absl::Status ValidateTokens(const StepPlan& plan, const SequenceWork& work,
+                            const BatchLimits& limits) {
+  for (const TokenId id : work.ids) {
+    if (Value(id) < 0 || Value(id) >= limits.vocab_size) {
+      return FailedPrecondition("step {}: sequence {} holds token {}, the vocabulary has {}",
+                                plan.step, Value(work.seq), Value(id), limits.vocab_size);
+    }
+  }
+  if (Value(work.next_id) < -1 || Value(work.next_id) >= limits.vocab_size) {
+    return FailedPrecondition("step {}: sequence {} goes on with token {}, the vocabulary has {}",
+                              plan.step, Value(work.seq), Value(work.next_id), limits.vocab_size);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const Expected& expected,
@@ -76,16 +106,19 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
                               Value(work.seq), work.begin, expected.length);
   }
   const bool is_piece = !work.ids.empty();
-  if (work.num_rows < 1 || (is_piece ? work.ids.size() != static_cast<size_t>(work.num_rows)
-                                     : work.num_rows != 1 || !expected.pending)) {
+  const bool fits = is_piece ? work.ids.size() == static_cast<size_t>(work.num_rows)
+                             : work.num_rows <= limits.tokens_per_step && expected.pending;
+  if (work.num_rows < 1 || !fits) {
     return FailedPrecondition("step {}: sequence {} is planned {} rows with {} ids", plan.step,
                               Value(work.seq), work.num_rows, work.ids.size());
   }
-  for (const TokenId id : work.ids) {
-    if (Value(id) < 0 || Value(id) >= limits.vocab_size) {
-      return FailedPrecondition("step {}: sequence {} holds token {}, the vocabulary has {}",
-                                plan.step, Value(work.seq), Value(id), limits.vocab_size);
-    }
+  ATOLL_RETURN_IF_ERROR(ValidateTokens(plan, work, limits));
+  const int64_t end = int64_t{work.begin} + work.num_rows;
+  const int64_t end_of_known = is_piece ? end : int64_t{work.begin} + 1;  // guesses go on from there
+  if (end_of_known > expected.known || (work.draw && end_of_known < expected.known)) {
+    return FailedPrecondition("step {}: sequence {} is planned to {}{}, it has {} tokens",
+                              plan.step, Value(work.seq), work.draw ? "draw after " : "",
+                              end_of_known, expected.known);
   }
   for (const BlockId block : work.new_blocks) {
     if (Value(block) < 0 || Value(block) >= limits.num_blocks) {
@@ -95,7 +128,6 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
   }
   const int64_t held =
       static_cast<int64_t>(expected.num_blocks + work.new_blocks.size()) * kernels::kBlockTokens;
-  const int64_t end = int64_t{work.begin} + work.num_rows;
   if (end > held || end > kPositionsMax) {
     return FailedPrecondition("step {}: sequence {} would reach token {}, its blocks hold {}",
                               plan.step, Value(work.seq), end, held);

@@ -18,6 +18,7 @@ struct BatchLimits {
   int32_t num_spares = 0;
   int32_t late_rows = 1;
   int32_t vocab_size = 0;
+  int32_t tokens_per_step = 1;  // rows of one decoding sequence, guesses included
 };
 
 struct BatchEntry {
@@ -35,8 +36,9 @@ struct BatchInput {
 };
 
 // Checks the whole plan against the table before anything of it is done. kFailedPrecondition: a
-// wrong begin, an unknown sequence, slot or block, rows without blocks, more long pieces than
-// spares; kUnimplemented: a rope factor of its own. The table is as it was.
+// wrong begin, an unknown sequence, slot or block, rows without blocks, rows beyond what prompt and
+// drawn tokens are or a draw before their end, more rows without ids than tokens_per_step,
+// more long pieces than spares; kUnimplemented: a rope factor of its own. The table is as it was.
 absl::Status ValidatePlan(const StepPlan& plan, const SequenceTable& table,
                           const BatchLimits& limits);
 

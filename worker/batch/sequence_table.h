@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
 #include "common/step/step_plan.h"
+#include "worker/sampling/token_counts.h"
 
 namespace atl {
 
@@ -15,9 +17,10 @@ struct HomeSequence {
   StartSequence start;
   int32_t length = 0;              // committed tokens
   std::optional<TokenId> pending;  // drawn last, not yet run
-  int32_t num_drawn = 0;
+  int32_t num_drawn = 0;           // those before a preemption included
   std::vector<BlockId> blocks;
-  Finish finish = Finish::kNone;  // ended here; kept until the plan frees it
+  Finish finish = Finish::kNone;      // ended here; kept until the plan frees it
+  std::optional<TokenCounts> counts;  // where a penalty is on
 };
 
 class SequenceTable {
@@ -28,7 +31,9 @@ class SequenceTable {
   }
   const HomeSequence* Find(SeqId seq) const { return const_cast<SequenceTable*>(this)->Find(seq); }
   HomeSequence& Add(const StartSequence& start) {
-    return sequences_.emplace(start.seq, HomeSequence{.start = start}).first->second;
+    HomeSequence sequence = {.start = start, .num_drawn = start.num_drawn};
+    if (NeedsTokenCounts(start.sampling)) sequence.counts.emplace(start.prompt_length);
+    return sequences_.emplace(start.seq, std::move(sequence)).first->second;
   }
   void Erase(SeqId seq) { sequences_.erase(seq); }
   void Clear() { sequences_.clear(); }

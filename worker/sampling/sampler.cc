@@ -1,17 +1,65 @@
 #include "worker/sampling/sampler.h"
 
-#include "kernels/ops/sample/sample.h"
+#include <algorithm>
+
+#include "common/base/status_macros.h"
+#include "worker/sampling/logits_processors.h"
+#include "worker/sampling/logprobs.h"
 
 namespace atl {
+namespace {
 
-absl::StatusOr<TokenId> DrawToken(std::span<const float> logits, const SamplingParams& params,
-                                  int64_t position) {
-  return kernels::SampleToken(logits,
-                              {.temperature = params.temperature,
-                               .top_k = params.top_k,
-                               .top_p = params.top_p,
-                               .seed = params.seed},
-                              position);
+kernels::SampleParams FiltersOf(const SamplingParams& params) {
+  return {.temperature = params.temperature,
+          .top_k = params.top_k,
+          .top_p = params.top_p,
+          .min_p = params.min_p,
+          .seed = params.seed};
+}
+
+ProcessorInput ProcessorsOf(const DrawInput& input) {
+  return {.params = input.start.sampling,
+          .stop_ids = input.start.stop_ids,
+          .num_drawn = input.num_drawn,
+          .counts = input.counts};
+}
+
+}  // namespace
+
+std::span<float> CandidateLogits(const StartSequence& start, std::span<float> logits) {
+  if (start.vocab_limit <= 0) return logits;
+  return logits.first(std::min(logits.size(), static_cast<size_t>(start.vocab_limit)));
+}
+
+absl::StatusOr<DrawnToken> DrawToken(const kernels::KernelContext& context, const DrawInput& input,
+                                     std::span<float> logits) {
+  const std::span<float> candidates = CandidateLogits(input.start, logits);
+  const ProcessorInput processors = ProcessorsOf(input);
+  const bool tells_logprobs = input.start.top_logprobs >= 0;
+  std::vector<float> copy;  // which token's log-probability is wanted is known only afterwards
+  std::span<const float> raw = candidates;
+  if (HasProcessors(processors)) {
+    if (tells_logprobs) {
+      copy.assign(candidates.begin(), candidates.end());
+      raw = copy;
+    }
+    ProcessLogits(processors, candidates);
+  }
+  DrawnToken drawn;
+  ATOLL_ASSIGN_OR_RETURN(
+      drawn.id, kernels::SampleToken(candidates, FiltersOf(input.start.sampling), input.position));
+  if (tells_logprobs) {
+    ATOLL_ASSIGN_OR_RETURN(drawn.logprobs,
+                           RawLogprobs(context, raw, drawn.id, input.start.top_logprobs));
+  }
+  return drawn;
+}
+
+absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(const DrawInput& input,
+                                                                 std::span<float> logits) {
+  const std::span<float> candidates = CandidateLogits(input.start, logits);
+  ProcessLogits(ProcessorsOf(input), candidates);
+  return kernels::FilterCandidates(candidates, FiltersOf(input.start.sampling));
 }
 
 }  // namespace atl

@@ -33,7 +33,7 @@ StepPlan Continue(uint64_t seq, int begin, int rows) {
 // A table in which sequence 1 stands at `length` with two blocks.
 SequenceTable TableAt(int length) {
   SequenceTable table;
-  HomeSequence& sequence = table.Add({.seq = SeqId{1}, .prompt_length = 100, .max_new_tokens = 5});
+  HomeSequence& sequence = table.Add({.seq = SeqId{1}, .prompt_length = 200, .max_new_tokens = 5});
   sequence.length = length;
   sequence.blocks = {BlockId{0}, BlockId{1}};
   return table;
@@ -62,16 +62,46 @@ TEST(BatchBuilderTest, LongPiecesTakeSparesAndShortOnesWait) {
 }
 
 TEST(BatchBuilderTest, DecodeRunsTheTokenDrawnLast) {
-  SequenceTable table = TableAt(10);
+  SequenceTable table = TableAt(200);
+  HomeSequence& sequence = *table.Find(SeqId{1});
+  sequence.blocks.resize(4);
   StepPlan plan = {.step = 3};
-  plan.work.push_back({.seq = SeqId{1}, .begin = 10, .num_rows = 1, .draw = true});
+  plan.work.push_back({.seq = SeqId{1}, .begin = 200, .num_rows = 1, .draw = true});
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
                 "1 rows with 0 ids");  // nothing was drawn
-  table.Find(SeqId{1})->pending = TokenId{42};
+  sequence.pending = TokenId{42};
+  sequence.num_drawn = 1;
   ASSERT_OK(ValidatePlan(plan, table, kLimits));
   const BatchInput batch = BuildBatch(plan, table, kLimits);
   EXPECT_EQ(batch.ids, std::vector<TokenId>{TokenId{42}});
-  EXPECT_EQ(batch.positions, std::vector<int32_t>{10});
+  EXPECT_EQ(batch.positions, std::vector<int32_t>{200});
+  plan.work[0].num_rows = 2;
+  EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
+                "2 rows with 0 ids");  // this worker guesses nothing
+}
+
+// Preempted after two of five: its pieces bring 100 + 2 tokens, then the third is drawn.
+TEST(BatchBuilderTest, ARecomputedSequenceGoesOnWhereItWas) {
+  SequenceTable table;
+  StepPlan plan = FirstPiece(1, 102);
+  plan.start[0].num_drawn = 2;
+  plan.start[0].sampling.presence_penalty = 1.0f;
+  plan.work[0].draw = true;
+  ASSERT_OK(ValidatePlan(plan, table, kLimits));
+  ApplyPlan(plan, table);
+  EXPECT_EQ(table.Find(SeqId{1})->num_drawn, 2);
+  EXPECT_TRUE(table.Find(SeqId{1})->counts.has_value());
+  const auto refused = [&](const char* says) {
+    EXPECT_STATUS(ValidatePlan(plan, SequenceTable(), kLimits), kFailedPrecondition, says);
+  };
+  plan.start[0].num_drawn = 1;
+  refused("planned to draw after 102, it has 101 tokens");
+  plan.start[0].num_drawn = 3;
+  refused("planned to draw after 102, it has 103 tokens");
+  plan.start[0].num_drawn = 5;
+  refused("begins anew with 5 tokens drawn of 5");
+  plan.start[0].num_drawn = -1;
+  refused("begins anew with -1 tokens drawn");
 }
 
 TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
@@ -117,8 +147,17 @@ TEST(BatchBuilderTest, PlansAgainstTheTableAreRefusedAndChangeNothing) {
   plan = Continue(1, 10, 1);
   plan.work.push_back(plan.work[0]);
   refused(plan, "planned twice");
+  plan = Continue(1, 10, 1);
+  plan.work[0].next_id = TokenId{100};
+  refused(plan, "goes on with token 100");
+  plan = Continue(1, 10, 1);
+  plan.work[0].draw = true;
+  refused(plan, "planned to draw after 11, it has 200 tokens");
   refused(FirstPiece(2, 5, 2), "state slot 2 of 2");
   refused(FirstPiece(1, 5, 1), "sequence 1 is started twice");
+  plan = FirstPiece(2, 5, 1);
+  plan.start[0].prompt_logprobs = true;
+  refused(plan, "log-probabilities of its prompt alone");
   plan = FirstPiece(2, 5, 1);
   plan.start[0].rope_factor = 2.0f;
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), absl::StatusCode::kUnimplemented,
