@@ -1,6 +1,6 @@
 # The include rule as data: room(PATH [network] MAY ...). A room may include itself, what its line names, and
 # common/{base,config,log,metrics,trace} (rooms of kernels/: common/base only). tests/tidy checks the includes and the map in
-# README.md against this table; CMake adds the rooms in this order. "network" rooms need gRPC, UCX, Prometheus or Beast.
+# README.md against this table; CMake adds the rooms in this order. "network" rooms need gRPC, UCX, Prometheus or Asio.
 set(ATOLL_ROOMS)
 set(ATOLL_NETWORK_ROOMS)
 function(room path)
@@ -46,12 +46,14 @@ room(worker/kv_cache MAY kernels worker/transport common/concurrency)
 room(worker/moe MAY kernels worker/weights worker/transport)
 room(worker/layers MAY kernels worker/weights worker/kv_cache worker/moe)
 room(worker/model MAY worker/layers worker/weights worker/kv_cache worker/moe kernels)
-room(worker/batch MAY common/step worker/kv_cache kernels/tensor kernels/ops)
 room(worker/sampling MAY kernels common/step)
+room(worker/batch MAY common/step worker/kv_cache worker/sampling kernels/tensor kernels/ops)
 room(worker/executor MAY worker kernels common/step common/concurrency)
+room(worker/scripted MAY worker/batch worker/executor common/step common/tokenizer)
 room(worker/rpc NETWORK MAY worker/executor common/step proto)
 room(worker NETWORK MAY worker common kernels)
 
+room(tools/bench NETWORK MAY common/concurrency)
 room(tools/check NETWORK MAY common coordinator worker kernels proto)
 room(tools/random_checkpoint MAY common kernels/tensor worker/weights)
 room(tools/verify MAY common coordinator/chat kernels worker tools/random_checkpoint)

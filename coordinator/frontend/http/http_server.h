@@ -42,18 +42,24 @@ struct HttpAnswer {
 };
 
 struct HttpOptions {
-  std::string host = "127.0.0.1";  // a name or a numeric address
-  int port = 0;                    // 0: a free one, see port()
-  size_t header_bytes_max = 16 << 10;
+  std::string host = "127.0.0.1";      // a name or a numeric address
+  int port = 0;                        // 0: a free one, see port()
+  size_t header_bytes_max = 16 << 10;  // the trailer fields of a chunked body again as much
+  size_t headers_max = 100;
+  size_t target_bytes_max = 8'000;
   size_t body_bytes_max = 8 << 20;
-  size_t backlog_bytes = 16 << 10;    // of a stream; above it OnDrained tells when all has left
-  size_t outbox_bytes_max = 1 << 20;  // of a stream; a client that lets more pile up is dropped
-  int connections_max = 4096;
-  int send_buffer_bytes = 0;  // of a socket; 0: the system's choice
+  size_t bodies_bytes_max = 256 << 20;  // of all requests that are being read
+  size_t backlog_bytes = 16 << 10;      // of a stream; above it OnDrained tells when all has left
+  size_t outbox_bytes_max = 1 << 20;    // of a stream; a client that lets more pile up is dropped
+  int connections_max = 16'384;         // further ones are answered 503, many further ones closed
+  int send_buffer_bytes = 0;            // of a socket; 0: the system's choice
   std::chrono::milliseconds idle_timeout{75'000};
-  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte
+  // What a body may take to arrive, and a client to take what waits for it. Each byte that moves
+  // puts the end off by 1 / bytes_per_s_min, up to so long from then.
   std::chrono::milliseconds body_timeout{60'000};
-  std::chrono::milliseconds write_timeout{60'000};  // for one batch of bytes to leave
+  std::chrono::milliseconds write_timeout{60'000};
+  int bytes_per_s_min = 1024;
 };
 
 // Called on the server's thread; must not block.
@@ -64,7 +70,8 @@ class HttpHandler {
   virtual void OnRequest(ExchangeId id, HttpRequest request) = 0;
   // The client went away, or was dropped, before its answer was complete.
   virtual void OnGone(ExchangeId id) = 0;
-  // What the server itself refuses (400, 408, 413, 431), in the handler's words.
+  // What the server itself refuses (400, 408, 413, 414, 415, 417, 431, 501, 503, 505), in the
+  // handler's words; the connection ends with it.
   virtual HttpAnswer OnRefused(int status, const std::string& message) = 0;
   // The stream's backlog had passed HttpOptions::backlog_bytes and has fallen to zero.
   virtual void OnDrained(ExchangeId) {}
@@ -95,6 +102,10 @@ class HttpServer {
   void EndStream(ExchangeId id);
   // Bytes of the exchange that the kernel has not taken yet; 0 where it is over or gone.
   size_t Backlog(ExchangeId id) const;
+
+  // Any thread. From now on each answer says that it is its connection's last. New connections are
+  // still accepted, so that /ready can say no and requests are told to go elsewhere.
+  void BeginDrain();
 
   // Any other thread. Accepts nothing more, lets open answers leave for up to `grace`, closes the
   // rest and joins the thread. A second call does nothing.
