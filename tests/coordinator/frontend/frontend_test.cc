@@ -402,7 +402,7 @@ TEST_F(FrontendTest, UnknownPathsAndMethods) {
   answer = client.Post("/v1/models", "");
   EXPECT_EQ(answer.status, 405);
   EXPECT_EQ(answer.headers.at("allow"), "GET, HEAD");
-  client.Send("BREW " + std::string(kChat) + " HTTP/1.1\r\n\r\n");
+  client.Send("BREW " + std::string(kChat) + " HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(client.Receive().status, 405);
   client.Send("no http\r\n\r\n");
   answer = client.Receive();
