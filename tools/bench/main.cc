@@ -1,0 +1,48 @@
+// atoll-bench: a server under load, as its clients see it.
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+#include "common/base/status_macros.h"
+#include "common/config/command_line.h"
+#include "tools/bench/load_options.h"
+#include "tools/bench/load_plan.h"
+#include "tools/bench/load_run.h"
+#include "tools/bench/report.h"
+
+namespace {
+
+constexpr int kUsage = 2;
+
+absl::Status Write(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  if (!file) return atl::Unavailable("--json {}: the file cannot be written", path);
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const atl::LoadOptions& options, atl::LoadPlan plan) {
+  ATOLL_ASSIGN_OR_RETURN(const atl::LoadResult result, atl::RunLoad(std::move(plan)));
+  const atl::LoadReport report = atl::MakeReport(options, result);
+  std::fputs(atl::TableOf(report).c_str(), stdout);
+  if (!options.json_file.empty()) {
+    ATOLL_RETURN_IF_ERROR(Write(options.json_file, atl::JsonOf(report)));
+  }
+  return atl::Verdict(report);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto options = atl::ParseBenchFlags(argc, argv);
+  if (!options.ok()) {
+    return atl::ExitCode("atoll-bench", options.status()) == 0 ? 0 : kUsage;
+  }
+  auto plan = atl::LoadPlan::Make(*options);
+  if (!plan.ok()) {
+    atl::ExitCode("atoll-bench", plan.status());
+    return kUsage;
+  }
+  return atl::ExitCode("atoll-bench", Serve(*options, std::move(*plan)));
+}
