@@ -65,6 +65,16 @@ void AddEngine(CLI::App* app, Flags* flags) {
                   "Requests that wait for admission; more are answered 429")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
+  app->add_option("--queue-timeout-s", flags->queue_timeout_s,
+                  "Seconds that a request may wait for admission before it is answered 503; 0: no "
+                  "limit")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 86400));
+  app->add_option("--step-time-target-ms", flags->step_time_target_ms,
+                  "Milliseconds that a step should take at most: prompts are cut into pieces that "
+                  "fit beside the running answers; 0: no target")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 600'000));
 }
 
 // One word of a closed list, told in the help and refused by name otherwise.

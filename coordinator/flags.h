@@ -23,6 +23,8 @@ struct Flags {
   int max_num_seqs = 256;
   int max_num_batched_tokens = 2048;
   int max_queue = 1024;
+  int queue_timeout_s = 0;       // 0: none
+  int step_time_target_ms = 50;  // 0: none
   int max_connections = 4096;
   int64_t max_body_bytes = 8 << 20;
   int api_threads = 1;

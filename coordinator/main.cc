@@ -64,6 +64,11 @@ void ExportBuild(Registry* registry) {
       .Set(1);
 }
 
+// Flags say 0 where there is no limit.
+absl::Duration LimitOf(absl::Duration given) {
+  return given == absl::ZeroDuration() ? absl::InfiniteDuration() : given;
+}
+
 absl::Status Serve(const Flags& flags, const sigset_t& signals) {
   ATOLL_ASSIGN_OR_RETURN(const auto model,
                          LoadServedModel({.directory = flags.model,
@@ -85,7 +90,11 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
                                          .max_num_seqs = flags.max_num_seqs,
                                          .max_num_batched_tokens = flags.max_num_batched_tokens,
                                          .max_queue = flags.max_queue,
-                                         .max_model_len = model->max_model_len},
+                                         .max_model_len = model->max_model_len,
+                                         .step_time_target = LimitOf(
+                                             absl::Milliseconds(flags.step_time_target_ms)),
+                                         .queue_timeout =
+                                             LimitOf(absl::Seconds(flags.queue_timeout_s))},
                                         *link, &metrics));
   WorkerRoster roster(engine->worker_events(), registry);
   Frontend frontend(*model, *engine, *server, registry,

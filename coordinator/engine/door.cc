@@ -59,6 +59,11 @@ RequestLimits Door::limits() const {
   return limits_;
 }
 
+absl::Duration Door::retry_after() const {
+  std::lock_guard lock(mutex_);
+  return retry_after_;
+}
+
 void Door::CloseForRequests(const std::string& reason) {
   std::lock_guard lock(mutex_);
   closed_ = reason;
@@ -106,9 +111,10 @@ void Door::Publish(const ReadyState& ready, const RequestLimits& limits) {
   limits_ = limits;
 }
 
-void Door::PublishWaiting(int32_t num_waiting) {
+void Door::PublishWaiting(int32_t num_waiting, absl::Duration retry_after) {
   std::lock_guard lock(mutex_);
   num_waiting_ = static_cast<size_t>(num_waiting);
+  retry_after_ = retry_after;
 }
 
 void Door::Ended(SeqId seq) {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/engine.h"
+#include "coordinator/engine/retry_estimate.h"
 #include "coordinator/membership/worker_id.h"
 
 namespace atl {
@@ -53,6 +54,7 @@ class Door {
   void Push(WorkerEvent event);
   ReadyState ready_state() const;
   RequestLimits limits() const;
+  absl::Duration retry_after() const;
   // From now on Submit refuses with `reason`.
   void CloseForRequests(const std::string& reason);
   // False when accepted requests were left after `limit`.
@@ -63,7 +65,7 @@ class Door {
   // Engine thread: waits for something to come, empty when nothing came within `limit`.
   Batch Take(absl::Duration limit);
   void Publish(const ReadyState& ready, const RequestLimits& limits);
-  void PublishWaiting(int32_t num_waiting);
+  void PublishWaiting(int32_t num_waiting, absl::Duration retry_after);
   void Ended(SeqId seq);
 
  private:
@@ -77,6 +79,7 @@ class Door {
   RequestLimits limits_;
   std::string closed_;      // why no request is taken; empty: they are
   size_t num_waiting_ = 0;  // taken from the inbox, not admitted
+  absl::Duration retry_after_ = RetryEstimate::kMin;
   uint64_t last_seq_ = 0;
   bool stopped_ = false;
   std::unordered_set<SeqId> alive_;      // accepted, not ended

@@ -27,6 +27,7 @@ class SilentProbe final : public EngineProbe {
   void OnStep(const StepSummary&) override {}
   void OnWorkerStep(int32_t, const StepStats&) override {}
   void OnGauges(const EngineGauges&) override {}
+  void OnPreempted(int32_t) override {}
   void OnRequestEnd(const RequestSummary&) override {}
   void OnWorkerLost(int32_t) override {}
 };
@@ -41,6 +42,14 @@ absl::Status CheckOptions(const EngineOptions& options) {
   ATOLL_RETURN_IF_ERROR(CheckOption("max_num_seqs", options.max_num_seqs, 1, kSequencesPerStepMax));
   ATOLL_RETURN_IF_ERROR(
       CheckOption("max_num_batched_tokens", options.max_num_batched_tokens, 1, kRowsPerStepMax));
+  if (options.step_time_target < absl::Milliseconds(1)) {
+    return InvalidArgument("step_time_target is {} us, give at least 1000",
+                           absl::ToInt64Microseconds(options.step_time_target));
+  }
+  if (options.queue_timeout <= absl::ZeroDuration()) {
+    return InvalidArgument("queue_timeout is {} s, give more than 0",
+                           absl::ToDoubleSeconds(options.queue_timeout));
+  }
   ATOLL_RETURN_IF_ERROR(CheckOption("max_queue", options.max_queue, 1, 1 << 20));
   ATOLL_RETURN_IF_ERROR(CheckOption("max_model_len", options.max_model_len, 1, 1 << 24));
   ATOLL_RETURN_IF_ERROR(CheckOption("steps_in_flight", options.steps_in_flight, 1, 16));
@@ -78,6 +87,7 @@ class EngineThread final : public Engine, private WorkerEvents {
   void Cancel(SeqId seq) override { door_.Cancel(seq); }
   ReadyState ready_state() const override { return door_.ready_state(); }
   RequestLimits limits() const override { return door_.limits(); }
+  absl::Duration RetryAfter() const override { return door_.retry_after(); }
   bool Drain(absl::Duration limit) override;
 
  private:
@@ -259,7 +269,7 @@ void EngineThread::Start(Submission submission) {
   submission.sink->OnFinish(
       {.reason = FinishReason::kError, .status = Unavailable("{}", membership_.Reason())});
   door_.Ended(submission.id);
-  door_.PublishWaiting(0);
+  door_.PublishWaiting(0, RetryEstimate::kMin);
 }
 
 // The first loss ends the epoch: every request fails, the survivors abandon what runs.

@@ -19,21 +19,13 @@
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/probe.h"
+#include "coordinator/engine/request_timings.h"
 #include "coordinator/request/request.h"
 #include "coordinator/worker_link/worker_channel.h"
 
 namespace atl {
 
-// How long a request was in which state. Preempted: from losing its blocks until its next token.
-struct RequestTimings {
-  absl::Duration queued{};
-  absl::Duration prefill{};
-  absl::Duration decode{};
-  absl::Duration preempted{};
-  int32_t preemptions = 0;
-};
-
-// `status` is OK unless reason is kError: kUnavailable names the lost worker.
+// `status` is OK unless reason is kError: kUnavailable names the lost worker or the queue's limit.
 struct RequestEnd {
   FinishReason reason = FinishReason::kStop;
   absl::Status status{};
@@ -64,13 +56,18 @@ struct EngineOptions {
   int32_t max_queue = 1024;              // requests that wait for admission
   int32_t max_model_len = 0;
   int32_t steps_in_flight = 2;  // 1: never plan ahead
+  // What a step should take at most: pieces of prompts are cut to it. Infinite: only by
+  // max_num_batched_tokens.
+  absl::Duration step_time_target = absl::InfiniteDuration();
+  // A request that has waited so long for its first admission ends with kUnavailable.
+  absl::Duration queue_timeout = absl::InfiniteDuration();
   // How long a step that failed for want of a peer waits to see whose stream closes, before a
   // worker that has reported nothing, or else the one that reported the failure, is called lost.
   absl::Duration peer_loss_grace = absl::Seconds(5);
   // A worker that has not reported a step for so long is called lost though its stream is open.
   absl::Duration step_limit = absl::Minutes(10);
   std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
-  std::function<absl::Time()> now{};      // for durations in StepSummary; empty: absl::Now
+  std::function<absl::Time()> now{};      // of durations and limits; empty: absl::Now
 };
 
 // `ready`, or why not, in words for /ready: "waiting for 1 of 2 workers", "lost worker 1 (host …)".
@@ -103,6 +100,10 @@ class Engine {
 
   // Any thread. tokens_max and vocab_size are 0 until the engine was ready once.
   virtual RequestLimits limits() const = 0;
+
+  // Any thread. When one who was turned away may try again, from 1 s to 60 s: how long those who
+  // wait will take at the rate at which requests have ended of late.
+  virtual absl::Duration RetryAfter() const = 0;
 
   // Any thread but the engine's; blocks. Refuses new requests, lets accepted ones finish for up to
   // `limit`, fails the rest with kUnavailable, then tells the workers to shut down. False when

@@ -27,6 +27,7 @@ EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe
 
 void EpochRun::Add(Submission submission) {
   // The plan alone decides what is drawn, so a seed that the client did not give is drawn here.
+  if (clients_.empty()) retry_.OnBusy(args_.now());
   if (!submission.request.seed) submission.request.seed = args_.draw_seed();
   clients_[submission.id] = {
       .sink = std::move(submission.sink),
@@ -47,6 +48,8 @@ void EpochRun::PlanAhead() {
     entry.summary = {.step = step->plans[0].step,
                      .kind = KindOf(*step),
                      .planned_rows = step->decode_rows + step->prefill_rows,
+                     .decode_rows = step->decode_rows,
+                     .prefill_rows = step->prefill_rows,
                      .planned_sequences = step->num_sequences};
     entry.sent = args_.now();
     entry.reported.resize(args_.workers.size());
@@ -54,7 +57,8 @@ void EpochRun::PlanAhead() {
       channel_.SendPlan(args_.workers[rank], step->plans[rank]);
     }
   }
-  door_.PublishWaiting(scheduler_.num_waiting());
+  const int32_t num_waiting = scheduler_.num_waiting();
+  door_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.now()));
 }
 
 absl::Status EpochRun::Report(int32_t rank, StepResult result) {
@@ -137,7 +141,7 @@ void EpochRun::FailAll(const absl::Status& why) {
     scheduler_.Remove(seq);
     Finish(seq, FinishReason::kError, why);
   }
-  door_.PublishWaiting(0);
+  door_.PublishWaiting(0, RetryEstimate::kMin);
 }
 
 void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status) {
@@ -149,6 +153,7 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   probe_.OnRequestEnd({.reason = reason,
                        .prompt_tokens = client.prompt_tokens,
                        .generated_tokens = client.generated_tokens});
+  retry_.OnEnd(args_.now());
   door_.Ended(seq);
 }
 

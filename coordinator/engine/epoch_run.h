@@ -11,6 +11,7 @@
 
 #include "coordinator/engine/door.h"
 #include "coordinator/engine/probe.h"
+#include "coordinator/engine/retry_estimate.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/worker_link/worker_channel.h"
 
@@ -72,6 +73,7 @@ class EpochRun {
   Scheduler scheduler_;
   std::map<SeqId, Client> clients_;
   std::deque<StepInFlight> in_flight_;
+  RetryEstimate retry_;
 };
 
 }  // namespace atl

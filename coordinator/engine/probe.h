@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/step/step_plan.h"
+#include "coordinator/engine/request_timings.h"
 #include "coordinator/request/request.h"
 
 namespace atl {
@@ -20,8 +21,11 @@ struct StepSummary {
   StepKind kind = StepKind::kDecode;  // as planned
   int64_t planned_rows = 0;
   int64_t rows = 0;
+  int32_t decode_rows = 0;   // of planned_rows
+  int32_t prefill_rows = 0;  // of planned_rows
   int32_t planned_sequences = 0;
-  absl::Duration duration{};  // from sending the plan to the last report
+  absl::Duration duration{};   // from sending the plan to the last report
+  absl::Duration predicted{};  // what the scheduler took it to need
 };
 
 // The home side of one worker, as the ledger sees it now.
@@ -31,6 +35,10 @@ struct HomeGauges {
   int64_t blocks_free = 0;
   int32_t slots_total = 0;
   int32_t slots_free = 0;
+  int64_t kv_bytes_total = 0;  // of all blocks
+  int64_t kv_bytes_free = 0;
+  int64_t state_bytes_total = 0;  // of all slots and spares
+  int64_t state_bytes_free = 0;
 };
 
 struct EngineGauges {
@@ -46,6 +54,7 @@ struct RequestSummary {
   FinishReason reason = FinishReason::kStop;
   int64_t prompt_tokens = 0;
   int64_t generated_tokens = 0;
+  RequestTimings timings{};
 };
 
 // Called on the engine thread; must not block.
@@ -57,6 +66,8 @@ class EngineProbe {
   virtual void OnWorkerStep(int32_t rank, const StepStats& stats) = 0;
   // After every change that a step, an admission or a membership event made.
   virtual void OnGauges(const EngineGauges& gauges) = 0;
+  // A sequence at home on `rank` lost its blocks to an older one; it will be recomputed.
+  virtual void OnPreempted(int32_t rank) = 0;
   // An accepted request ended.
   virtual void OnRequestEnd(const RequestSummary& request) = 0;
   // A worker of the running epoch was lost.

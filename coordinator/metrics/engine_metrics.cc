@@ -56,7 +56,10 @@ EngineMetrics::EngineMetrics(Registry& registry, ExpertRows expert_rows)
       outside_kernels_(registry.AddHistogram(
           {"atoll_engine_step_outside_kernels_seconds",
            "A step's time on its slowest worker, less the longest kernel time of any."},
-          GeometricBounds(0.00005, 1.5, 30))) {
+          GeometricBounds(0.00005, 1.5, 30))),
+      queued_(registry.AddHistogram(
+          {"atoll_engine_queue_seconds", "A request's time until the first plan that starts it."},
+          GeometricBounds(0.0001, 2, 24))) {
   for (const char* kind : kStepKinds) {
     step_rows_.push_back(registry.AddHistogram(
         {"atoll_engine_step_rows", "Rows of a step over all workers.", {{"kind", kind}}},
@@ -94,6 +97,19 @@ EngineMetrics::Worker& EngineMetrics::WorkerOf(int32_t rank) {
                   {"atoll_kv_index_slots_free", "Free DeltaNet state slots.", labels}),
               .running = registry_.AddGauge(
                   {"atoll_worker_sequences_running", "Sequences at home there.", labels}),
+              .kv_bytes_free = registry_.AddGauge(
+                  {"atoll_kv_index_block_bytes_free", "Bytes of free blocks.", labels}),
+              .kv_bytes_total = registry_.AddGauge(
+                  {"atoll_kv_index_block_bytes_count", "Bytes of all blocks.", labels}),
+              .state_bytes_free =
+                  registry_.AddGauge({"atoll_kv_index_state_bytes_free",
+                                      "Bytes of free DeltaNet states, spares included.", labels}),
+              .state_bytes_total =
+                  registry_.AddGauge({"atoll_kv_index_state_bytes_count",
+                                      "Bytes of all DeltaNet states, spares included.", labels}),
+              .preemptions = registry_.AddCounter(
+                  {"atoll_engine_preemptions_total",
+                   "Sequences that lost their blocks and were recomputed.", labels}),
           })
       .first->second;
 }
@@ -139,10 +155,17 @@ void EngineMetrics::OnGauges(const EngineGauges& gauges) {
     worker.blocks_total.Set(static_cast<double>(home.blocks_total));
     worker.slots_free.Set(home.slots_free);
     worker.running.Set(home.running);
+    worker.kv_bytes_free.Set(static_cast<double>(home.kv_bytes_free));
+    worker.kv_bytes_total.Set(static_cast<double>(home.kv_bytes_total));
+    worker.state_bytes_free.Set(static_cast<double>(home.state_bytes_free));
+    worker.state_bytes_total.Set(static_cast<double>(home.state_bytes_total));
   }
 }
 
+void EngineMetrics::OnPreempted(int32_t rank) { WorkerOf(rank).preemptions.Add(); }
+
 void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
+  queued_.Observe(absl::ToDoubleSeconds(request.timings.queued));
   registry_
       .AddCounter({"atoll_engine_requests_total",
                    "Requests that ended, by reason.",

@@ -24,6 +24,7 @@ class EngineMetrics : public EngineProbe {
   void OnStep(const StepSummary& step) override;
   void OnWorkerStep(int32_t rank, const StepStats& stats) override;
   void OnGauges(const EngineGauges& gauges) override;
+  void OnPreempted(int32_t rank) override;
   void OnRequestEnd(const RequestSummary& request) override;
   void OnWorkerLost(int32_t rank) override;
 
@@ -43,6 +44,11 @@ class EngineMetrics : public EngineProbe {
     Gauge blocks_total;
     Gauge slots_free;
     Gauge running;
+    Gauge kv_bytes_free;
+    Gauge kv_bytes_total;
+    Gauge state_bytes_free;
+    Gauge state_bytes_total;
+    Counter preemptions;
   };
   Worker& WorkerOf(int32_t rank);
 
@@ -59,6 +65,7 @@ class EngineMetrics : public EngineProbe {
   std::vector<Histogram> step_rows_;
   std::vector<Histogram> step_seconds_;
   Histogram outside_kernels_;
+  Histogram queued_;
   // Of the workers that have reported since the last OnStep.
   uint32_t kernels_us_max_ = 0;
   uint32_t total_us_max_ = 0;

@@ -21,15 +21,20 @@ TEST(FlagsTest, DefaultsAreThoseOfALoopbackCluster) {
   EXPECT_EQ(flags.worker_listen, "127.0.0.1:9700");
   EXPECT_EQ(flags.num_workers, 2);
   EXPECT_EQ(flags.max_model_len, 0);
+  EXPECT_EQ(flags.queue_timeout_s, 0);
+  EXPECT_EQ(flags.step_time_target_ms, 50);
   EXPECT_EQ(flags.expert_rows, ExpertRows::kByLayer);
 }
 
 TEST(FlagsTest, ReadsWhatIsGiven) {
   ASSERT_OK_AND_ASSIGN(
       const auto flags,
-      Parse({"--model=dir", "--served-model-name", "m", "--port", "0", "--max-model-len", "4096",
-             "--max-num-seqs", "8", "--max-num-batched-tokens", "64", "--worker-listen",
-             "0.0.0.0:0", "--log-level", "warning", "--metrics-expert-rows", "expert"}));
+      Parse({"--model=dir", "--served-model-name", "m", "--port", "0", "--max-model-len=4096",
+             "--max-num-seqs=8", "--max-num-batched-tokens=64", "--worker-listen=0.0.0.0:0",
+             "--log-level=warning", "--metrics-expert-rows=expert", "--queue-timeout-s=9",
+             "--step-time-target-ms=20"}));
+  EXPECT_EQ(flags.queue_timeout_s, 9);
+  EXPECT_EQ(flags.step_time_target_ms, 20);
   EXPECT_EQ(flags.served_model_name, "m");
   EXPECT_EQ(flags.port, 0);
   EXPECT_EQ(flags.max_model_len, 4096);

@@ -128,6 +128,10 @@ class RecordingProbe final : public EngineProbe {
     }
     changed_.notify_all();
   }
+  void OnPreempted(int32_t rank) override {
+    std::lock_guard lock(mutex_);
+    preempted_.push_back(rank);
+  }
   void OnRequestEnd(const RequestSummary& request) override {
     std::lock_guard lock(mutex_);
     ends_.push_back(request);
@@ -148,6 +152,7 @@ class RecordingProbe final : public EngineProbe {
   std::vector<StepSummary> steps() const { return Copy(steps_); }
   std::vector<EngineGauges> history() const { return Copy(history_); }
   std::vector<RequestSummary> ends() const { return Copy(ends_); }
+  std::vector<int32_t> preempted() const { return Copy(preempted_); }
   std::vector<int32_t> lost() const { return Copy(lost_); }
   std::vector<uint64_t> rows_by_rank() const { return Copy(rows_by_rank_); }
 
@@ -164,6 +169,7 @@ class RecordingProbe final : public EngineProbe {
   std::vector<EngineGauges> history_;
   std::vector<StepSummary> steps_;
   std::vector<RequestSummary> ends_;
+  std::vector<int32_t> preempted_;
   std::vector<int32_t> lost_;
   std::vector<uint64_t> rows_by_rank_;
 };

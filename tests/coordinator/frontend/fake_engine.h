@@ -49,6 +49,7 @@ class FakeEngine : public Engine {
     std::lock_guard lock(mutex_);
     return limits_;
   }
+  absl::Duration RetryAfter() const override { return absl::Milliseconds(2500); }
   bool Drain(absl::Duration) override { return true; }
 
   // What the test does. Await… end after ten seconds with a CHECK.

@@ -33,29 +33,45 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                     .waiting = 2,
                     .workers_joined = 2,
                     .ready = true,
-                    .homes = {{.running = 4, .blocks_total = 64, .blocks_free = 60},
+                    .homes = {{.running = 4,
+                               .blocks_total = 64,
+                               .blocks_free = 60,
+                               .kv_bytes_total = 6400,
+                               .kv_bytes_free = 6000,
+                               .state_bytes_total = 90,
+                               .state_bytes_free = 50},
                               {.running = 3, .blocks_total = 64, .blocks_free = 61}}});
-  metrics.OnRequestEnd({.reason = FinishReason::kLength});
+  metrics.OnRequestEnd(
+      {.reason = FinishReason::kLength, .timings = {.queued = absl::Milliseconds(3)}});
+  metrics.OnPreempted(1);
   metrics.OnWorkerLost(1);
   metrics.Refresh();
   const std::string page = registry.Render();
-  for (const char* line :
-       {"atoll_moe_rows_total{origin=\"local\",worker=\"0\"} 10\n",
-        "atoll_moe_rows_total{origin=\"remote\",worker=\"0\"} 6\n",
-        "atoll_moe_rows_total{origin=\"remote\",worker=\"1\"} 0\n",
-        "atoll_transport_bytes_sent_total{worker=\"0\"} 100\n",
-        "atoll_engine_step_rows_sum{kind=\"decode\"} 7\n",
-        "atoll_engine_step_rows_count{kind=\"decode\"} 1\n",
-        "atoll_engine_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
-        "atoll_engine_step_seconds_count{kind=\"decode\"} 1\n", "atoll_engine_steps_total 2\n",
-        "atoll_engine_sequences_running 7\n", "atoll_engine_sequences_waiting 2\n",
-        "atoll_kv_index_blocks_free{worker=\"1\"} 61\n",
-        "atoll_worker_sequences_running{worker=\"0\"} 4\n",
-        "atoll_engine_requests_total{finish=\"length\"} 1\n",
-        "atoll_membership_workers_lost_total 1\n",
-        "atoll_worker_step_seconds_count{part=\"kernels\",worker=\"0\"} 1\n",
-        "atoll_moe_layer_rows_max{layer=\"2\"} 10\n",
-        "atoll_moe_layer_rows_sum{layer=\"2\"} 13\n"}) {
+  for (const char* line : {"atoll_moe_rows_total{origin=\"local\",worker=\"0\"} 10\n",
+                           "atoll_moe_rows_total{origin=\"remote\",worker=\"0\"} 6\n",
+                           "atoll_moe_rows_total{origin=\"remote\",worker=\"1\"} 0\n",
+                           "atoll_transport_bytes_sent_total{worker=\"0\"} 100\n",
+                           "atoll_engine_step_rows_sum{kind=\"decode\"} 7\n",
+                           "atoll_engine_step_rows_count{kind=\"decode\"} 1\n",
+                           "atoll_engine_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
+                           "atoll_engine_step_seconds_count{kind=\"decode\"} 1\n",
+                           "atoll_engine_steps_total 2\n",
+                           "atoll_engine_sequences_running 7\n",
+                           "atoll_engine_sequences_waiting 2\n",
+                           "atoll_kv_index_blocks_free{worker=\"1\"} 61\n",
+                           "atoll_worker_sequences_running{worker=\"0\"} 4\n",
+                           "atoll_engine_requests_total{finish=\"length\"} 1\n",
+                           "atoll_engine_preemptions_total{worker=\"0\"} 0\n",
+                           "atoll_engine_preemptions_total{worker=\"1\"} 1\n",
+                           "atoll_engine_queue_seconds_sum 0.003\n",
+                           "atoll_kv_index_block_bytes_free{worker=\"0\"} 6000\n",
+                           "atoll_kv_index_block_bytes_count{worker=\"0\"} 6400\n",
+                           "atoll_kv_index_state_bytes_free{worker=\"0\"} 50\n",
+                           "atoll_kv_index_state_bytes_count{worker=\"0\"} 90\n",
+                           "atoll_membership_workers_lost_total 1\n",
+                           "atoll_worker_step_seconds_count{part=\"kernels\",worker=\"0\"} 1\n",
+                           "atoll_moe_layer_rows_max{layer=\"2\"} 10\n",
+                           "atoll_moe_layer_rows_sum{layer=\"2\"} 13\n"}) {
     EXPECT_THAT(page, HasSubstr(line));
   }
   // The slowest worker took 1.3 ms, the longest kernels 0.9.
