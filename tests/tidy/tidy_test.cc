@@ -129,6 +129,7 @@ TEST_F(PlantedTest, EveryDoorIsWatched) {
                                                       {"j.h", "<CLI/CLI.hpp>"},
                                                       {"k.cc", "<nlohmann/json.hpp>"},
                                                       {"l.h", "<nlohmann/json_fwd.hpp>"},
+                                                      {"p.cc", "<re2/re2.h>"},
                                                       {"../rpc/m.cc", "<grpcpp/grpcpp.h>"},
                                                       {"../../tests/n.cc", "<grpcpp/grpcpp.h>"}};
   for (const auto& [name, include] : planted) Plant("worker/moe/" + name, "#include " + include);
@@ -141,7 +142,7 @@ TEST_F(PlantedTest, EveryDoorIsWatched) {
   EXPECT_THAT(
       files, ElementsAre("worker/moe/a.cc", "worker/moe/b.cc", "worker/moe/c.cc", "worker/moe/d.cc",
                          "worker/moe/e.cc", "worker/moe/f.cc", "worker/moe/g.cc", "worker/moe/h.cc",
-                         "worker/moe/i.h", "worker/moe/j.h"));
+                         "worker/moe/i.h", "worker/moe/j.h", "worker/moe/p.cc"));
 }
 
 TEST_F(PlantedTest, FoldersWithoutARoomAndRoomsWithoutFiles) {
