@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
 
 namespace atl {
@@ -25,23 +26,32 @@ int64_t DefaultCacheBytes(const MachineMemory& memory, const KvCacheConfig& conf
                   static_cast<int64_t>(kDefaultShare * static_cast<double>(beside_weights)));
 }
 
-absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config) {
-  const int64_t state = config.bytes_per_state(), block = config.bytes_per_block();
-  const int64_t spares = config.num_spares * state;
+absl::StatusOr<CacheCounts> CountCache(const CacheBudget& budget, const CacheUnits& units) {
+  const int64_t state = units.bytes_per_state, block = units.bytes_per_block;
+  const int64_t spares = units.num_spares * state;
   const int64_t least = spares + state + block;
   if (budget.memory_bytes < least) {
     return InvalidArgument(
         "--kv-cache-memory-bytes: {} bytes hold no sequence: one state, {} spare and one block of "
         "64 tokens need {}",
-        budget.memory_bytes, config.num_spares, least);
+        budget.memory_bytes, units.num_spares, least);
   }
   int64_t slots = budget.max_num_seqs;
   if (state > 0) slots = std::clamp((budget.memory_bytes / 2 - spares) / state, int64_t{1}, slots);
   const int64_t left = budget.memory_bytes - spares - slots * state;
   const int64_t blocks_of_all = slots * BlocksOf(budget.context_length);
   const int64_t blocks = block == 0 ? blocks_of_all : std::min(left / block, blocks_of_all);
-  config.num_slots = static_cast<int>(slots);
-  config.num_blocks = static_cast<int>(std::min<int64_t>(blocks, INT32_MAX));
+  return CacheCounts{.num_blocks = static_cast<int>(std::min<int64_t>(blocks, INT32_MAX)),
+                     .num_slots = static_cast<int>(slots)};
+}
+
+absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config) {
+  ATOLL_ASSIGN_OR_RETURN(const CacheCounts counts,
+                         CountCache(budget, {.bytes_per_block = config.bytes_per_block(),
+                                             .bytes_per_state = config.bytes_per_state(),
+                                             .num_spares = config.num_spares}));
+  config.num_slots = counts.num_slots;
+  config.num_blocks = counts.num_blocks;
   return absl::OkStatus();
 }
 

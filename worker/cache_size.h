@@ -24,9 +24,22 @@ struct MachineMemory {
 int64_t DefaultCacheBytes(const MachineMemory& memory, const KvCacheConfig& config,
                           int64_t context_length);
 
-// Fills in num_blocks and num_slots: states may take half of the memory, blocks the rest, and
-// neither more than max_num_seqs sequences of full length could use. kInvalidArgument: not even one
-// short sequence fits; says how much would.
+// What the memory is cut into.
+struct CacheUnits {
+  int64_t bytes_per_block = 0;
+  int64_t bytes_per_state = 0;
+  int num_spares = 0;
+};
+struct CacheCounts {
+  int num_blocks = 0;
+  int num_slots = 0;
+};
+// States may take half of the memory, blocks the rest, and neither more than max_num_seqs sequences
+// of full length could use. kInvalidArgument: not even one short sequence fits; says how much
+// would.
+absl::StatusOr<CacheCounts> CountCache(const CacheBudget& budget, const CacheUnits& units);
+
+// The same for a cache's configuration: fills in num_blocks and num_slots.
 absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config);
 
 }  // namespace atl

@@ -14,8 +14,11 @@ constexpr const char* kDescription =
 
 void AddFlags(CLI::App* app, WorkerFlags* flags) {
   app->add_option("--model", flags->model,
-                  "Folder of the checkpoint; every worker of a cluster has the same")
+                  "Folder of the checkpoint, or scripted:FILE, a script instead of weights; every "
+                  "worker of a cluster has the same")
       ->required();
+  app->add_option("--tokenizer", flags->tokenizer, "Folder of the tokenizer of a scripted model")
+      ->capture_default_str();
   app->add_option("--coordinator", flags->coordinator,
                   "HOST:PORT that the coordinator takes workers at (its --worker-listen)")
       ->capture_default_str();
@@ -60,11 +63,6 @@ absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv) 
   CLI::App app(kDescription, "atoll-worker");
   AddFlags(&app, &flags);
   ATOLL_RETURN_IF_ERROR(ParseCommandLine(app, argc, argv));
-  if (flags.model.rfind("scripted:", 0) == 0) {
-    return Unimplemented(
-        "--model {}: scripted models are not there yet; give the folder of a checkpoint",
-        flags.model);
-  }
   return flags;
 }
 

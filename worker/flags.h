@@ -10,6 +10,7 @@ namespace atl {
 
 struct WorkerFlags {
   std::string model;
+  std::string tokenizer = "tools/nano/checkpoint";  // of a scripted model
   std::string coordinator = "127.0.0.1:9700";
   int threads = 0;                    // 0: the CPUs that this process may use
   std::string dtype = "auto";         // auto, bfloat16 (bf16), float32 (fp32)

@@ -8,19 +8,15 @@
 
 #include "common/base/status.h"
 #include "common/concurrency/bounded_queue.h"
-#include "common/config/model_config.h"
-#include "worker/executor/executor.h"
+#include "worker/executor/step_runner.h"
 #include "worker/flags.h"
 #include "worker/rpc/coordinator_client.h"
-#include "worker/transport/ucx/ucx_transport.h"
-#include "worker/weights/model_weights.h"
 
 namespace atl {
 
 class WorkerProcess : public WorkerHandler {
  public:
-  // Reads the checkpoint's headers, sizes the cache, opens UCX. The errors are those of a bad flag,
-  // file or machine.
+  // Makes the runner that --model names. The errors are those of a bad flag, file or machine.
   static absl::StatusOr<std::unique_ptr<WorkerProcess>> Create(const WorkerFlags& flags);
   ~WorkerProcess() override;
 
@@ -47,18 +43,10 @@ class WorkerProcess : public WorkerHandler {
   WorkerProcess() = default;
   void Push(Command command);
   void Begin(const EpochStart& start);
-  absl::Status JoinEpoch(const EpochStart& start);
-  void TouchOwnedWeights(const EpochStart& start);
 
-  WorkerFlags flags_;
-  kernels::Backend backend_{};
-  ModelConfig config_;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  ModelWeights weights_;
-  WorkerHello hello_;
+  std::string coordinator_;
   std::atomic<uint32_t> term_max_{0};
-  std::unique_ptr<UcxTransport> transport_;  // outlives what the executor has in flight
-  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<StepRunner> runner_;
   BoundedQueue<Command> commands_{64};
   std::unique_ptr<CoordinatorClient> client_;
 };

@@ -1,0 +1,125 @@
+#include "worker/model_runner.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/concurrency/machine_limits.h"
+#include "common/log/log.h"
+#include "worker/cache_size.h"
+
+namespace atl {
+namespace {
+
+absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint) {
+  if (flag == "bfloat16" || flag == "bf16") return kernels::DType::kBf16;
+  if (flag == "float32" || flag == "fp32") return kernels::DType::kF32;
+  return checkpoint.dtype();
+}
+
+int64_t MappedBytes(const Checkpoint& checkpoint) {
+  int64_t bytes = 0;
+  for (const auto& file : checkpoint.files()) bytes += static_cast<int64_t>(file->size_bytes());
+  return bytes;
+}
+
+constexpr double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFlags& flags,
+                                                                 WorkerHello machine) {
+  std::unique_ptr<ModelRunner> runner(new ModelRunner);
+  ATOLL_RETURN_IF_ERROR(runner->OpenCheckpoint(flags));
+  ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype,
+                         ChooseDType(flags.dtype, *runner->checkpoint_));
+  ExecutorOptions options = {.backend = runner->backend_,
+                             .num_threads = machine.cpus,
+                             .spin = std::chrono::microseconds(flags.spin_us),
+                             .decoder = {.dtype = dtype},
+                             .late_rows = flags.late_rows};
+  ATOLL_ASSIGN_OR_RETURN(const KvCacheConfig cache, runner->MakeCacheConfig(flags, options));
+  options.num_blocks = cache.num_blocks;
+  options.num_slots = cache.num_slots;
+  options.num_spares = cache.num_spares;
+  ATOLL_ASSIGN_OR_RETURN(runner->executor_,
+                         Executor::Create(runner->config_, runner->weights_, options));
+  ATOLL_ASSIGN_OR_RETURN(runner->transport_, UcxTransport::Create({.spin = options.spin}));
+
+  runner->hello_ = std::move(machine);
+  runner->hello_.model_digest = runner->checkpoint_->digest();
+  runner->hello_.dtype = std::string(kernels::NameOf(dtype));
+  runner->hello_.kernels = std::string(kernels::NameOf(runner->backend_));
+  runner->hello_.transport_address = runner->transport_->address();
+  runner->hello_.num_layers = runner->config_.num_layers();
+  runner->hello_.num_experts = runner->config_.num_experts;
+  runner->hello_.vocab_size = runner->config_.vocab_size;
+  LOG_INFO("model {}: {} layers, {} experts, kept and sent as {}; kernels {}, {} threads",
+           flags.model, runner->config_.num_layers(), runner->config_.num_experts,
+           runner->hello_.dtype, runner->hello_.kernels, options.num_threads);
+  return runner;
+}
+
+absl::Status ModelRunner::OpenCheckpoint(const WorkerFlags& flags) {
+  const char* forced = std::getenv("ATOLL_KERNELS");
+  ATOLL_ASSIGN_OR_RETURN(backend_, kernels::ChooseBackend(forced == nullptr ? "" : forced));
+  ATOLL_ASSIGN_OR_RETURN(config_, LoadModelConfig(flags.model));
+  ATOLL_ASSIGN_OR_RETURN(checkpoint_, Checkpoint::Open(flags.model));
+  ATOLL_ASSIGN_OR_RETURN(weights_, LoadModelWeights(*checkpoint_, config_));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KvCacheConfig> ModelRunner::MakeCacheConfig(const WorkerFlags& flags,
+                                                           const ExecutorOptions& options) const {
+  ATOLL_ASSIGN_OR_RETURN(const auto decoder, Decoder::Create(config_, weights_, options.decoder));
+  KvCacheConfig cache = decoder->MakeKvCacheConfig();
+  cache.late_rows = flags.late_rows;
+  const int64_t memory = flags.kv_cache_memory_bytes > 0
+                             ? flags.kv_cache_memory_bytes
+                             : DefaultCacheBytes({.limit_bytes = MemoryLimitBytes(),
+                                                  .weights_bytes = MappedBytes(*checkpoint_)},
+                                                 cache, config_.context_length());
+  ATOLL_RETURN_IF_ERROR(SizeCache({.memory_bytes = memory,
+                                   .max_num_seqs = flags.max_num_seqs,
+                                   .context_length = config_.context_length()},
+                                  cache));
+  LOG_INFO("cache: {} blocks of 64 tokens ({:.1f} MiB), {} states and {} spare ({:.1f} MiB)",
+           cache.num_blocks, Mebibytes(cache.num_blocks * cache.bytes_per_block()), cache.num_slots,
+           cache.num_spares,
+           Mebibytes((cache.num_slots + cache.num_spares) * cache.bytes_per_state()));
+  return cache;
+}
+
+absl::Status ModelRunner::JoinEpoch(const EpochStart& start) {
+  TouchOwnedWeights(start);
+  executor_->LeaveEpoch();
+  ATOLL_RETURN_IF_ERROR(transport_->Join(start.epoch, start.rank, start.transport_addresses));
+  return executor_->StartEpoch(start, transport_.get());
+}
+
+void ModelRunner::Progress() {
+  if (transport_->rank() >= 0) transport_->Progress();
+}
+
+// Reads what this rank owns from disk now, not in the first answer.
+void ModelRunner::TouchOwnedWeights(const EpochStart& start) {
+  std::vector<std::vector<int>> owned(static_cast<size_t>(config_.num_layers()));
+  for (size_t layer = 0; layer < std::min(owned.size(), start.expert_owner.size()); ++layer) {
+    for (size_t expert = 0; expert < start.expert_owner[layer].size(); ++expert) {
+      if (start.expert_owner[layer][expert] == start.rank &&
+          expert < static_cast<size_t>(config_.num_experts)) {
+        owned[layer].push_back(static_cast<int>(expert));
+      }
+    }
+  }
+  Prefault(OwnedRanges(*checkpoint_, weights_, owned), [](uint64_t done, uint64_t total,
+                                                          const std::string& file) {
+    LOG_INFO("loading weights: {:.1f} of {:.1f} MiB ({:.0f} %), {}",
+             Mebibytes(static_cast<int64_t>(done)), Mebibytes(static_cast<int64_t>(total)),
+             total == 0 ? 100.0 : 100.0 * static_cast<double>(done) / static_cast<double>(total),
+             file);
+  });
+}
+
+}  // namespace atl

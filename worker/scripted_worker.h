@@ -1,0 +1,21 @@
+// Composes the runner of `--model scripted:FILE` from the flags.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/status.h"
+#include "worker/executor/step_runner.h"
+#include "worker/flags.h"
+
+namespace atl {
+
+// Whether --model names a script and not a checkpoint's folder.
+bool IsScripted(const std::string& model);
+
+// Reads the script and the tokenizer. `machine` says where this process runs. The errors are those
+// of a bad flag or file.
+absl::StatusOr<std::unique_ptr<StepRunner>> MakeScriptedRunner(const WorkerFlags& flags,
+                                                               WorkerHello machine);
+
+}  // namespace atl
