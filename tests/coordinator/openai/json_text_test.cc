@@ -1,0 +1,47 @@
+#include "coordinator/openai/json_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace atl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+TEST(JsonTextTest, EscapesStrings) {
+  EXPECT_EQ(JsonString("a\"b\\c\n\r\t\x01é\x7f"), "\"a\\\"b\\\\c\\n\\r\\t\\u0001é\x7f\"");
+  EXPECT_EQ(JsonString("a\xff"
+                       "b"),
+            "\"a\xEF\xBF\xBD"
+            "b\"");
+  EXPECT_EQ(JsonString(""), "\"\"");
+  std::string appended = "x";
+  AppendJsonString("\"", &appended);
+  EXPECT_EQ(appended, "x\"\\\"\"");
+}
+
+TEST(JsonTextTest, EveryCharacterReadsBack) {
+  std::string text;
+  for (int c = 0; c < 0x80; ++c) {
+    text.push_back(static_cast<char>(c));
+    EXPECT_EQ(nlohmann::json::parse(JsonString(std::string(1, static_cast<char>(c)))),
+              std::string(1, static_cast<char>(c)));
+  }
+  text += "é世🌊\u2028\U0010ffff";
+  EXPECT_EQ(nlohmann::json::parse(JsonString(text)), text);
+}
+
+TEST(JsonTextTest, FindsMembers) {
+  const auto members = TopLevelMembers(
+      "\xEF\xBB\xBF { \"a\" : [1, {\"b\":\"]\"}] ,\"c\":-1.5e3, \"d\":\"\\\"\" }\n");
+  EXPECT_THAT(members, ElementsAre(Pair("a", "[1, {\"b\":\"]\"}]"), Pair("c", "-1.5e3"),
+                                   Pair("d", "\"\\\"\"")));
+  EXPECT_TRUE(TopLevelMembers("{}").empty());
+}
+
+}  // namespace
+}  // namespace atl
