@@ -190,23 +190,71 @@ TEST(SampleTest, FiltersAsTheSamplerDoes) {
   ExpectProbs(Ask({.kind = "sample"}, {{"id", 1}, {"logits", {0, std::log(3.0)}}}), {0.25, 0.75});
 }
 
+// Logits ln 4, ln 2, ln 2, ln 1 with prompt 0 and answer 1 1 3.
+Json SampledAfter(const Json& params) {
+  return Ask({.kind = "sample"}, {{"id", 1},
+                                  {"probs", {4.0 / 9, 2.0 / 9, 2.0 / 9, 1.0 / 9}},
+                                  {"prompt_ids", {0}},
+                                  {"output_ids", {1, 1, 3}},
+                                  {"params", params}});
+}
+
+TEST(SampleTest, ProcessorsComeFirst) {
+  const double e = std::exp(1.0);
+  ExpectProbs(SampledAfter(nullptr), {4.0 / 9, 2.0 / 9, 2.0 / 9, 1.0 / 9});
+  ExpectProbs(SampledAfter({{"min_p", 0.4}}), {0.5, 0.25, 0.25, 0});
+  // Penalties in e^logit: once for presence, twice for the second token's frequency.
+  double total = 4 + 2 / e + 2 + 1 / e;
+  ExpectProbs(SampledAfter({{"presence_penalty", 1}}),
+              {4 / total, 2 / e / total, 2 / total, 1 / e / total});
+  total = 4 + 2 / e / e + 2 + 1 / e;
+  ExpectProbs(SampledAfter({{"frequency_penalty", 1}}),
+              {4 / total, 2 / e / e / total, 2 / total, 1 / e / total});
+  // The logits are below 0, so repetition squares the probabilities of all but the third.
+  total = 16.0 / 81 + 4.0 / 81 + 2.0 / 9 + 1.0 / 81;
+  ExpectProbs(SampledAfter({{"repetition_penalty", 2}}),
+              {16.0 / 81 / total, 4.0 / 81 / total, 2.0 / 9 / total, 1.0 / 81 / total});
+  total = 4 + 2 * e + 2 + 1;
+  ExpectProbs(SampledAfter({{"logit_bias", {{"1", 1}}}}),
+              {4 / total, 2 * e / total, 2 / total, 1 / total});
+  ExpectProbs(SampledAfter({{"min_tokens", 4}, {"stop_token_ids", {0}}}), {0, 0.4, 0.4, 0.2});
+  ExpectProbs(SampledAfter({{"min_tokens", 3}, {"stop_token_ids", {0}}}),
+              {4.0 / 9, 2.0 / 9, 2.0 / 9, 1.0 / 9});
+}
+
 TEST(SampleTest, OtherParametersAreUnimplementedUnlessTheyChangeNothing) {
   const Json probs = {0.5, 0.5};
-  for (const Json& params : std::vector<Json>{{{"min_p", 0.1}},
-                                              {{"presence_penalty", 1}},
-                                              {{"frequency_penalty", -1}},
-                                              {{"repetition_penalty", 1.1}},
-                                              {{"logit_bias", {{"1", 3}}}},
-                                              {{"typical_p", 0.5}}}) {
-    EXPECT_ERROR(Sampled(probs, params), "UNIMPLEMENTED", params.begin().key());
-  }
+  EXPECT_ERROR(Sampled(probs, {{"typical_p", 0.5}}), "UNIMPLEMENTED", "typical_p");
+  EXPECT_ERROR(Sampled(probs, {{"bad_words", {"x"}}}), "UNIMPLEMENTED", "bad_words");
+  EXPECT_ERROR(Sampled(probs, {{"best_of", 2}}), "UNIMPLEMENTED", "best_of");
   ExpectProbs(Sampled(probs, {{"min_p", 0.0},
                               {"presence_penalty", 0},
                               {"frequency_penalty", nullptr},
                               {"repetition_penalty", 1.0},
                               {"logit_bias", Json::object()},
+                              {"bad_words", Json::array()},
+                              {"n", 1},
                               {"seed", 3}}),
               {0.5, 0.5});
+}
+
+TEST(SampleTest, RefusesParametersOutsideTheirRange) {
+  for (const Json& params : std::vector<Json>{{{"temperature", -1}},
+                                              {{"top_p", 0}},
+                                              {{"min_p", 1.5}},
+                                              {{"presence_penalty", 3}},
+                                              {{"frequency_penalty", -2.5}},
+                                              {{"repetition_penalty", 0}},
+                                              {{"min_tokens", -1}},
+                                              {{"stop_token_ids", {2}}},
+                                              {{"logit_bias", {{"0", 101}}}},
+                                              {{"logit_bias", {{"2", 1}}}},
+                                              {{"logit_bias", {{"x", 1}}}},
+                                              {{"logit_bias", {1}}}}) {
+    EXPECT_ERROR(Sampled({0.5, 0.5}, params), "INVALID_ARGUMENT", params.begin().key());
+  }
+  EXPECT_ERROR(Ask({.kind = "sample"}, {{"id", 1}, {"logits", {1, 2}}, {"output_ids", {2}}}),
+               "INVALID_ARGUMENT", "output_ids");
 }
 
 TEST(SampleTest, RefusesWhatIsNoDistribution) {
