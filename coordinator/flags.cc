@@ -18,8 +18,11 @@ constexpr const char* kDescription =
 void AddServing(CLI::App* app, Flags* flags) {
   app->add_option("--model", flags->model,
                   "Folder of the checkpoint: config.json, generation_config.json, tokenizer.json, "
-                  "chat_template.jinja")
+                  "chat_template.jinja; or scripted:FILE, whose workers run a script")
       ->required();
+  app->add_option("--tokenizer", flags->tokenizer,
+                  "Folder of the tokenizer and the chat template of a scripted model")
+      ->capture_default_str();
   app->add_option("--served-model-name", flags->served_model_name,
                   "Name of the model in requests and answers [last component of --model]");
   app->add_option("--chat-template", flags->chat_template,

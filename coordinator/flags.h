@@ -13,6 +13,7 @@ namespace atl {
 // Names are vLLM's where it has the option.
 struct Flags {
   std::string model;
+  std::string tokenizer = "tools/nano/checkpoint";  // of a scripted model
   std::string served_model_name;
   std::string chat_template;
   std::string host = "127.0.0.1";

@@ -69,12 +69,17 @@ absl::Duration LimitOf(absl::Duration given) {
   return given == absl::ZeroDuration() ? absl::InfiniteDuration() : given;
 }
 
+ServedModelOptions ModelOptions(const Flags& flags) {
+  const bool is_scripted = flags.model.starts_with("scripted:");
+  return {.kind = is_scripted ? ModelKind::kScripted : ModelKind::kCheckpoint,
+          .directory = is_scripted ? flags.tokenizer : flags.model,
+          .name = flags.served_model_name,
+          .chat_template_file = flags.chat_template,
+          .max_model_len = flags.max_model_len};
+}
+
 absl::Status Serve(const Flags& flags, const sigset_t& signals) {
-  ATOLL_ASSIGN_OR_RETURN(const auto model,
-                         LoadServedModel({.directory = flags.model,
-                                          .name = flags.served_model_name,
-                                          .chat_template_file = flags.chat_template,
-                                          .max_model_len = flags.max_model_len}));
+  ATOLL_ASSIGN_OR_RETURN(const auto model, LoadServedModel(ModelOptions(flags)));
   Registry registry;
   ExportBuild(&registry);
   EngineMetrics metrics(registry, flags.expert_rows);

@@ -15,11 +15,16 @@
 
 namespace atl {
 
+// kScripted: its workers run a script, so of a folder only the text side counts, and config.json
+// none at all.
+enum class ModelKind : uint8_t { kCheckpoint, kScripted };
+
 struct ServedModelOptions {
+  ModelKind kind = ModelKind::kCheckpoint;
   std::string directory;           // config.json, tokenizer.json, …
-  std::string name;                // empty: the directory's last component
+  std::string name;                // empty: the directory's last component, or "scripted"
   std::string chat_template_file;  // empty: the directory's own template
-  int64_t max_model_len = 0;       // 0: what the configuration allows
+  int64_t max_model_len = 0;       // 0: what the configuration allows; of a script 1,048,576
 };
 
 // Immutable once loaded. **Threads**: any.
