@@ -1,5 +1,6 @@
 #include "coordinator/kv_index/home_ledger.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
@@ -27,9 +28,12 @@ SlotId HomeLedger::Admit(SeqId seq, int64_t blocks) {
 std::vector<BlockId> HomeLedger::Take(SeqId seq, int64_t count) {
   const auto it = holdings_.find(seq);
   CHECK(it != holdings_.end(), "sequence {} holds nothing", Value(seq));
-  CHECK(count >= 0 && count <= it->second.promised, "sequence {} takes {} blocks of {} promised",
-        Value(seq), count, it->second.promised);
-  it->second.promised -= count;
+  const int64_t kept = std::min(count, it->second.promised);
+  CHECK(count >= 0 && count - kept <= num_blocks_free_,
+        "sequence {} takes {} blocks, {} are promised and {} free", Value(seq), count,
+        it->second.promised, num_blocks_free_);
+  it->second.promised -= kept;
+  num_blocks_free_ -= count - kept;
   const auto first = blocks_.end() - count;
   std::vector<BlockId> taken(blocks_.rbegin(), std::make_reverse_iterator(first));
   blocks_.erase(first, blocks_.end());
@@ -45,12 +49,6 @@ void HomeLedger::Release(SeqId seq) {
   blocks_.insert(blocks_.end(), holding.blocks.rbegin(), holding.blocks.rend());
   slots_.push_back(holding.slot);
   holdings_.erase(it);
-}
-
-int64_t HomeLedger::num_blocks_taken(SeqId seq) const {
-  const auto it = holdings_.find(seq);
-  CHECK(it != holdings_.end(), "sequence {} holds nothing", Value(seq));
-  return static_cast<int64_t>(it->second.blocks.size());
 }
 
 }  // namespace atl

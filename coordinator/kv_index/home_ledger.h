@@ -1,6 +1,6 @@
 // HomeLedger: which KV blocks and state slots of one home are whose. A sequence is admitted with a
-// promise of all blocks it can ever need and takes them as its rows are planned, so that a step
-// never runs out.
+// promise of the blocks for the tokens it brings, so that its prompt never runs out; what it grows
+// by is taken from those free.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ class HomeLedger {
   bool CanAdmit(int64_t blocks) const { return !slots_.empty() && blocks <= num_blocks_free_; }
   // The sequence's state slot. Requires CanAdmit(blocks) and a sequence that holds nothing.
   SlotId Admit(SeqId seq, int64_t blocks);
-  // `count` further blocks of those promised to the sequence.
+  // `count` further blocks: those promised to the sequence first, then free ones, of which there
+  // must be enough.
   std::vector<BlockId> Take(SeqId seq, int64_t count);
   // Frees the slot, the blocks taken and what was still promised.
   void Release(SeqId seq);
 
-  int64_t num_blocks_taken(SeqId seq) const;
   int64_t num_blocks_total() const { return num_blocks_total_; }
   int64_t num_blocks_free() const { return num_blocks_free_; }  // neither taken nor promised
   int32_t num_slots_total() const { return num_slots_total_; }

@@ -1,31 +1,50 @@
-// A running request as the coordinator sees it: what was planned, and what its home has reported.
+// An accepted request as the scheduler sees it: what was planned, and what its home has reported.
 // Planning runs ahead of the reports.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <vector>
 
 #include "common/base/ids.h"
 #include "coordinator/request/request.h"
 
 namespace atl {
 
-// kPrefill: a part of the prompt is not yet planned. kDecode: one row a step. kPlannedOut: all
-// draws it can make are planned, its last reports are under way.
+// Who comes first: the lower priority, then who arrived first (ids grow with arrival).
+struct QueuePlace {
+  int32_t priority = 0;
+  SeqId seq{};
+  friend auto operator<=>(const QueuePlace&, const QueuePlace&) = default;
+};
+
+// kPrefill: tokens that are known are not all planned. kDecode: it grows by what it draws.
+// kPlannedOut: all draws it can make are planned, its last reports are under way.
 enum class SequenceState : uint8_t { kPrefill, kDecode, kPlannedOut };
 
 struct Sequence {
   SeqId id{};
   Request request{};
-  int32_t home = 0;  // rank
-  SlotId slot{};
-  int32_t planned_length = 0;  // committed tokens once every plan sent has run
-  int32_t planned_draws = 0;
-  int32_t length = 0;  // as reported
-  int32_t draws = 0;
+  std::vector<TokenId> drawn{};  // as reported
+
+  // At its home, or at the last one while reports from there are under way.
+  int32_t home = -1;  // rank
+  bool admitted = false;
+  int32_t prefill_length = 0;   // known tokens when it was admitted: what pieces bring
+  int32_t planned_length = 0;   // committed tokens once every plan sent has run; at most that where
+                                // a step may bring several tokens
+  int32_t planned_draws = 0;    // the same of draws, those before it was preempted included
+  int32_t length = 0;           // as reported
+  int64_t num_blocks = 0;       // taken
+  int32_t works_in_flight = 0;  // planned, not yet reported
 
   int32_t prompt_length() const { return static_cast<int32_t>(request.prompt.size()); }
+  int32_t draws() const { return static_cast<int32_t>(drawn.size()); }
+  int32_t known_length() const { return prompt_length() + draws(); }
+  int64_t length_max() const { return int64_t{prompt_length()} + request.max_new_tokens; }
+  QueuePlace place() const { return {request.priority, id}; }
   SequenceState state() const {
-    if (planned_length < prompt_length()) return SequenceState::kPrefill;
+    if (planned_length < prefill_length) return SequenceState::kPrefill;
     return planned_draws < request.max_new_tokens ? SequenceState::kDecode
                                                   : SequenceState::kPlannedOut;
   }

@@ -4,19 +4,23 @@
 //   scheduler.Add(SeqId{1}, request);
 //   while (auto step = scheduler.PlanStep()) { send step->plans; for each result: Apply(...); }
 //
-// It plans from predicted lengths, so PlanStep may be called again before results have come.
+// It plans from predicted lengths, so PlanStep may be called again before results have come. Who
+// comes first is said by (priority, arrival) everywhere: decode rows before pieces of prompts,
+// those before admissions; nobody is admitted while one that comes before waits. A sequence that
+// grows when its home has no free block takes those of the last one there, which is recomputed.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "common/step/step_plan.h"
 #include "coordinator/kv_index/home_ledger.h"
 #include "coordinator/request/request.h"
 #include "coordinator/request/sequence.h"
+#include "coordinator/scheduler/cost_model.h"
 
 namespace atl {
 
@@ -26,20 +30,33 @@ struct HomeCapacity {
   int32_t state_slots = 0;
   int32_t spares = 0;  // continuing pieces longer than late_rows in one step
   int32_t late_rows = 1;
+  int32_t tokens_per_step = 1;  // that a decoding sequence may get at most
+  int64_t bytes_per_block = 0;
+  int64_t bytes_per_state = 0;  // of a slot or a spare
 };
 
 struct SchedulerOptions {
   int32_t max_num_seqs = 64;             // running, over all homes
   int32_t max_num_batched_tokens = 512;  // rows of a step, over all homes
   int32_t logit_rows_max = 64;           // rows of a step and home whose logits are reported
+  int64_t step_time_target_us = 0;       // pieces are cut to it; 0: only by the rows of a step
 };
 
-// A step for every rank, and what it holds.
+// A sequence that lost its blocks in this step.
+struct Preemption {
+  SeqId seq{};
+  int32_t rank = 0;
+};
+
+// A step for every rank, and what it holds. One without sequences only frees.
 struct PlannedStep {
-  std::vector<StepPlan> plans{};  // by rank
+  std::vector<StepPlan> plans{};    // by rank
+  std::vector<StepShape> shapes{};  // by rank
+  int64_t predicted_us = 0;         // of the slowest home
   int32_t decode_rows = 0;
   int32_t prefill_rows = 0;
   int32_t num_sequences = 0;
+  std::vector<Preemption> preempted{};
 };
 
 // What a report changed. `known` is false for a sequence that had been removed meanwhile.
@@ -53,52 +70,69 @@ class Scheduler {
  public:
   Scheduler(SchedulerOptions options, Epoch epoch, const std::vector<HomeCapacity>& homes);
 
-  // Puts a request behind all that wait. It must fit its limits: CheckRequest with limits() of
-  // these homes. A request without a seed must have been given one.
+  // Puts a request behind all that wait with its priority. It must fit its limits: CheckRequest
+  // with tokens_max() of these homes. A request without a seed must have been given one. Ids
+  // ascend.
   void Add(SeqId seq, Request request);
   // Takes a request out wherever it stands; its home is told with the next plan. False: unknown.
   bool Remove(SeqId seq);
-  // Nothing when no row can be planned now.
+  // Nothing when no row can be planned now and nobody is to be freed.
   std::optional<PlannedStep> PlanStep();
   // kDataLoss: the report contradicts what was planned; its worker cannot be trusted any more.
   absl::StatusOr<SequenceUpdate> Apply(int32_t rank, const SequenceResult& result);
+  // A step of these shapes has taken `duration_us` on its slowest home.
+  void ObserveStep(std::span<const StepShape> shapes, int64_t duration_us);
 
   // Tokens of prompt and answer together that the largest home can hold.
   int64_t tokens_max() const;
-  int32_t num_running() const { return static_cast<int32_t>(running_.size()); }
+  int32_t num_running() const { return num_running_; }
   int32_t num_waiting() const { return static_cast<int32_t>(waiting_.size()); }
   int32_t num_homes() const { return static_cast<int32_t>(homes_.size()); }
-  const HomeLedger& ledger(int32_t rank) const { return homes_[static_cast<size_t>(rank)].ledger; }
+  const HomeLedger& ledger(int32_t rank) const { return HomeAt(rank).ledger; }
+  const HomeCapacity& capacity(int32_t rank) const { return HomeAt(rank).capacity; }
 
  private:
   struct Home {
     HomeCapacity capacity;
     HomeLedger ledger;
-    std::vector<SeqId> to_free;  // goes into the next plan
+    std::map<QueuePlace, Sequence*> running{};
+    int32_t num_prefilling = 0;     // of those, with a part of their prefill not yet planned
+    int64_t prefill_rows_left = 0;  // … and that part
+    std::vector<SeqId> to_free{};   // goes into the next plan
   };
-  struct Waiting {
-    SeqId id{};
-    Request request;
-  };
-  struct StepBudget;
+  struct StepDraft;
 
-  void PlanDecode(StepBudget& budget);
-  void PlanPrefill(StepBudget& budget);
-  void Admit(StepBudget& budget);
-  // Plans a row or a piece of up to `rows_max` rows; false where the budget allows none.
-  bool PlanWork(Sequence& sequence, StepBudget& budget);
-  int32_t PieceRows(const Sequence& sequence, const StepBudget& budget) const;
-  std::optional<int32_t> ChooseHome(const Request& request) const;
-  int64_t PromptRowsLeft(int32_t rank) const;
+  Home& HomeAt(int32_t rank) { return homes_[static_cast<size_t>(rank)]; }
+  const Home& HomeAt(int32_t rank) const { return homes_[static_cast<size_t>(rank)]; }
+
+  void PlanDecode(StepDraft& draft);
+  void PlanPrefill(StepDraft& draft);
+  void Admit(StepDraft& draft);
+  void Seal(StepDraft& draft);
+  // Rows that a decoding sequence gets in this step.
+  int32_t DecodeRows(const Sequence& sequence, const StepDraft& draft) const;
+  // Rows of the next piece of a sequence that still has `rows_left` of them at `begin`.
+  int32_t PieceRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
+  void PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft);
+  std::optional<int32_t> ChooseHome(const Sequence& sequence, const StepDraft& draft) const;
+  bool CanAdmit(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
+  // Preempts the last of the home until `blocks` are free; false when that was the sequence itself.
+  bool MakeRoom(const Sequence& sequence, int64_t blocks, StepDraft& draft);
+  void Preempt(Sequence& sequence, StepDraft& draft);
+  // The sequence's slot and blocks may be given out again at once: the plan that does so names it
+  // in `free`, which its home applies first, and plans run in order.
+  void Release(Sequence& sequence);
   void End(SeqId seq);
 
   const SchedulerOptions options_;
   const Epoch epoch_;
   uint64_t step_ = 0;
+  CostModel cost_;
   std::vector<Home> homes_;
-  std::deque<Waiting> waiting_;
-  // In order of arrival: ids grow with it.
-  std::map<SeqId, Sequence> running_;
+  SeqId last_added_{};
+  int32_t num_running_ = 0;
+  std::map<SeqId, Sequence> sequences_;  // all that have not ended
+  std::map<QueuePlace, Sequence*> waiting_;
 };
 
 }  // namespace atl

@@ -5,23 +5,42 @@
 #include "common/base/status_macros.h"
 
 namespace atl::testing {
+namespace {
 
-TokenId FakeDraw(const std::vector<TokenId>& tokens, int32_t vocab_size) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const TokenId id : tokens) {
-    hash = (hash ^ static_cast<uint64_t>(Value(id))) * 0x100000001b3;
-  }
+constexpr uint64_t kHashStart = 0xcbf29ce484222325;
+
+uint64_t HashWith(uint64_t hash, TokenId id) {
+  return (hash ^ static_cast<uint64_t>(Value(id))) * 0x100000001b3;
+}
+
+TokenId DrawOf(uint64_t hash, int32_t vocab_size) {
   return TokenId{static_cast<int32_t>((hash >> 20) % static_cast<uint64_t>(vocab_size))};
 }
 
-std::vector<TokenId> FakeAnswer(std::vector<TokenId> prompt, int32_t max_new_tokens,
+uint64_t HashOf(const std::vector<TokenId>& tokens) {
+  uint64_t hash = kHashStart;
+  for (const TokenId id : tokens) hash = HashWith(hash, id);
+  return hash;
+}
+
+bool Contains(const std::vector<TokenId>& ids, TokenId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+TokenId FakeDraw(const std::vector<TokenId>& tokens, int32_t vocab_size) {
+  return DrawOf(HashOf(tokens), vocab_size);
+}
+
+std::vector<TokenId> FakeAnswer(const std::vector<TokenId>& prompt, int32_t max_new_tokens,
                                 const std::vector<TokenId>& stop_ids, int32_t vocab_size) {
+  uint64_t hash = HashOf(prompt);
   std::vector<TokenId> answer;
   while (static_cast<int32_t>(answer.size()) < max_new_tokens) {
-    const TokenId id = FakeDraw(prompt, vocab_size);
-    prompt.push_back(id);
-    answer.push_back(id);
-    if (std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end()) break;
+    answer.push_back(DrawOf(hash, vocab_size));
+    hash = HashWith(hash, answer.back());
+    if (Contains(stop_ids, answer.back())) break;
   }
   return answer;
 }
@@ -68,8 +87,11 @@ absl::Status FakeWorker::Start(const StepPlan& plan) {
     if (!slots_.insert(start.state_slot).second) {
       return FailedPrecondition("slot {} is taken", Value(start.state_slot));
     }
-    Sequence sequence;
-    sequence.start = start;
+    if (start.num_drawn < 0 || start.num_drawn >= start.max_new_tokens) {
+      return FailedPrecondition("sequence {} starts with {} of {} draws", Value(start.seq),
+                                start.num_drawn, start.max_new_tokens);
+    }
+    Sequence sequence{.start = start, .hash = kHashStart, .draws = start.num_drawn};
     if (!sequences_.emplace(start.seq, std::move(sequence)).second) {
       return FailedPrecondition("sequence {} starts twice", Value(start.seq));
     }
@@ -83,45 +105,97 @@ absl::Status FakeWorker::Run(const SequenceWork& work, StepResult& result, int32
   Sequence& sequence = it->second;
   ATOLL_RETURN_IF_ERROR(TakeBlocks(work, sequence));
   if (sequence.ended) return absl::OkStatus();  // it ended after this plan was sent
-  if (work.begin != sequence.length) {
-    return FailedPrecondition("sequence {} begins at {}, its length is {}", Value(work.seq),
-                              work.begin, sequence.length);
+  ATOLL_RETURN_IF_ERROR(CheckWork(work, sequence));
+  SequenceResult report{.seq = work.seq};
+  if (work.ids.empty()) {
+    const auto rows = static_cast<uint64_t>(work.num_rows);
+    const auto draws = static_cast<int32_t>(1 + (sequence.hash >> 40) % rows);
+    Draw(sequence, draws, report);
+    sequence.length += static_cast<int32_t>(report.ids.size());
+  } else {
+    if (work.begin > 0 && work.num_rows > options_.late_rows && ++spares_used > options_.spares) {
+      return FailedPrecondition("step {} wants more than {} spares", result.step, options_.spares);
+    }
+    ATOLL_RETURN_IF_ERROR(TakePiece(work, sequence));
+    const int32_t last = std::min(sequence.length, sequence.start.prompt_length - 1);
+    for (int32_t i = work.begin + 1; i <= last && sequence.start.prompt_logprobs; ++i) {
+      report.prompt_logprobs.push_back({.logprob = static_cast<float>(-i)});
+    }
+    if (work.draw) Draw(sequence, 1, report);
   }
-  const bool in_prompt = sequence.length < sequence.start.prompt_length;
-  if (in_prompt != !work.ids.empty()) {
-    return FailedPrecondition("sequence {} gets ids at {} of its prompt of {}", Value(work.seq),
-                              work.begin, sequence.start.prompt_length);
-  }
-  sequence.tokens.insert(sequence.tokens.end(), work.ids.begin(), work.ids.end());
-  if (work.begin > 0 && work.num_rows > options_.late_rows && ++spares_used > options_.spares) {
-    return FailedPrecondition("step {} wants more than {} spares", result.step, options_.spares);
-  }
-  sequence.length += work.num_rows;
-  if (static_cast<size_t>(sequence.length) > sequence.tokens.size()) {
-    return FailedPrecondition("sequence {} runs a token that was not drawn", Value(work.seq));
-  }
+  report.length = sequence.length;
   result.stats.rows += static_cast<uint32_t>(work.num_rows);
   result.stats.moe_rows_local += static_cast<uint64_t>(work.num_rows);
-  if (work.draw != (sequence.length >= sequence.start.prompt_length)) {
-    return FailedPrecondition("sequence {} draws inside its prompt, or not after it",
-                              Value(work.seq));
-  }
-  if (work.probe != Probe::kNone) {
-    ProbeResult probe{.seq = work.seq, .begin = work.begin, .num_rows = work.num_rows};
-    probe.digest = Value(work.seq) * 1000 + static_cast<uint64_t>(work.begin);
-    if (work.probe == Probe::kLogits)
-      probe.logits.resize(static_cast<size_t>(work.num_rows * options_.vocab_size));
-    result.probes.push_back(std::move(probe));
-  }
-  SequenceResult report{.seq = work.seq, .length = sequence.length};
-  if (work.draw) Draw(sequence, report);
+  ReportProbe(work, result);
   result.sequences.push_back(std::move(report));
   return absl::OkStatus();
 }
 
+absl::Status FakeWorker::CheckWork(const SequenceWork& work, const Sequence& sequence) const {
+  if (work.begin != sequence.length) {
+    return FailedPrecondition("sequence {} begins at {}, its length is {}", Value(work.seq),
+                              work.begin, sequence.length);
+  }
+  const int32_t known = sequence.known_length();
+  if ((sequence.length < known) != !work.ids.empty()) {
+    return FailedPrecondition("sequence {} gets ids at {} of its {} known tokens", Value(work.seq),
+                              work.begin, known);
+  }
+  if (!work.ids.empty() && static_cast<int32_t>(work.ids.size()) != work.num_rows) {
+    return FailedPrecondition("sequence {} gets {} ids for {} rows", Value(work.seq),
+                              work.ids.size(), work.num_rows);
+  }
+  const int32_t rows_max =
+      std::min(options_.tokens_per_step, sequence.start.max_new_tokens - sequence.draws);
+  if (work.num_rows < 1 || (work.ids.empty() && work.num_rows > rows_max)) {
+    return FailedPrecondition("sequence {} gets {} rows, may draw {}", Value(work.seq),
+                              work.num_rows, rows_max);
+  }
+  const int32_t end = work.begin + work.num_rows;
+  if (work.draw != (end >= known) || (!work.ids.empty() && end > known)) {
+    return FailedPrecondition("sequence {} draws inside its known tokens, or not after them",
+                              Value(work.seq));
+  }
+  const bool next_due = sequence.start.prompt_logprobs && end < sequence.start.prompt_length;
+  if (next_due != (work.next_id != TokenId{-1})) {
+    return FailedPrecondition("sequence {} is told of the next token {} at {}", Value(work.seq),
+                              Value(work.next_id), end);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeWorker::TakePiece(const SequenceWork& work, Sequence& sequence) {
+  if (sequence.next_id != TokenId{-1} && sequence.next_id != work.ids.front()) {
+    return FailedPrecondition("sequence {} goes on with {}, told was {}", Value(work.seq),
+                              Value(work.ids.front()), Value(sequence.next_id));
+  }
+  for (const TokenId id : work.ids) {
+    const bool drawn = sequence.tokens >= sequence.start.prompt_length;
+    if (drawn && id != DrawOf(sequence.hash, options_.vocab_size)) {
+      return FailedPrecondition("sequence {} never drew {} at {}", Value(work.seq), Value(id),
+                                sequence.tokens);
+    }
+    sequence.hash = HashWith(sequence.hash, id);
+    ++sequence.tokens;
+  }
+  sequence.length += work.num_rows;
+  sequence.next_id = work.next_id;
+  return absl::OkStatus();
+}
+
+void FakeWorker::ReportProbe(const SequenceWork& work, StepResult& result) const {
+  if (work.probe == Probe::kNone) return;
+  ProbeResult probe{.seq = work.seq, .begin = work.begin, .num_rows = work.num_rows};
+  probe.digest = Value(work.seq) * 1000 + static_cast<uint64_t>(work.begin);
+  if (work.probe == Probe::kLogits) {
+    probe.logits.resize(static_cast<size_t>(work.num_rows * options_.vocab_size));
+  }
+  result.probes.push_back(std::move(probe));
+}
+
 absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, Sequence& sequence) {
   for (const BlockId block : work.new_blocks) {
-    if (Value(block) >= options_.kv_blocks) {
+    if (Value(block) < 0 || Value(block) >= options_.kv_blocks) {
       return FailedPrecondition("block {} does not exist", Value(block));
     }
     if (!blocks_.insert(block).second) {
@@ -129,26 +203,31 @@ absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, Sequence& sequence
     }
     sequence.blocks.push_back(block);
   }
-  const int64_t end = int64_t{work.begin} + work.num_rows;
-  if (static_cast<int64_t>(sequence.blocks.size()) != (end + 63) / 64) {
-    return FailedPrecondition("sequence {} has {} blocks for {} tokens", Value(work.seq),
-                              sequence.blocks.size(), end);
+  // Rows that drew nothing leave their blocks to the next step.
+  const int64_t needed = (int64_t{work.begin} + work.num_rows + 63) / 64;
+  const auto held = static_cast<int64_t>(sequence.blocks.size());
+  if (held < needed || (held > needed && !work.new_blocks.empty())) {
+    return FailedPrecondition("sequence {} has {} blocks for {} tokens", Value(work.seq), held,
+                              work.begin + work.num_rows);
   }
   return absl::OkStatus();
 }
 
-void FakeWorker::Draw(Sequence& sequence, SequenceResult& report) {
-  const TokenId id = FakeDraw(sequence.tokens, options_.vocab_size);
-  sequence.tokens.push_back(id);
-  report.ids = {id};
-  ++sequence.draws;
-  const std::vector<TokenId>& stop_ids = sequence.start.stop_ids;
-  if (std::find(stop_ids.begin(), stop_ids.end(), id) != stop_ids.end()) {
-    report.finish = Finish::kStopId;
-  } else if (sequence.draws == sequence.start.max_new_tokens) {
-    report.finish = Finish::kMaxTokens;
+void FakeWorker::Draw(Sequence& sequence, int32_t draws, SequenceResult& report) {
+  while (draws-- > 0 && !sequence.ended) {
+    const TokenId id = DrawOf(sequence.hash, options_.vocab_size);
+    sequence.hash = HashWith(sequence.hash, id);
+    ++sequence.tokens;
+    report.ids.push_back(id);
+    if (sequence.start.top_logprobs >= 0) report.logprobs.push_back({.logprob = -1, .rank = 1});
+    ++sequence.draws;
+    if (Contains(sequence.start.stop_ids, id)) {
+      report.finish = Finish::kStopId;
+    } else if (sequence.draws == sequence.start.max_new_tokens) {
+      report.finish = Finish::kMaxTokens;
+    }
+    sequence.ended = report.finish != Finish::kNone;
   }
-  sequence.ended = report.finish != Finish::kNone;
 }
 
 }  // namespace atl::testing

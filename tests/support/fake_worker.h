@@ -20,13 +20,16 @@ struct FakeWorkerOptions {
   int32_t state_slots = 8;
   int32_t spares = 1;
   int32_t late_rows = 1;
+  int32_t tokens_per_step = 1;
+  int64_t bytes_per_block = 1000;
+  int64_t bytes_per_state = 5000;
   int32_t vocab_size = 1000;
 };
 
 // The token that follows `tokens`.
 TokenId FakeDraw(const std::vector<TokenId>& tokens, int32_t vocab_size);
 // What a request for `prompt` is answered, its stop id included.
-std::vector<TokenId> FakeAnswer(std::vector<TokenId> prompt, int32_t max_new_tokens,
+std::vector<TokenId> FakeAnswer(const std::vector<TokenId>& prompt, int32_t max_new_tokens,
                                 const std::vector<TokenId>& stop_ids, int32_t vocab_size);
 
 class FakeWorker {
@@ -41,17 +44,25 @@ class FakeWorker {
  private:
   struct Sequence {
     StartSequence start;
-    std::vector<TokenId> tokens;  // prompt and drawn ones; `length` of them have run
+    uint64_t hash = 0;   // of its tokens
+    int32_t tokens = 0;  // known or drawn; `length` of them have run
     int32_t length = 0;
-    int32_t draws = 0;
+    int32_t draws = 0;    // those before it was preempted included
+    TokenId next_id{-1};  // of the prompt, where a plan has told it
     bool ended = false;
     std::vector<BlockId> blocks;
+
+    int32_t known_length() const { return start.prompt_length + start.num_drawn; }
   };
   absl::Status Free(const StepPlan& plan);
   absl::Status Start(const StepPlan& plan);
   absl::Status Run(const SequenceWork& work, StepResult& result, int32_t& spares_used);
+  absl::Status CheckWork(const SequenceWork& work, const Sequence& sequence) const;
   absl::Status TakeBlocks(const SequenceWork& work, Sequence& sequence);
-  void Draw(Sequence& sequence, SequenceResult& report);
+  absl::Status TakePiece(const SequenceWork& work, Sequence& sequence);
+  void ReportProbe(const SequenceWork& work, StepResult& result) const;
+  // What a decoding sequence is given in a step of `rows`: 1 … rows, by its tokens alone.
+  void Draw(Sequence& sequence, int32_t draws, SequenceResult& report);
 
   const FakeWorkerOptions options_;
   uint64_t step_ = 0;

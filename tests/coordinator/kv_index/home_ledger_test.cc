@@ -23,7 +23,21 @@ TEST(HomeLedgerTest, PromisedBlocksAreNotFreeForOthers) {
   EXPECT_TRUE(ledger.CanAdmit(3));
   EXPECT_EQ(ledger.Take(SeqId{1}, 2).size(), 2u);
   EXPECT_EQ(ledger.num_blocks_free(), 3);
-  EXPECT_EQ(ledger.num_blocks_taken(SeqId{1}), 2);
+  ledger.Release(SeqId{1});
+  EXPECT_EQ(ledger.num_blocks_free(), 10);
+}
+
+TEST(HomeLedgerTest, BlocksBeyondThePromiseComeFromTheFreeOnes) {
+  HomeLedger ledger(10, 2);
+  ledger.Admit(SeqId{1}, 2);
+  ledger.Admit(SeqId{2}, 5);
+  EXPECT_EQ(ledger.Take(SeqId{1}, 3).size(), 3u);
+  EXPECT_EQ(ledger.num_blocks_free(), 2);
+  EXPECT_EQ(ledger.Take(SeqId{1}, 2).size(), 2u);
+  EXPECT_EQ(ledger.num_blocks_free(), 0);
+  EXPECT_EQ(ledger.Take(SeqId{2}, 5).size(), 5u);
+  ledger.Release(SeqId{2});
+  EXPECT_EQ(ledger.num_blocks_free(), 5);
   ledger.Release(SeqId{1});
   EXPECT_EQ(ledger.num_blocks_free(), 10);
 }
@@ -59,7 +73,7 @@ TEST(HomeLedgerDeathTest, MisuseIsOurOwnMistake) {
   ledger.Admit(SeqId{1}, 2);
   EXPECT_DEATH(ledger.Admit(SeqId{1}, 1), "admitted twice");
   EXPECT_DEATH(ledger.Admit(SeqId{2}, 3), "2 are free");
-  EXPECT_DEATH(ledger.Take(SeqId{1}, 3), "takes 3 blocks of 2 promised");
+  EXPECT_DEATH(ledger.Take(SeqId{1}, 5), "takes 5 blocks, 2 are promised and 2 free");
   EXPECT_DEATH(ledger.Take(SeqId{2}, 1), "holds nothing");
   ledger.Release(SeqId{1});
   EXPECT_DEATH(ledger.Release(SeqId{1}), "released twice");

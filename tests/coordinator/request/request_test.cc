@@ -73,7 +73,7 @@ TEST(RequestTest, SamplingOutOfItsRangeIsRefused) {
 }
 
 TEST(SequenceTest, StatesFollowWhatIsPlanned) {
-  Sequence sequence{.request = Valid()};
+  Sequence sequence{.request = Valid(), .prefill_length = 2};
   EXPECT_EQ(sequence.state(), SequenceState::kPrefill);
   sequence.planned_length = 1;
   EXPECT_EQ(sequence.state(), SequenceState::kPrefill);
@@ -83,6 +83,13 @@ TEST(SequenceTest, StatesFollowWhatIsPlanned) {
   sequence.planned_length = 4;
   sequence.planned_draws = 3;
   EXPECT_EQ(sequence.state(), SequenceState::kPlannedOut);
+}
+
+TEST(SequenceTest, AreOrderedByPriorityThenArrival) {
+  const QueuePlace usual{.priority = 0, .seq = SeqId{5}};
+  EXPECT_LT(usual, (QueuePlace{.priority = 0, .seq = SeqId{6}}));
+  EXPECT_LT(usual, (QueuePlace{.priority = 1, .seq = SeqId{4}}));
+  EXPECT_LT((QueuePlace{.priority = -1, .seq = SeqId{9}}), usual);
 }
 
 }  // namespace

@@ -141,9 +141,9 @@ TEST(SchedulerTest, EightStreamsOfAnyLengthSpreadFourAndFourOverTwoHomes) {
 }
 
 TEST(SchedulerTest, TheFirstOfTheQueueBlocksThoseBehind) {
-  Scheduler scheduler = MakeScheduler(1, 512);
-  scheduler.Add(SeqId{1}, MakeRequest(64, 64 * 59));  // 60 of 100 blocks
-  scheduler.Add(SeqId{2}, MakeRequest(64, 64 * 49));  // 50
+  Scheduler scheduler = MakeScheduler(1, 8192);
+  scheduler.Add(SeqId{1}, MakeRequest(64 * 60));  // 60 of 100 blocks and one to grow into
+  scheduler.Add(SeqId{2}, MakeRequest(64 * 50));
   scheduler.Add(SeqId{3}, MakeRequest(1, 1));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.num_running(), 1);
@@ -202,18 +202,26 @@ TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
   EXPECT_THAT(rows, ElementsAre(40, 3, 3, 1));
 }
 
-TEST(SchedulerTest, APieceOneLongerThanLateRowsTakesTheSpare) {
+TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40, .logit_rows_max = 3},
                       {1, 1}, {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
   Request probed = MakeRequest(20);
   probed.probe = ProbeRows::kLogits;
   scheduler.Add(SeqId{1}, probed);
-  scheduler.Add(SeqId{2}, MakeRequest(100));
-  ASSERT_TRUE(scheduler.PlanStep().has_value());
-  const auto second = scheduler.PlanStep();  // both continue; the first takes the spare
-  ASSERT_TRUE(second.has_value());
-  EXPECT_EQ(second->plans[0].work.at(0).num_rows, 3);
-  EXPECT_EQ(second->plans[0].work.at(1).num_rows, 2);
+  scheduler.Add(SeqId{2}, MakeRequest(37));
+  scheduler.Add(SeqId{3}, MakeRequest(100));
+  const auto first = scheduler.PlanStep();  // the second needs no more than its first piece
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->plans[0].work.at(0).num_rows, 3);
+  EXPECT_EQ(first->plans[0].work.at(1).num_rows, 37);
+  while (scheduler.num_waiting() > 0) {  // the third waits until the spare is free
+    const auto step = scheduler.PlanStep();
+    ASSERT_TRUE(step.has_value());
+    if (step->plans[0].start.empty()) {
+      EXPECT_EQ(step->prefill_rows, 3);
+    }
+  }
+  EXPECT_EQ(scheduler.num_running(), 3);
 }
 
 TEST(SchedulerTest, ProbedLogitsAreBoundedPerStepAndHome) {
@@ -249,11 +257,16 @@ TEST(SchedulerTest, AnEndReportedEarlyFreesAndStopsPlanning) {
   EXPECT_TRUE(update.known);
   EXPECT_TRUE(update.ended);
   EXPECT_EQ(update.reason, FinishReason::kStop);
+  const auto frees = scheduler.PlanStep();  // nothing is to run, but its home must hear of it
+  ASSERT_TRUE(frees.has_value());
+  EXPECT_EQ(frees->num_sequences, 0);
+  EXPECT_THAT(frees->plans[0].free, ElementsAre(SeqId{1}));
+  EXPECT_THAT(frees->plans[0].rows_by_rank, ElementsAre(0));
   EXPECT_FALSE(scheduler.PlanStep().has_value());
   scheduler.Add(SeqId{2}, MakeRequest(3));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
-  EXPECT_THAT(step->plans[0].free, ElementsAre(SeqId{1}));
+  EXPECT_THAT(step->plans[0].free, IsEmpty());
   EXPECT_EQ(step->plans[0].start.at(0).state_slot, SlotId{0});
   ASSERT_OK_AND_ASSIGN(const SequenceUpdate late, scheduler.Apply(0, {SeqId{1}, 4, {}, {}}));
   EXPECT_FALSE(late.known);
@@ -295,6 +308,7 @@ TEST(SchedulerTest, RemoveTakesOutWaitingAndRunning) {
   EXPECT_TRUE(scheduler.Remove(SeqId{2}));
   EXPECT_TRUE(scheduler.Remove(SeqId{1}));
   EXPECT_FALSE(scheduler.Remove(SeqId{1}));
+  EXPECT_THAT(scheduler.PlanStep()->plans[0].free, ElementsAre(SeqId{1}));
   EXPECT_FALSE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.ledger(0).num_slots_free(), 16);
 }
