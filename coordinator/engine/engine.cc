@@ -62,6 +62,24 @@ absl::Status CheckOptions(const EngineOptions& options) {
   return absl::OkStatus();
 }
 
+int64_t StepTimeTargetUs(const EngineOptions& options) {
+  if (options.step_time_target == absl::InfiniteDuration()) return 0;
+  return absl::ToInt64Microseconds(options.step_time_target);
+}
+
+HomeGauges GaugesOf(const HomeLedger& ledger, const HomeCapacity& capacity) {
+  const int64_t spares = capacity.spares;  // free between steps
+  return {.running = ledger.num_sequences(),
+          .blocks_total = ledger.num_blocks_total(),
+          .blocks_free = ledger.num_blocks_free(),
+          .slots_total = ledger.num_slots_total(),
+          .slots_free = ledger.num_slots_free(),
+          .kv_bytes_total = ledger.num_blocks_total() * capacity.bytes_per_block,
+          .kv_bytes_free = ledger.num_blocks_free() * capacity.bytes_per_block,
+          .state_bytes_total = (ledger.num_slots_total() + spares) * capacity.bytes_per_state,
+          .state_bytes_free = (ledger.num_slots_free() + spares) * capacity.bytes_per_state};
+}
+
 uint64_t RandomSeed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
@@ -156,9 +174,9 @@ bool EngineThread::Drain(absl::Duration limit) {
 void EngineThread::Run() {
   bool stop = false;
   while (!stop) {
-    const absl::Time verdict = Verdict();
+    const absl::Time due = run_ ? std::min(Verdict(), run_->next_expiry()) : absl::InfiniteFuture();
     Door::Batch batch =
-        door_.Take(verdict == absl::InfiniteFuture() ? absl::InfiniteDuration() : verdict - Now());
+        door_.Take(due == absl::InfiniteFuture() ? absl::InfiniteDuration() : due - Now());
     for (WorkerEvent& event : batch.events) {
       std::visit([&](auto& what) { Handle(event.worker, what); }, event.what);
     }
@@ -168,6 +186,7 @@ void EngineThread::Run() {
     }
     stop = batch.stop;
     Judge();
+    if (run_) run_->Expire();
     if (run_ && !suspicion_ && !stop) run_->PlanAhead();
     PublishGauges();
   }
@@ -218,7 +237,10 @@ void EngineThread::Handle(WorkerId worker, absl::StatusOr<WorkerReady>& ready) {
   homes_[static_cast<size_t>(ready->rank)] = {.kv_blocks = ready->kv_blocks,
                                               .state_slots = ready->state_slots,
                                               .spares = ready->spares,
-                                              .late_rows = ready->late_rows};
+                                              .late_rows = ready->late_rows,
+                                              .tokens_per_step = ready->tokens_per_step,
+                                              .bytes_per_block = ready->bytes_per_block,
+                                              .bytes_per_state = ready->bytes_per_state};
   LOG_INFO("worker {} is ready: {} KV blocks, {} sequences", ready->rank, ready->kv_blocks,
            ready->state_slots);
   if (membership_.state() == MembershipState::kReady) StartRun();
@@ -230,8 +252,10 @@ void EngineThread::StartRun() {
   EpochRunArgs args{.scheduler = {.max_num_seqs = options_.max_num_seqs,
                                   .max_num_batched_tokens = options_.max_num_batched_tokens,
                                   .logit_rows_max = static_cast<int32_t>(
-                                      std::clamp<int64_t>(logit_rows, 1, 1 << 16))},
+                                      std::clamp<int64_t>(logit_rows, 1, 1 << 16)),
+                                  .step_time_target_us = StepTimeTargetUs(options_)},
                     .steps_in_flight = options_.steps_in_flight,
+                    .queue_timeout = options_.queue_timeout,
                     .vocab_size = limits_.vocab_size,
                     .epoch = membership_.epoch(),
                     .workers = {},
@@ -330,12 +354,7 @@ void EngineThread::PublishGauges() {
     gauges.running = scheduler.num_running();
     gauges.waiting = scheduler.num_waiting();
     for (int32_t rank = 0; rank < scheduler.num_homes(); ++rank) {
-      const HomeLedger& ledger = scheduler.ledger(rank);
-      gauges.homes.push_back({.running = ledger.num_sequences(),
-                              .blocks_total = ledger.num_blocks_total(),
-                              .blocks_free = ledger.num_blocks_free(),
-                              .slots_total = ledger.num_slots_total(),
-                              .slots_free = ledger.num_slots_free()});
+      gauges.homes.push_back(GaugesOf(scheduler.ledger(rank), scheduler.capacity(rank)));
     }
   }
   probe_.OnGauges(gauges);

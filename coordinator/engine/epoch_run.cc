@@ -1,10 +1,13 @@
 #include "coordinator/engine/epoch_run.h"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
+#include "common/log/log.h"
 
 namespace atl {
 namespace {
@@ -12,6 +15,15 @@ namespace {
 StepKind KindOf(const PlannedStep& step) {
   if (step.prefill_rows == 0) return StepKind::kDecode;
   return step.decode_rows == 0 ? StepKind::kPrefill : StepKind::kMixed;
+}
+
+// How often the log tells of a prompt that takes long.
+constexpr absl::Duration kProgressInterval = absl::Seconds(10);
+
+// "40,960"
+std::string Grouped(int64_t count) {
+  if (count < 1000) return std::to_string(count);
+  return fmt::format("{},{:03}", Grouped(count / 1000), count % 1000);
 }
 
 }  // namespace
@@ -26,12 +38,18 @@ EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe
 }
 
 void EpochRun::Add(Submission submission) {
+  const absl::Time now = args_.now();
+  if (clients_.empty()) retry_.OnBusy(now);
   // The plan alone decides what is drawn, so a seed that the client did not give is drawn here.
-  if (clients_.empty()) retry_.OnBusy(args_.now());
   if (!submission.request.seed) submission.request.seed = args_.draw_seed();
-  clients_[submission.id] = {
-      .sink = std::move(submission.sink),
-      .prompt_tokens = static_cast<int64_t>(submission.request.prompt.size())};
+  const auto prompt_tokens = static_cast<int64_t>(submission.request.prompt.size());
+  clients_.insert({submission.id, Client{.sink = std::move(submission.sink),
+                                         .clock = RequestClock(now),
+                                         .prompt_tokens = prompt_tokens,
+                                         .progress_told = now}});
+  if (args_.queue_timeout != absl::InfiniteDuration()) {
+    queue_limits_.push_back({now + args_.queue_timeout, submission.id});
+  }
   scheduler_.Add(submission.id, std::move(submission.request));
 }
 
@@ -40,25 +58,62 @@ void EpochRun::Cancel(SeqId seq) {
   Finish(seq, FinishReason::kCancelled, absl::OkStatus());
 }
 
+void EpochRun::Expire() {
+  while (!queue_limits_.empty()) {
+    const QueueLimit limit = queue_limits_.front();
+    const auto client = clients_.find(limit.seq);
+    const bool waits = client != clients_.end() && !client->second.clock.started();
+    if (waits && args_.now() < limit.due) return;
+    queue_limits_.pop_front();
+    if (!waits) continue;
+    scheduler_.Remove(limit.seq);
+    Finish(limit.seq, FinishReason::kError,
+           Unavailable("the request waited {:.0f} s in the queue, which is as long as one may; try "
+                       "again later",
+                       absl::ToDoubleSeconds(args_.queue_timeout)));
+  }
+}
+
+absl::Time EpochRun::next_expiry() const {
+  return queue_limits_.empty() ? absl::InfiniteFuture() : queue_limits_.front().due;
+}
+
 void EpochRun::PlanAhead() {
   while (static_cast<int32_t>(in_flight_.size()) < args_.steps_in_flight) {
     const std::optional<PlannedStep> step = scheduler_.PlanStep();
     if (!step) break;
-    StepInFlight& entry = in_flight_.emplace_back();
-    entry.summary = {.step = step->plans[0].step,
-                     .kind = KindOf(*step),
-                     .planned_rows = step->decode_rows + step->prefill_rows,
-                     .decode_rows = step->decode_rows,
-                     .prefill_rows = step->prefill_rows,
-                     .planned_sequences = step->num_sequences};
-    entry.sent = args_.now();
-    entry.reported.resize(args_.workers.size());
-    for (size_t rank = 0; rank < args_.workers.size(); ++rank) {
-      channel_.SendPlan(args_.workers[rank], step->plans[rank]);
-    }
+    Send(*step);
   }
   const int32_t num_waiting = scheduler_.num_waiting();
   door_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.now()));
+}
+
+void EpochRun::Send(const PlannedStep& step) {
+  StepInFlight& entry = in_flight_.emplace_back();
+  entry.summary = {.step = step.plans[0].step,
+                   .kind = KindOf(step),
+                   .planned_rows = step.decode_rows + step.prefill_rows,
+                   .decode_rows = step.decode_rows,
+                   .prefill_rows = step.prefill_rows,
+                   .planned_sequences = step.num_sequences,
+                   .predicted = absl::Microseconds(step.predicted_us)};
+  entry.shapes = step.shapes;
+  entry.sent = args_.now();
+  entry.reported.resize(args_.workers.size());
+  for (size_t rank = 0; rank < args_.workers.size(); ++rank) {
+    channel_.SendPlan(args_.workers[rank], step.plans[rank]);
+  }
+  NotePlanned(step, entry.sent);
+}
+
+void EpochRun::NotePlanned(const PlannedStep& step, absl::Time now) {
+  for (const Preemption& preemption : step.preempted) {
+    clients_.at(preemption.seq).clock.OnPreempted(now);
+    probe_.OnPreempted(preemption.rank);
+  }
+  for (const StepPlan& plan : step.plans) {
+    for (const StartSequence& start : plan.start) clients_.at(start.seq).clock.OnStart(now);
+  }
 }
 
 absl::Status EpochRun::Report(int32_t rank, StepResult result) {
@@ -97,11 +152,11 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
   if (!update.known) return absl::OkStatus();  // cancelled meanwhile
   Client& client = clients_.at(result.seq);
   client.generated_tokens += static_cast<int64_t>(result.ids.size());
-  if (client.prompt_done < client.prompt_tokens) {
-    client.prompt_done = std::min<int64_t>(result.length, client.prompt_tokens);
-    client.sink->OnPrompt(static_cast<int32_t>(client.prompt_done), result.prompt_logprobs);
+  TellPrompt(result.seq, client, result);
+  if (!result.ids.empty()) {
+    client.clock.OnTokens(args_.now());
+    client.sink->OnTokens(result.ids, result.logprobs);
   }
-  if (!result.ids.empty()) client.sink->OnTokens(result.ids, result.logprobs);
   if (!update.ended) return absl::OkStatus();
   Finish(result.seq, update.reason,
          update.reason == FinishReason::kError
@@ -110,12 +165,38 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
   return absl::OkStatus();
 }
 
+// What a recomputed piece says of the prompt has been told, as far as the prompt had run before.
+void EpochRun::TellPrompt(SeqId seq, Client& client, const SequenceResult& result) {
+  const int64_t done = std::min<int64_t>(result.length, client.prompt_tokens);
+  if (done <= client.prompt_done) return;
+  // The rows that ran speak of the tokens after them, up to the prompt's last.
+  const auto num_new =
+      static_cast<size_t>(std::min(done, client.prompt_tokens - 1) - client.prompt_done);
+  std::span<const TokenLogprobs> logprobs = result.prompt_logprobs;
+  if (logprobs.size() > num_new) logprobs = logprobs.last(num_new);
+  client.prompt_done = done;
+  client.sink->OnPrompt(static_cast<int32_t>(done), logprobs);
+  const absl::Time now = args_.now();
+  if (done == client.prompt_tokens || now - client.progress_told < kProgressInterval) return;
+  client.progress_told = now;
+  LOG_INFO("request {}: {} of {} prompt tokens", Value(seq), Grouped(done),
+           Grouped(client.prompt_tokens));
+}
+
 void EpochRun::CompleteSteps() {
   while (!in_flight_.empty()) {
     StepInFlight& front = in_flight_.front();
     if (!std::all_of(front.reported.begin(), front.reported.end(), [](bool b) { return b; }))
       return;
-    front.summary.duration = args_.now() - front.sent;
+    const absl::Time now = args_.now();
+    front.summary.duration = now - front.sent;
+    // It could not begin before the one ahead of it was done. One with rows that did not run, of
+    // sequences that had ended, says nothing of its shape.
+    if (front.summary.rows == front.summary.planned_rows && front.summary.rows > 0) {
+      scheduler_.ObserveStep(front.shapes,
+                             absl::ToInt64Microseconds(now - std::max(front.sent, completed_)));
+    }
+    completed_ = now;
     probe_.OnStep(front.summary);
     in_flight_.pop_front();
   }
@@ -149,11 +230,14 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   CHECK(it != clients_.end());
   const Client client = std::move(it->second);
   clients_.erase(it);
-  client.sink->OnFinish({.reason = reason, .status = status});
+  const absl::Time now = args_.now();
+  const RequestTimings timings = client.clock.At(now);
+  client.sink->OnFinish({.reason = reason, .status = status, .timings = timings});
   probe_.OnRequestEnd({.reason = reason,
                        .prompt_tokens = client.prompt_tokens,
-                       .generated_tokens = client.generated_tokens});
-  retry_.OnEnd(args_.now());
+                       .generated_tokens = client.generated_tokens,
+                       .timings = timings});
+  retry_.OnEnd(now);
   door_.Ended(seq);
 }
 

@@ -11,6 +11,7 @@
 
 #include "coordinator/engine/door.h"
 #include "coordinator/engine/probe.h"
+#include "coordinator/engine/request_clock.h"
 #include "coordinator/engine/retry_estimate.h"
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/worker_link/worker_channel.h"
@@ -20,6 +21,7 @@ namespace atl {
 struct EpochRunArgs {
   SchedulerOptions scheduler;
   int32_t steps_in_flight = 2;
+  absl::Duration queue_timeout = absl::InfiniteDuration();
   int32_t vocab_size = 0;
   Epoch epoch;
   std::vector<WorkerId> workers;    // by rank
@@ -42,6 +44,11 @@ class EpochRun {
   // Ends every request with kError and `why`.
   void FailAll(const absl::Status& why);
 
+  // Ends those that have waited too long for their first admission.
+  void Expire();
+  // When the next of them may be due; InfiniteFuture: nobody waits.
+  absl::Time next_expiry() const;
+
   // When the step that the workers should report next was sent; InfiniteFuture: none is.
   absl::Time oldest_sent() const;
   // Ranks that have not reported it.
@@ -52,16 +59,22 @@ class EpochRun {
  private:
   struct Client {
     std::unique_ptr<RequestSink> sink;
+    RequestClock clock;
     int64_t prompt_tokens = 0;
-    int64_t prompt_done = 0;  // tokens of it that have run
+    int64_t prompt_done = 0;  // tokens of it that have run, at the most
     int64_t generated_tokens = 0;
+    absl::Time progress_told;  // in the log
   };
   struct StepInFlight {
     StepSummary summary;
+    std::vector<StepShape> shapes;  // by rank, as planned
     absl::Time sent;
     std::vector<bool> reported;  // by rank
   };
 
+  void Send(const PlannedStep& step);
+  void NotePlanned(const PlannedStep& step, absl::Time now);
+  void TellPrompt(SeqId seq, Client& client, const SequenceResult& result);
   absl::Status ReportSequence(int32_t rank, const SequenceResult& result);
   void CompleteSteps();
   void Finish(SeqId seq, FinishReason reason, const absl::Status& status);
@@ -73,6 +86,12 @@ class EpochRun {
   Scheduler scheduler_;
   std::map<SeqId, Client> clients_;
   std::deque<StepInFlight> in_flight_;
+  absl::Time completed_ = absl::InfinitePast();  // the last step that was
+  struct QueueLimit {
+    absl::Time due;
+    SeqId seq{};
+  };
+  std::deque<QueueLimit> queue_limits_;  // by due; those started or ended are passed over
   RetryEstimate retry_;
 };
 

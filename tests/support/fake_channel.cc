@@ -61,7 +61,10 @@ WorkerReady FakeReady(const EpochStart& start, const FakeWorkerOptions& options)
           .kv_blocks = options.kv_blocks,
           .state_slots = options.state_slots,
           .spares = options.spares,
-          .late_rows = options.late_rows};
+          .late_rows = options.late_rows,
+          .tokens_per_step = options.tokens_per_step,
+          .bytes_per_block = options.bytes_per_block,
+          .bytes_per_state = options.bytes_per_state};
 }
 
 FakeCluster::FakeCluster(FakeChannel& channel, WorkerEvents& events, int32_t num_workers,

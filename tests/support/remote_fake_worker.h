@@ -64,7 +64,10 @@ class RemoteFakeWorker final : public WorkerHandler {
                                      .kv_blocks = options_.kv_blocks,
                                      .state_slots = options_.state_slots,
                                      .spares = options_.spares,
-                                     .late_rows = options_.late_rows},
+                                     .late_rows = options_.late_rows,
+                                     .tokens_per_step = options_.tokens_per_step,
+                                     .bytes_per_block = options_.bytes_per_block,
+                                     .bytes_per_state = options_.bytes_per_state},
                          start.epoch, start.rank);
     });
   }
