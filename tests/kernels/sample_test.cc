@@ -167,6 +167,35 @@ TEST(SampleTest, LeavingOutNegligibleCandidatesKeepsEveryDraw) {
   }
 }
 
+// Selection, std::sort and radix agree with one sort of everything: sizes around each change of
+// way, signs, zeros of either sign, ties, infinities.
+TEST(SampleTest, CandidatesStandInOrderHoweverManyThereAre) {
+  Numbers numbers(13);
+  for (const size_t count : {3, 1023, 1024, 5000}) {
+    std::vector<float> logits = numbers.Many(count, 3.0f);
+    for (size_t i = 0; i < count; i += 3) logits[i] = static_cast<float>(numbers.Below(5) - 2);
+    logits[0] = -0.0f;
+    logits[1] = 0.0f;
+    logits[count - 1] = -INFINITY;
+    std::vector<int> order(count - 1);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
+    });
+    for (const int32_t top_k : {0, 1, 7, 1000, 1024, 1025, 4000, 9000}) {
+      ASSERT_OK_AND_ASSIGN(const auto candidates, FilterCandidates(logits, {.top_k = top_k}));
+      std::vector<int> expected = order;
+      if (top_k > 0) expected.resize(std::min(expected.size(), static_cast<size_t>(top_k)));
+      EXPECT_EQ(Ids(candidates), expected) << count << " " << top_k;
+    }
+    logits[count / 2] = INFINITY;
+    ASSERT_OK_AND_ASSIGN(const auto infinite, FilterCandidates(logits, {}));
+    EXPECT_EQ(Value(infinite[0].id), static_cast<int>(count / 2));
+    EXPECT_EQ(infinite[0].probability, 1.0f);
+    EXPECT_EQ(infinite.size(), count - 1);
+  }
+}
+
 TEST(SampleTest, DrawsFollowTheDistribution) {
   const std::vector<float> logits = Logs({0.1f, 0.4f, 0.2f, 0.3f});
   int counts[4] = {};

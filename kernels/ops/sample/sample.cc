@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/base/status_macros.h"
+#include "kernels/ops/sample/candidates.h"
 #include "kernels/ops/sample/philox.h"
 #include "kernels/ops/sample/sample_isa.h"
 
@@ -24,15 +25,6 @@ class DenormalsToZeroHere {
  private:
   unsigned saved_;
 };
-
-struct Ranked {
-  float logit;
-  int32_t id;
-};
-// Descending logit, ties to the lower id.
-bool Before(const Ranked& a, const Ranked& b) {
-  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
-}
 
 // Candidates in order, with weight e^((logit − largest) / temperature) and not yet normalised.
 struct Filtered {
@@ -73,11 +65,6 @@ absl::StatusOr<Ranked> Largest(std::span<const float> logits) {
   return largest;
 }
 
-// (logit − largest) / temperature; 0 for the largest itself, also where it is +inf.
-float Exponent(float logit, float largest, float temperature) {
-  return logit == largest ? 0.0f : (logit - largest) / temperature;
-}
-
 // Keeps the smallest prefix whose weights reach top_p of the total, at least one.
 void KeepTopP(float top_p, Filtered& filtered) {
   if (top_p >= 1.0f) return;
@@ -93,30 +80,8 @@ void KeepTopP(float top_p, Filtered& filtered) {
   filtered.total = sum;
 }
 
-// The tokens whose exponent is not below `least`, in ascending id.
-std::vector<Ranked> AtLeast(std::span<const float> logits, float largest, float temperature,
-                            float least) {
-  // Spares most tokens the division: a logit below this is also below after rounding.
-  const float reach = least * temperature;
-  const float cut = largest + reach - 1e-6f * (std::abs(largest) + std::abs(reach));
-  std::vector<Ranked> ranked;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] < cut || logits[i] == kAll) continue;
-    if (Exponent(logits[i], largest, temperature) >= least)
-      ranked.push_back({logits[i], static_cast<int32_t>(i)});
-  }
-  return ranked;
-}
-
 // The exponent below which no weight reaches min_p, with room for the rounding of both functions.
 float LeastOfMinP(float min_p) { return min_p > 0.0f ? std::log(min_p) - 1e-3f : kAll; }
-
-void KeepTopK(int32_t top_k, std::vector<Ranked>& ranked) {
-  const size_t kept = static_cast<size_t>(top_k);
-  if (kept == 0 || ranked.size() <= kept) return;
-  std::nth_element(ranked.begin(), ranked.begin() + top_k, ranked.end(), Before);
-  ranked.resize(kept);
-}
 
 // Weights fall along the candidates, so what min_p keeps is a prefix.
 void KeepMinP(float min_p, Filtered& filtered) {
@@ -135,10 +100,11 @@ absl::StatusOr<Filtered> Filter(std::span<const float> logits, const SampleParam
   ATOLL_ASSIGN_OR_RETURN(const Ranked largest, Largest(logits));
   if (params.temperature == 0.0f) return Filtered{{largest}, {1.0f}, 1.0f};
   Filtered result;
-  result.ranked = AtLeast(logits, largest.logit, params.temperature,
-                          std::max(least, LeastOfMinP(params.min_p)));
-  KeepTopK(params.top_k, result.ranked);
-  std::sort(result.ranked.begin(), result.ranked.end(), Before);
+  result.ranked = SortedCandidates(logits,
+                                   {.largest = largest.logit,
+                                    .temperature = params.temperature,
+                                    .least = std::max(least, LeastOfMinP(params.min_p))},
+                                   params.top_k);
   for (const Ranked& candidate : result.ranked)
     result.weights.push_back(Exponent(candidate.logit, largest.logit, params.temperature));
   ref::ExpInPlace(result.weights.data(), result.weights.size());

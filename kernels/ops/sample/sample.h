@@ -27,8 +27,8 @@ struct Candidate {
 // The distribution that SampleToken draws from: logits / temperature, min_p, top_k, softmax, top_p
 // (smallest prefix whose sum reaches it), renormalised; in descending logit, ties to the lower id.
 // min_p ends the candidates before the first whose weight e^((logit − largest) / temperature), in
-// fp32, is below min_p: its probability as a share of the largest. Greedy: one candidate. `logits` V
-// fp32; −inf is never drawn, those of +inf share all. kInvalidArgument: a parameter outside its
+// fp32, is below min_p: its probability as a share of the largest. Greedy: one candidate. `logits`
+// V fp32; −inf is never drawn, those of +inf share all. kInvalidArgument: a parameter outside its
 // range, or all logits are −inf. kDataLoss: a NaN among the logits.
 absl::StatusOr<std::vector<Candidate>> FilterCandidates(std::span<const float> logits,
                                                         const SampleParams& params);

@@ -1,0 +1,114 @@
+#include "kernels/ops/sample/candidates.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace atl::kernels {
+namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+// Up to here a top_k is found by selection in one pass over the logits.
+constexpr size_t kSelectedMax = 1024;
+// Below this std::sort is quicker than three passes with their histograms.
+constexpr size_t kRadixMin = 1024;
+constexpr int kDigitBits = 11;
+constexpr int kDigits = 3;
+constexpr size_t kBuckets = size_t{1} << kDigitBits;
+
+// Descending logit, ties to the lower id.
+bool Before(const Ranked& a, const Ranked& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
+
+bool Reaches(float logit, const Reach& reach) {
+  return logit != kForbidden && Exponent(logit, reach.largest, reach.temperature) >= reach.least;
+}
+
+// The `count` first tokens, in any order, found in one pass: twice as many are kept at most, and
+// what is not above the last of the first `count` so far is not looked at again.
+std::vector<Ranked> SelectFirst(std::span<const float> logits, size_t count) {
+  std::vector<Ranked> kept;
+  kept.reserve(2 * count);
+  float bound = kForbidden;
+  const auto shrink = [&] {
+    const auto last = kept.begin() + static_cast<std::ptrdiff_t>(count) - 1;
+    std::nth_element(kept.begin(), last, kept.end(), Before);
+    bound = last->logit;
+    kept.resize(count);
+  };
+  for (size_t i = 0; i < logits.size(); ++i) {
+    // An equal logit comes after the bound's: ids ascend.
+    if (!(logits[i] > bound)) continue;
+    kept.push_back({logits[i], static_cast<int32_t>(i)});
+    if (kept.size() == 2 * count) shrink();
+  }
+  if (kept.size() > count) shrink();
+  return kept;
+}
+
+// The tokens that reach, in ascending id.
+std::vector<Ranked> AllThatReach(std::span<const float> logits, const Reach& reach) {
+  // Spares most tokens the division: a logit below this is also below after rounding.
+  const float span = reach.least * reach.temperature;
+  const float cut = reach.largest + span - 1e-6f * (std::abs(reach.largest) + std::abs(span));
+  std::vector<Ranked> ranked;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] < cut) continue;
+    if (Reaches(logits[i], reach)) ranked.push_back({logits[i], static_cast<int32_t>(i)});
+  }
+  return ranked;
+}
+
+// A number that ascends as the logit descends; both zeros have one, and denormals are zeros.
+uint32_t KeyOf(float logit) {
+  const uint32_t bits = std::bit_cast<uint32_t>(logit + 0.0f);
+  return (bits & 0x80000000u) != 0 ? bits : ~bits & 0x7fffffffu;
+}
+
+size_t DigitOf(const Ranked& token, int digit) {
+  return (KeyOf(token.logit) >> (digit * kDigitBits)) & (kBuckets - 1);
+}
+
+// Sorts tokens that stand in ascending id. Each pass is stable, so ties keep that order.
+void SortByRadix(std::vector<Ranked>& tokens) {
+  std::array<std::array<uint32_t, kBuckets>, kDigits> begins{};
+  for (const Ranked& token : tokens) {
+    for (int digit = 0; digit < kDigits; ++digit)
+      ++begins[static_cast<size_t>(digit)][DigitOf(token, digit)];
+  }
+  std::vector<Ranked> sorted(tokens.size());
+  for (int digit = 0; digit < kDigits; ++digit) {
+    auto& begin = begins[static_cast<size_t>(digit)];
+    uint32_t next = 0;
+    for (uint32_t& bucket : begin) next += std::exchange(bucket, next);
+    for (const Ranked& token : tokens) sorted[begin[DigitOf(token, digit)]++] = token;
+    tokens.swap(sorted);
+  }
+}
+
+}  // namespace
+
+std::vector<Ranked> SortedCandidates(std::span<const float> logits, const Reach& reach,
+                                     int32_t top_k) {
+  const size_t most = top_k > 0 ? static_cast<size_t>(top_k) : logits.size();
+  std::vector<Ranked> tokens;
+  if (most <= kSelectedMax) {
+    tokens = SelectFirst(logits, most);
+    std::erase_if(tokens, [&](const Ranked& token) { return !Reaches(token.logit, reach); });
+  } else {
+    tokens = AllThatReach(logits, reach);
+  }
+  if (most > kSelectedMax && tokens.size() >= kRadixMin) {
+    SortByRadix(tokens);
+  } else {
+    std::sort(tokens.begin(), tokens.end(), Before);
+  }
+  tokens.resize(std::min(tokens.size(), most));
+  return tokens;
+}
+
+}  // namespace atl::kernels
