@@ -1,7 +1,10 @@
 #include "worker/sampling/logprobs.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <random>
 #include <vector>
 
 #include "tests/support/status_matchers.h"
@@ -46,6 +49,30 @@ TEST_F(LogprobsTest, TiesGoToTheLowerIdAndShareARank) {
   EXPECT_EQ(Of(logits, 4, 0).rank, 2);
   EXPECT_EQ(Of(logits, 1, 0).rank, 2);
   EXPECT_EQ(TopIds(Of({1, 2, 3, 4, 5}, 0, 3)), (std::vector<int32_t>{4, 3, 2})) << "ascending";
+}
+
+// Against sorting the row, for tokens within the likeliest and far below them.
+TEST_F(LogprobsTest, RanksAndLikeliestOfRandomRows) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<float> logits(500);
+    for (float& logit : logits) logit = static_cast<float>(random() % 200u);  // many ties
+    std::vector<int32_t> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+      return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
+    });
+    for (const size_t place : {size_t{0}, size_t{4}, size_t{9}, size_t{10}, size_t{499}}) {
+      const TokenLogprobs told = Of(logits, order[place], 10);
+      EXPECT_EQ(TopIds(told), std::vector<int32_t>(order.begin(), order.begin() + 10));
+      const float own = logits[static_cast<size_t>(order[place])];
+      const auto first = std::find_if(order.begin(), order.end(), [&](int32_t id) {
+        return logits[static_cast<size_t>(id)] == own;
+      });
+      EXPECT_EQ(told.rank, first - order.begin() + 1);
+      EXPECT_EQ(Of(logits, order[place], 0).rank, told.rank);
+    }
+  }
 }
 
 TEST_F(LogprobsTest, TokensThatCannotBe) {
