@@ -3,6 +3,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace atl {
 namespace {
 
@@ -20,17 +22,34 @@ const char* Reason(int status) {
       return "Request Timeout";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
     case 429:
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
     default:
       return "Answer";
   }
+}
+
+// A field that held a line's end would begin another field, or the body.
+std::string FieldText(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return text;
 }
 
 }  // namespace
@@ -40,7 +59,9 @@ std::string FormatHead(const AnswerHead& head, std::time_t now) {
       fmt::format("HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nServer: atoll\r\n",
                   head.status, Reason(head.status), fmt::gmtime(now));
   text += fmt::format("Content-Type: {}\r\n", head.content_type);
-  for (const auto& [name, value] : head.headers) text += fmt::format("{}: {}\r\n", name, value);
+  for (const auto& [name, value] : head.headers) {
+    text += fmt::format("{}: {}\r\n", FieldText(name), FieldText(value));
+  }
   if (head.framing == Framing::kLength) {
     text += fmt::format("Content-Length: {}\r\n", head.body_bytes);
   }

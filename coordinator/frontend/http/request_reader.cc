@@ -341,8 +341,8 @@ void RequestReader::ChooseFraming() {
   const std::string coding = Lower(request_.Header("transfer-encoding"));
   if (minor_version_ == 0) return Refuse(400, "HTTP/1.0 has no Transfer-Encoding.");
   if (coding != "chunked") {
-    const bool ends_chunked =
-        coding.ends_with("chunked") && coding.find("chunked") == coding.rfind("chunked");
+    const std::string_view last = Trim(std::string_view(coding).substr(coding.rfind(',') + 1));
+    const bool ends_chunked = last == "chunked" && coding.find(last) + last.size() == coding.size();
     return Refuse(ends_chunked ? 501 : 400,
                   "The request's Transfer-Encoding is not chunked alone.");
   }

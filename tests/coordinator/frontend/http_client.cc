@@ -118,6 +118,12 @@ std::string HttpClient::ReadToEnd() {
   return std::move(buffer_);
 }
 
+void HttpClient::Sip(size_t bytes_max) {
+  std::string bytes(bytes_max, '\0');
+  const ssize_t size = ::recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (size > 0) buffer_.append(bytes, 0, static_cast<size_t>(size));
+}
+
 ClientAnswer HttpClient::Get(const std::string& path) {
   Send(fmt::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", path));
   return Receive();

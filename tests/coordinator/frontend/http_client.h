@@ -28,6 +28,7 @@ class HttpClient {
   // Reads on until `text` has been seen in what came since ReceiveHead; false at the end.
   bool ReadUntil(std::string_view text);
   std::string ReadToEnd();
+  void Sip(size_t bytes_max);  // takes what has come, at most so much, and waits for nothing
   void CloseNow();
 
   ClientAnswer Get(const std::string& path);

@@ -174,15 +174,6 @@ TEST_F(HttpServerTest, DropsAClientThatDoesNotRead) {
   EXPECT_TRUE(script_.AwaitGone(id));
 }
 
-TEST_F(HttpServerTest, DropsAClientThatStopsTakingItsAnswer) {
-  Start({.send_buffer_bytes = 4096, .write_timeout = std::chrono::milliseconds(30)});
-  HttpClient client(port(), 4096);
-  client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
-  server_->Post([this, id] { server_->Write(id, std::string(1 << 20, 'x')); });
-  EXPECT_TRUE(script_.AwaitGone(id));
-}
-
 TEST_F(HttpServerTest, LateAnswersToTheGoneAreIgnored) {
   Start();
   HttpClient client(port());
