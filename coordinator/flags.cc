@@ -78,6 +78,10 @@ void AddEngine(CLI::App* app, Flags* flags) {
                   "fit beside the running answers; 0: no target")
       ->capture_default_str()
       ->check(CLI::Range(0, 600'000));
+  app->add_option("--step-limit-s", flags->step_limit_s,
+                  "Seconds after which a worker that has not reported a step is called lost")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
 }
 
 // One word of a closed list, told in the help and refused by name otherwise.

@@ -26,6 +26,7 @@ struct Flags {
   int max_queue = 1024;
   int queue_timeout_s = 0;       // 0: none
   int step_time_target_ms = 50;  // 0: none
+  int step_limit_s = 600;
   int max_connections = 4096;
   int64_t max_body_bytes = 8 << 20;
   int api_threads = 1;

@@ -99,7 +99,8 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
                                          .step_time_target = LimitOf(
                                              absl::Milliseconds(flags.step_time_target_ms)),
                                          .queue_timeout =
-                                             LimitOf(absl::Seconds(flags.queue_timeout_s))},
+                                             LimitOf(absl::Seconds(flags.queue_timeout_s)),
+                                         .step_limit = absl::Seconds(flags.step_limit_s)},
                                         *link, &metrics));
   WorkerRoster roster(engine->worker_events(), registry);
   Frontend frontend(*model, *engine, *server, registry,
