@@ -34,7 +34,7 @@ room(coordinator/scheduler MAY coordinator/request coordinator/kv_index common/s
 room(coordinator/worker_link NETWORK MAY common/step coordinator/membership proto)
 room(coordinator/engine MAY coordinator/request coordinator/kv_index coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
-room(coordinator/metrics NETWORK MAY coordinator/engine coordinator/request coordinator/worker_link common/step)
+room(coordinator/metrics NETWORK MAY coordinator/engine coordinator/kv_index coordinator/request coordinator/worker_link common/step)
 room(coordinator/frontend NETWORK MAY coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
      common/concurrency)
 room(coordinator NETWORK MAY coordinator common)

@@ -1,7 +1,10 @@
 #include "coordinator/metrics/engine_metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+
+#include "coordinator/kv_index/home_ledger.h"
 
 namespace atl {
 namespace {
@@ -38,7 +41,19 @@ Histogram PartOf(Registry& registry, const std::string& worker, const char* part
                                GeometricBounds(0.0001, 2, 20));
 }
 
+Histogram DurationOf(Registry& registry, const char* name, const char* help) {
+  return registry.AddHistogram({name, help}, GeometricBounds(0.0001, 2, 24));
+}
+
+Histogram TokensOf(Registry& registry, const char* name, const char* help) {
+  return registry.AddHistogram({name, help}, GeometricBounds(1, 2, 21));
+}
+
 double Seconds(uint32_t microseconds) { return microseconds * 1e-6; }
+
+double UsedShare(int64_t free, int64_t total) {
+  return total == 0 ? 0.0 : 1.0 - static_cast<double>(free) / static_cast<double>(total);
+}
 
 }  // namespace
 
@@ -57,9 +72,27 @@ EngineMetrics::EngineMetrics(Registry& registry, ExpertRows expert_rows)
           {"atoll_engine_step_outside_kernels_seconds",
            "A step's time on its slowest worker, less the longest kernel time of any."},
           GeometricBounds(0.00005, 1.5, 30))),
-      queued_(registry.AddHistogram(
-          {"atoll_engine_queue_seconds", "A request's time until the first plan that starts it."},
-          GeometricBounds(0.0001, 2, 24))) {
+      prediction_error_(DurationOf(registry, "atoll_scheduler_prediction_error_seconds",
+                                   "By how much a step took longer or shorter than predicted.")),
+      queued_(DurationOf(registry, "atoll_engine_queue_seconds",
+                         "A request's time until the first plan that starts it.")),
+      prefill_(DurationOf(registry, "atoll_engine_prefill_seconds",
+                          "A request's time from its first plan to its first token.")),
+      decode_(DurationOf(registry, "atoll_engine_decode_seconds",
+                         "A request's time from its first token to its end.")),
+      preempted_(
+          DurationOf(registry, "atoll_engine_preempted_seconds",
+                     "A preempted request's time from losing its blocks to its next token.")),
+      prompt_tokens_(TokensOf(registry, "atoll_engine_request_prompt_tokens",
+                              "Tokens of the prompts of requests that ended.")),
+      generated_tokens_(TokensOf(registry, "atoll_engine_request_generated_tokens",
+                                 "Tokens of the answers of requests that ended.")),
+      usage_(registry.AddGauge({"atoll_kv_index_usage_ratio",
+                                "Share of the blocks in use, of the fullest worker; 1 is all."})),
+      saturation_(registry.AddGauge(
+          {"atoll_saturation",
+           "0 to 1, for autoscalers: 1 while requests wait, else the largest share of blocks or "
+           "states in use of any worker."})) {
   for (const char* kind : kStepKinds) {
     step_rows_.push_back(registry.AddHistogram(
         {"atoll_engine_step_rows", "Rows of a step over all workers.", {{"kind", kind}}},
@@ -92,20 +125,20 @@ EngineMetrics::Worker& EngineMetrics::WorkerOf(int32_t rank) {
               .blocks_free = registry_.AddGauge(
                   {"atoll_kv_index_blocks_free", "Free blocks of 64 tokens.", labels}),
               .blocks_total = registry_.AddGauge(
-                  {"atoll_kv_index_blocks_count", "Blocks of 64 tokens in all.", labels}),
+                  {"atoll_kv_index_blocks_capacity", "Blocks of 64 tokens in all.", labels}),
               .slots_free = registry_.AddGauge(
                   {"atoll_kv_index_slots_free", "Free DeltaNet state slots.", labels}),
               .running = registry_.AddGauge(
                   {"atoll_worker_sequences_running", "Sequences at home there.", labels}),
               .kv_bytes_free = registry_.AddGauge(
-                  {"atoll_kv_index_block_bytes_free", "Bytes of free blocks.", labels}),
+                  {"atoll_kv_index_block_free_bytes", "Bytes of free blocks.", labels}),
               .kv_bytes_total = registry_.AddGauge(
-                  {"atoll_kv_index_block_bytes_count", "Bytes of all blocks.", labels}),
+                  {"atoll_kv_index_block_capacity_bytes", "Bytes of all blocks.", labels}),
               .state_bytes_free =
-                  registry_.AddGauge({"atoll_kv_index_state_bytes_free",
+                  registry_.AddGauge({"atoll_kv_index_state_free_bytes",
                                       "Bytes of free DeltaNet states, spares included.", labels}),
               .state_bytes_total =
-                  registry_.AddGauge({"atoll_kv_index_state_bytes_count",
+                  registry_.AddGauge({"atoll_kv_index_state_capacity_bytes",
                                       "Bytes of all DeltaNet states, spares included.", labels}),
               .preemptions = registry_.AddCounter(
                   {"atoll_engine_preemptions_total",
@@ -120,7 +153,10 @@ void EngineMetrics::OnStep(const StepSummary& step) {
   total_us_max_ = kernels_us_max_ = 0;
   const auto kind = static_cast<size_t>(step.kind);
   // A step whose sequences had all ended ran nothing; it would only blur the mean.
-  if (step.rows > 0) step_rows_[kind].Observe(static_cast<double>(step.rows));
+  if (step.rows > 0) {
+    step_rows_[kind].Observe(static_cast<double>(step.rows));
+    prediction_error_.Observe(std::abs(absl::ToDoubleSeconds(step.duration - step.predicted)));
+  }
   step_seconds_[kind].Observe(absl::ToDoubleSeconds(step.duration));
 }
 
@@ -148,6 +184,8 @@ void EngineMetrics::OnGauges(const EngineGauges& gauges) {
   waiting_.Set(gauges.waiting);
   workers_joined_.Set(gauges.workers_joined);
   ready_.Set(gauges.ready ? 1 : 0);
+  double blocks_used = 0.0, states_used = 0.0;
+  int64_t blocks = 0;
   for (size_t rank = 0; rank < gauges.homes.size(); ++rank) {
     const HomeGauges& home = gauges.homes[rank];
     Worker& worker = WorkerOf(static_cast<int32_t>(rank));
@@ -159,13 +197,45 @@ void EngineMetrics::OnGauges(const EngineGauges& gauges) {
     worker.kv_bytes_total.Set(static_cast<double>(home.kv_bytes_total));
     worker.state_bytes_free.Set(static_cast<double>(home.state_bytes_free));
     worker.state_bytes_total.Set(static_cast<double>(home.state_bytes_total));
+    blocks += home.blocks_total;
+    blocks_used = std::max(blocks_used, UsedShare(home.blocks_free, home.blocks_total));
+    states_used = std::max(states_used, UsedShare(home.slots_free, home.slots_total));
   }
+  usage_.Set(blocks_used);
+  saturation_.Set(gauges.waiting > 0 ? 1.0 : std::max(blocks_used, states_used));
+  ShowPool(blocks);
+}
+
+// The number of blocks is a label, as vLLM has it: a series for each pool that ever was.
+void EngineMetrics::ShowPool(int64_t blocks) {
+  if (blocks == blocks_shown_) return;
+  const auto show = [this](int64_t count, double value) {
+    if (count == 0) return;
+    registry_
+        .AddGauge(
+            {"atoll_kv_index_info",
+             "1: tokens of a block, and blocks of all workers.",
+             {{"block_size", std::to_string(kBlockTokens)}, {"blocks", std::to_string(count)}}})
+        .Set(value);
+  };
+  show(blocks_shown_, 0);
+  show(blocks, 1);
+  blocks_shown_ = blocks;
 }
 
 void EngineMetrics::OnPreempted(int32_t rank) { WorkerOf(rank).preemptions.Add(); }
 
 void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
   queued_.Observe(absl::ToDoubleSeconds(request.timings.queued));
+  prompt_tokens_.Observe(static_cast<double>(request.prompt_tokens));
+  generated_tokens_.Observe(static_cast<double>(request.generated_tokens));
+  if (request.generated_tokens > 0) {
+    prefill_.Observe(absl::ToDoubleSeconds(request.timings.prefill));
+    decode_.Observe(absl::ToDoubleSeconds(request.timings.decode));
+  }
+  if (request.timings.preemptions > 0) {
+    preempted_.Observe(absl::ToDoubleSeconds(request.timings.preempted));
+  }
   registry_
       .AddCounter({"atoll_engine_requests_total",
                    "Requests that ended, by reason.",
@@ -176,32 +246,36 @@ void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
 void EngineMetrics::OnWorkerLost(int32_t) { workers_lost_.Add(); }
 
 void EngineMetrics::Refresh() {
+  // A page at a time: what was shown is added to.
+  std::lock_guard refreshing(refresh_mutex_);
   std::map<uint16_t, std::vector<uint64_t>> by_expert;
   {
     std::lock_guard lock(mutex_);
-    by_expert = by_expert_;
+    by_expert.swap(by_expert_);
   }
-  for (const auto& [layer, rows] : by_expert) {
+  for (auto& [layer, rows] : by_expert) {
+    std::vector<uint64_t>& shown = shown_[layer];
+    shown.resize(std::max(shown.size(), rows.size()));
     const std::string name = std::to_string(layer);
-    const uint64_t sum = std::accumulate(rows.begin(), rows.end(), uint64_t{0});
+    for (size_t expert = 0; expert < rows.size(); ++expert) {
+      shown[expert] += rows[expert];
+      if (expert_rows_ == ExpertRows::kByLayer || rows[expert] == 0) continue;
+      registry_
+          .AddCounter({"atoll_moe_expert_rows_total",
+                       "Rows that one expert computed.",
+                       {{"layer", name}, {"expert", std::to_string(expert)}}})
+          .Add(static_cast<double>(rows[expert]));
+    }
     registry_
-        .AddGauge({"atoll_moe_layer_rows_max",
+        .AddCounter({"atoll_moe_layer_rows_total",
+                     "Rows that all of a layer's experts computed.",
+                     {{"layer", name}}})
+        .Add(static_cast<double>(std::accumulate(rows.begin(), rows.end(), uint64_t{0})));
+    registry_
+        .AddGauge({"atoll_moe_layer_busiest_rows",
                    "Rows since the start of a layer's most loaded expert.",
                    {{"layer", name}}})
-        .Set(static_cast<double>(*std::max_element(rows.begin(), rows.end())));
-    registry_
-        .AddGauge({"atoll_moe_layer_rows_sum",
-                   "Rows since the start of all of a layer's experts.",
-                   {{"layer", name}}})
-        .Set(static_cast<double>(sum));
-    if (expert_rows_ == ExpertRows::kByLayer) continue;
-    for (size_t expert = 0; expert < rows.size(); ++expert) {
-      registry_
-          .AddGauge({"atoll_moe_expert_rows",
-                     "Rows since the start of one expert.",
-                     {{"layer", name}, {"expert", std::to_string(expert)}}})
-          .Set(static_cast<double>(rows[expert]));
-    }
+        .Set(static_cast<double>(*std::max_element(shown.begin(), shown.end())));
   }
 }
 

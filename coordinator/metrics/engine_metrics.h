@@ -51,6 +51,7 @@ class EngineMetrics : public EngineProbe {
     Counter preemptions;
   };
   Worker& WorkerOf(int32_t rank);
+  void ShowPool(int64_t blocks);
 
   Registry& registry_;
   const ExpertRows expert_rows_;
@@ -65,13 +66,25 @@ class EngineMetrics : public EngineProbe {
   std::vector<Histogram> step_rows_;
   std::vector<Histogram> step_seconds_;
   Histogram outside_kernels_;
+  Histogram prediction_error_;
   Histogram queued_;
+  Histogram prefill_;
+  Histogram decode_;
+  Histogram preempted_;
+  Histogram prompt_tokens_;
+  Histogram generated_tokens_;
+  Gauge usage_;
+  Gauge saturation_;
+  int64_t blocks_shown_ = 0;
   // Of the workers that have reported since the last OnStep.
   uint32_t kernels_us_max_ = 0;
   uint32_t total_us_max_ = 0;
 
-  std::mutex mutex_;                                     // guards what follows
-  std::map<uint16_t, std::vector<uint64_t>> by_expert_;  // layer → rows by expert
+  std::mutex mutex_;  // guards the next
+  // layer → rows by expert, since the last Refresh
+  std::map<uint16_t, std::vector<uint64_t>> by_expert_;
+  std::mutex refresh_mutex_;                         // guards the next
+  std::map<uint16_t, std::vector<uint64_t>> shown_;  // the same since the start
 };
 
 }  // namespace atl

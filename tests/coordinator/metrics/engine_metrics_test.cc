@@ -42,7 +42,10 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                                .state_bytes_free = 50},
                               {.running = 3, .blocks_total = 64, .blocks_free = 61}}});
   metrics.OnRequestEnd(
-      {.reason = FinishReason::kLength, .timings = {.queued = absl::Milliseconds(3)}});
+      {.reason = FinishReason::kLength,
+       .prompt_tokens = 40,
+       .generated_tokens = 2,
+       .timings = {.queued = absl::Milliseconds(3), .decode = absl::Milliseconds(250)}});
   metrics.OnPreempted(1);
   metrics.OnWorkerLost(1);
   metrics.Refresh();
@@ -64,20 +67,42 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                            "atoll_engine_preemptions_total{worker=\"0\"} 0\n",
                            "atoll_engine_preemptions_total{worker=\"1\"} 1\n",
                            "atoll_engine_queue_seconds_sum 0.003\n",
-                           "atoll_kv_index_block_bytes_free{worker=\"0\"} 6000\n",
-                           "atoll_kv_index_block_bytes_count{worker=\"0\"} 6400\n",
-                           "atoll_kv_index_state_bytes_free{worker=\"0\"} 50\n",
-                           "atoll_kv_index_state_bytes_count{worker=\"0\"} 90\n",
+                           "atoll_kv_index_block_free_bytes{worker=\"0\"} 6000\n",
+                           "atoll_kv_index_block_capacity_bytes{worker=\"0\"} 6400\n",
+                           "atoll_kv_index_state_free_bytes{worker=\"0\"} 50\n",
+                           "atoll_kv_index_state_capacity_bytes{worker=\"0\"} 90\n",
                            "atoll_membership_workers_lost_total 1\n",
                            "atoll_worker_step_seconds_count{part=\"kernels\",worker=\"0\"} 1\n",
-                           "atoll_moe_layer_rows_max{layer=\"2\"} 10\n",
-                           "atoll_moe_layer_rows_sum{layer=\"2\"} 13\n"}) {
+                           "atoll_moe_layer_busiest_rows{layer=\"2\"} 10\n",
+                           "atoll_moe_layer_rows_total{layer=\"2\"} 13\n",
+                           "atoll_kv_index_usage_ratio 0.0625\n",
+                           "atoll_kv_index_info{block_size=\"64\",blocks=\"128\"} 1\n",
+                           "atoll_saturation 1\n",  // two wait
+                           "atoll_engine_request_prompt_tokens_sum 40\n",
+                           "atoll_engine_request_generated_tokens_sum 2\n",
+                           "atoll_engine_decode_seconds_sum 0.25\n",
+                           "atoll_engine_preempted_seconds_count 0\n",
+                           "atoll_scheduler_prediction_error_seconds_count 1\n"}) {
     EXPECT_THAT(page, HasSubstr(line));
   }
   // The slowest worker took 1.3 ms, the longest kernels 0.9.
   EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_count 1\n"));
   EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_sum 0.0004"));
-  EXPECT_THAT(page, Not(HasSubstr("atoll_moe_expert_rows")));
+  EXPECT_THAT(page, Not(HasSubstr("atoll_moe_expert_rows_total")));
+}
+
+TEST(EngineMetricsTest, SaturationIsTheFullestPoolOfAnyWorker) {
+  Registry registry;
+  EngineMetrics metrics(registry, ExpertRows::kByLayer);
+  metrics.OnGauges(
+      {.running = 1,
+       .homes = {{.blocks_total = 64, .blocks_free = 48, .slots_total = 4, .slots_free = 4},
+                 {.blocks_total = 64, .blocks_free = 64, .slots_total = 4, .slots_free = 1}}});
+  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_saturation 0.75\n"));
+  // A new epoch with another pool: the old number of blocks is no longer true.
+  metrics.OnGauges({.homes = {{.blocks_total = 32, .blocks_free = 32}}});
+  EXPECT_THAT(registry.Render(), HasSubstr("blocks=\"128\"} 0\n"));
+  EXPECT_THAT(registry.Render(), HasSubstr("blocks=\"32\"} 1\n"));
 }
 
 TEST(EngineMetricsTest, EveryExpertWhereAskedFor) {
@@ -87,7 +112,8 @@ TEST(EngineMetricsTest, EveryExpertWhereAskedFor) {
   metrics.Refresh();
   metrics.OnWorkerStep(0, {.expert_rows = {{.layer = 1, .expert = 3, .rows = 8}}});
   metrics.Refresh();
-  EXPECT_THAT(registry.Render(), HasSubstr("atoll_moe_expert_rows{expert=\"3\",layer=\"1\"} 16\n"));
+  EXPECT_THAT(registry.Render(),
+              HasSubstr("atoll_moe_expert_rows_total{expert=\"3\",layer=\"1\"} 16\n"));
 }
 
 }  // namespace
