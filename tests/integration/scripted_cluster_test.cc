@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/coordinator/frontend/http_client.h"
 #include "tests/integration/process.h"
@@ -111,6 +112,17 @@ Stream ReadStream(const std::string& body) {
   return stream;
 }
 
+// The sum of a metric's series on a page.
+double SeriesOf(const std::string& page, const std::string& name) {
+  double sum = 0;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t end = line.find_first_of("{ ");
+    if (line.substr(0, end) == name) sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
+}
+
 TEST_F(ScriptedClusterTest, TheRuleThatFitsAnswers) {
   Serve(R"rules({"when": "(?i)weather in (Paris|Rome)", "say": "It rains there."}
 {"when": "\\bstory\\b", "say": "Once more. ", "then": "length"}
@@ -159,6 +171,31 @@ TEST_F(ScriptedClusterTest, NanEndsOneRequestAndNoOther) {
   EXPECT_TRUE(beside.ReadUntil("[DONE]"));
   EXPECT_EQ(ContentOf(Ask("good")).size(), 250u);
   EXPECT_EQ(HttpClient(port_).Get("/ready").status, 200);
+}
+
+// Sixteen answers of ten blocks each, in a pool of seven states and 32 blocks.
+TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
+  Serve(R"({"when": "three", "say": "Every word counts. ", "repeat": 80, "tokens_per_step": 3}
+{"when": "one", "say": "Every word counts. ", "repeat": 80})",
+        {.num_workers = 1, .worker_flags = {"--kv-cache-memory-bytes", "65536"}});
+  const std::string metrics = HttpClient(port_).Get("/metrics").body;
+  const std::string alone = ContentOf(Ask("one"));
+  EXPECT_EQ(alone.size(), 80 * std::string("Every word counts. ").size());
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 16; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(port_));
+    clients.back()->Send(PostText(kChat, Body(i % 2 == 0 ? "one" : "three")));
+  }
+  for (const auto& client : clients) EXPECT_EQ(ContentOf(client->Receive()), alone);
+  const std::string after = HttpClient(port_).Get("/metrics").body;
+  EXPECT_GT(SeriesOf(after, "atoll_engine_preemptions_total"), 0);
+  for (const char* gauge : {"atoll_kv_index_block_free_bytes", "atoll_kv_index_state_free_bytes"}) {
+    EXPECT_GT(SeriesOf(metrics, gauge), 0);
+    EXPECT_EQ(SeriesOf(after, gauge), SeriesOf(metrics, gauge)) << gauge;
+  }
+  const ClientAnswer never = Ask("one", R"(, "max_tokens": 2100)");
+  EXPECT_EQ(never.status, 400);
+  EXPECT_THAT(never.body, HasSubstr("2048"));
 }
 
 TEST_F(ScriptedClusterTest, ACrashIsALostWorker) {
