@@ -17,17 +17,17 @@ constexpr int kWorkersMax = 64;
 
 void AddFlags(CLI::App* app, CheckFlags* flags) {
   app->add_option("KIND", flags->kind,
-                  "What is asked: tokenize, detokenize, template, yarn, sample, load or logits "
-                  "(output, place and request answer UNIMPLEMENTED)")
+                  "What is asked: tokenize, detokenize, template, yarn, sample, load, logits or "
+                  "request (output and place answer UNIMPLEMENTED)")
       ->required();
   app->add_option("--tokenizer", flags->tokenizer,
-                  "tokenize, detokenize: folder with a tokenizer.json");
+                  "tokenize, detokenize, request: folder with a tokenizer.json");
   app->add_option("--ranks", flags->ranks,
                   "tokenize, detokenize: a tiktoken file of ranks instead, with --pattern");
   app->add_option("--pattern", flags->pattern, "How --ranks cuts words: qwen2 or qwen35")
       ->check(CLI::IsMember({"qwen2", "qwen35"}));
   app->add_option("--template", flags->chat_template,
-                  "template: the file to render; without it the template of Qwen3.6");
+                  "template, request: the file to render; without it the template of Qwen3.6");
   app->add_option("--model", flags->model, "logits: folder of the checkpoint");
   app->add_option("--dtype", flags->dtype,
                   "logits: what is kept and sent as: auto (the checkpoint's), bfloat16 (bf16), "

@@ -24,7 +24,6 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeAbsent(const CheckFlags&) {
 
 constexpr char kNoOutput[] = "output: tool calls are not split from answers yet";
 constexpr char kNoPlace[] = "place: experts have no replicas yet, and are not rebalanced";
-constexpr char kNoRequest[] = "request: the check of a whole request from outside is not there yet";
 
 struct Entry {
   const char* name;
@@ -35,7 +34,7 @@ constexpr Entry kEntries[] = {
     {"template", MakeTemplate},      {"yarn", MakeYarn},
     {"sample", MakeSample},          {"load", MakeLoad},
     {"logits", MakeLogits},          {"output", MakeAbsent<kNoOutput>},
-    {"place", MakeAbsent<kNoPlace>}, {"request", MakeAbsent<kNoRequest>},
+    {"place", MakeAbsent<kNoPlace>}, {"request", MakeRequest},
 };
 
 }  // namespace

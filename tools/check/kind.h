@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeKind(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeDetokenize(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeLoad(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeLogits(const CheckFlags& flags);
+absl::StatusOr<std::unique_ptr<Kind>> MakeRequest(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeSample(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeTemplate(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeTokenize(const CheckFlags& flags);

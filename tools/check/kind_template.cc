@@ -3,24 +3,13 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "common/config/file.h"
-#include "coordinator/chat/chat_template.h"
 #include "coordinator/chat/messages.h"
-#include "tools/check/default_template.h"
 #include "tools/check/fields.h"
 #include "tools/check/kind.h"
+#include "tools/check/template_choice.h"
 
 namespace atl {
 namespace {
-
-constexpr size_t kTemplateBytesMax = size_t{1} << 20;
-
-absl::StatusOr<std::unique_ptr<ChatTemplate>> LoadTemplate(const std::string& file) {
-  ATOLL_ASSIGN_OR_RETURN(std::string source, ReadTextFile(file, kTemplateBytesMax));
-  auto parsed = ChatTemplate::Parse(std::move(source));
-  if (!parsed.ok()) return Annotate(parsed.status(), file);
-  return parsed;
-}
 
 class Template : public Kind {
  public:
@@ -49,12 +38,7 @@ class Template : public Kind {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Kind>> MakeTemplate(const CheckFlags& flags) {
-  std::unique_ptr<ChatTemplate> chosen;
-  if (flags.chat_template.empty()) {
-    ATOLL_ASSIGN_OR_RETURN(chosen, ChatTemplate::Parse(kDefaultTemplate));
-  } else {
-    ATOLL_ASSIGN_OR_RETURN(chosen, LoadTemplate(flags.chat_template));
-  }
+  ATOLL_ASSIGN_OR_RETURN(auto chosen, LoadChosenTemplate(flags));
   return std::make_unique<Template>(std::move(chosen));
 }
 

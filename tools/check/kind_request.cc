@@ -1,0 +1,105 @@
+// request: a body, as an endpoint of the coordinator gets it → the status, and the error if it is
+// refused. What only a running cluster knows (the model's name, its context) is not asked.
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+#include "common/base/status_macros.h"
+#include "coordinator/chat/messages.h"
+#include "coordinator/openai/json_text.h"
+#include "coordinator/openai/request_parser.h"
+#include "tools/check/fields.h"
+#include "tools/check/kind.h"
+#include "tools/check/template_choice.h"
+#include "tools/check/tokenizer_choice.h"
+
+namespace atl {
+namespace {
+
+constexpr int32_t kPublishedVocabSize = 248320;  // of Qwen3.6-35B-A3B
+
+ApiError NoSuchEndpoint() {
+  return {.status = 404,
+          .message =
+              "No body is read there; /v1/chat/completions, /v1/completions, /tokenize and "
+              "/detokenize take one.",
+          .code = "not_found"};
+}
+
+template <typename Request>
+std::optional<ApiError> ErrorOf(const std::variant<Request, ApiError>& parsed) {
+  const auto* error = std::get_if<ApiError>(&parsed);
+  return error == nullptr ? std::nullopt : std::optional(*error);
+}
+
+class RequestKind : public Kind {
+ public:
+  RequestKind(std::unique_ptr<ChatTemplate> chat_template, int32_t vocab_size)
+      : chat_template_(std::move(chat_template)), limits_{.vocab_size = vocab_size} {}
+
+  absl::Status Answer(const Json& in, const std::string& line, Json& out) override {
+    ATOLL_ASSIGN_OR_RETURN(const std::string endpoint, StringField(in, "endpoint"));
+    const auto body = in.find("body");
+    if (body == in.end()) return InvalidArgument("body: expected an object, or a string of text");
+    // A string is the text itself; what else is given is taken as it is written in the line.
+    const std::optional<ApiError> error = body->is_string()
+                                              ? Check(endpoint, body->get<std::string>())
+                                              : Check(endpoint, TopLevelMembers(line).at("body"));
+    out["status"] = error ? error->status : 200;
+    if (error) {
+      out["error"] = Json::parse(ToJson(*error))["error"];
+    } else {
+      out["accepted"] = true;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::optional<ApiError> Check(const std::string& endpoint, std::string_view body) const {
+    if (endpoint == "/v1/completions") return ErrorOf(ParseCompletionRequest(body, limits_));
+    if (endpoint == "/detokenize") return ErrorOf(ParseDetokenizeRequest(body, limits_));
+    if (endpoint == "/v1/chat/completions") {
+      const auto error = ErrorOf(ParseChatRequest(body, limits_));
+      return error ? error : RenderError(body);
+    }
+    if (endpoint == "/tokenize") {
+      const auto parsed = ParseTokenizeRequest(body, limits_);
+      const auto* request = std::get_if<TokenizeRequest>(&parsed);
+      if (request == nullptr || request->prompt) return ErrorOf(parsed);
+      return RenderError(body);
+    }
+    return NoSuchEndpoint();
+  }
+
+  // What the chat template says of a conversation.
+  std::optional<ApiError> RenderError(std::string_view body) const {
+    const absl::Status status = Render(body);
+    if (status.ok()) return std::nullopt;
+    ApiError error = ToApiError(status);
+    error.param = "messages";
+    return error;
+  }
+
+  absl::Status Render(std::string_view body) const {
+    ATOLL_ASSIGN_OR_RETURN(TemplateInput input, ReadTemplateInput(body));
+    ATOLL_ASSIGN_OR_RETURN(input.messages, MessagesFromOpenAi(input.messages));
+    return chat_template_->Render(input).status();
+  }
+
+  const std::unique_ptr<ChatTemplate> chat_template_;
+  const ParseLimits limits_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Kind>> MakeRequest(const CheckFlags& flags) {
+  ATOLL_ASSIGN_OR_RETURN(auto chat_template, LoadChosenTemplate(flags));
+  int32_t vocab_size = kPublishedVocabSize;
+  if (!flags.tokenizer.empty() || !flags.ranks.empty()) {
+    ATOLL_ASSIGN_OR_RETURN(const auto tokenizer, LoadChosenTokenizer(flags));
+    vocab_size = tokenizer->vocab_size();
+  }
+  return std::make_unique<RequestKind>(std::move(chat_template), vocab_size);
+}
+
+}  // namespace atl

@@ -1,0 +1,16 @@
+// The chat template that --template names, or that of Qwen3.6.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "coordinator/chat/chat_template.h"
+#include "tools/check/flags.h"
+
+namespace atl {
+
+// Errors name the file.
+absl::StatusOr<std::unique_ptr<ChatTemplate>> LoadTemplate(const std::string& file);
+absl::StatusOr<std::unique_ptr<ChatTemplate>> LoadChosenTemplate(const CheckFlags& flags);
+
+}  // namespace atl
