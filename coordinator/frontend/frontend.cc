@@ -2,54 +2,51 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
+#include <utility>
 
-#include "common/log/log.h"
-#include "coordinator/openai/json_text.h"
+#include "coordinator/frontend/error_answer.h"
+#include "coordinator/frontend/request_ids.h"
+#include "coordinator/frontend/status_pages.h"
+#include "coordinator/frontend/token_answers.h"
+#include "coordinator/openai/request_parser.h"
 
 namespace atl {
 namespace {
 
-// What one-answer.md fixes: servers that name the same numerics give the same tokens.
-constexpr const char* kNumerics = "canonical-1";
-constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
-constexpr int kClientLeft = 499;  // for the metrics alone
+constexpr int kClientLeft = 499;  // for metrics and the access log alone
 
-struct Route {
-  const char* path;
-  const char* method;
-  const char* endpoint;
-};
-constexpr Route kRoutes[] = {
-    {"/v1/chat/completions", "POST", "chat_completions"},
-    {"/v1/models", "GET", "models"},
-    {"/health", "GET", "health"},
-    {"/ready", "GET", "ready"},
-    {"/version", "GET", "version"},
-    {"/metrics", "GET", "metrics"},
-};
-constexpr Route kOneModel = {"/v1/models/", "GET", "models"};
-constexpr const char* kChatEndpoint = kRoutes[0].endpoint;
+ApiError TooBusy() {
+  return ToApiError(ResourceExhausted("The server has too many requests waiting; try again."));
+}
 
-const Route* FindRoute(const std::string& path) {
+std::string RandomPrefix() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+}  // namespace
+
+const Frontend::Route Frontend::kRoutes[] = {
+    {"/v1/chat/completions", "POST", "chat_completions", Action::kChat},
+    {"/v1/completions", "POST", "completions", Action::kCompletion},
+    {"/tokenize", "POST", "tokenize", Action::kTokenize},
+    {"/detokenize", "POST", "detokenize", Action::kDetokenize},
+    {"/v1/models", "GET", "models", Action::kStatus},
+    {"/health", "GET", "health", Action::kStatus},
+    {"/ready", "GET", "ready", Action::kStatus},
+    {"/version", "GET", "version", Action::kStatus},
+    {"/metrics", "GET", "metrics", Action::kStatus},
+};
+const Frontend::Route Frontend::kOneModel = {"/v1/models/", "GET", "models", Action::kStatus};
+
+const Frontend::Route* Frontend::FindRoute(const std::string& path) {
   for (const Route& route : kRoutes) {
     if (path == route.path) return &route;
   }
   return path.starts_with(kOneModel.path) ? &kOneModel : nullptr;
 }
-
-HttpAnswer ErrorAnswer(const ApiError& error) {
-  HttpAnswer answer{.status = error.status, .body = ToJson(error)};
-  if (error.status == 429 || error.status == 503) answer.headers.emplace_back("Retry-After", "1");
-  return answer;
-}
-
-std::string RandomPrefix() {
-  std::random_device device;
-  return fmt::format("chatcmpl-{:08x}{:08x}", device(), device());
-}
-
-}  // namespace
 
 Frontend::Frontend(const ServedModel& model, Engine& engine, HttpServer& server, Registry& registry,
                    FrontendOptions options)
@@ -59,219 +56,253 @@ Frontend::Frontend(const ServedModel& model, Engine& engine, HttpServer& server,
       registry_(registry),
       options_(std::move(options)),
       id_prefix_(RandomPrefix()),
-      probe_(registry),
+      metrics_(registry),
       mailbox_([this](std::function<void()> task) { server_.Post(std::move(task)); },
-               [this](std::vector<EngineEvent> events) { OnEvents(std::move(events)); }),
+               [this](const std::vector<EngineEvent>& events) { OnEvents(events); }),
+      host_{model_, engine_, server_, metrics_, mailbox_, options_.streams, options_.now},
       pool_(options_.pool) {}
+
+AccessRecord Frontend::RecordOf(const HttpRequest& request, ExchangeId id,
+                                const char* endpoint) const {
+  return {.arrived = std::chrono::system_clock::now(),
+          .request_id = RequestIdOf(request.Header("x-request-id"),
+                                    fmt::format("req-{}{:08x}", id_prefix_, Value(id))),
+          .trace_id = TraceIdOf(request.Header("traceparent")),
+          .client = request.client,
+          .endpoint = endpoint};
+}
 
 void Frontend::OnRequest(ExchangeId id, HttpRequest request) {
   const Route* route = FindRoute(request.path);
-  if (route != nullptr && route->endpoint == kChatEndpoint && request.method == route->method) {
-    return StartChat(id, std::move(request.body));
-  }
-  HttpAnswer answer;
+  AccessRecord record = RecordOf(request, id, route == nullptr ? "other" : route->endpoint);
   if (route == nullptr) {
-    answer = ErrorAnswer({.status = 404,
-                          .message = fmt::format("There is nothing at {}; see /v1/chat/completions "
-                                                 "and /v1/models.",
-                                                 request.path.substr(0, 200)),
-                          .code = "not_found"});
-  } else if (request.method != route->method) {
-    answer = ErrorAnswer({.status = 405,
-                          .message = fmt::format("{} takes {}, not {}.", route->path, route->method,
-                                                 request.method.substr(0, 20)),
-                          .code = "method_not_allowed"});
-    const bool is_get = std::string(route->method) == "GET";
-    answer.headers.emplace_back("Allow", is_get ? "GET, HEAD" : "POST");
-  } else {
-    answer = AnswerFor(request, route->endpoint);
+    metrics_.OnRefused(Refusal::kNotFound);
+    return Answer(id, NoSuchPath(request.path), std::move(record), options_.now());
   }
-  probe_.OnAnswer(route == nullptr ? "other" : route->endpoint, answer.status);
-  server_.Answer(id, answer);
+  if (request.method != route->method) {
+    metrics_.OnRefused(Refusal::kNotFound);
+    return Answer(id, WrongMethod(*route, request.method), std::move(record), options_.now());
+  }
+  switch (route->action) {
+    case Action::kChat:
+    case Action::kCompletion:
+      return StartGeneration(id, route->action, std::move(request), std::move(record));
+    case Action::kTokenize:
+    case Action::kDetokenize:
+      return StartTextTask(id, route->action, std::move(request), std::move(record));
+    case Action::kStatus:
+      return AnswerProbe(id, AnswerStatus(*route, request), record);
+  }
 }
 
 HttpAnswer Frontend::OnRefused(int status, const std::string& message) {
-  probe_.OnAnswer("other", status);
-  return ErrorAnswer({.status = status, .message = message});
+  const ApiError error{.status = status, .message = message};
+  metrics_.OnRefused(RefusalOf(error));
+  metrics_.OnAnswer("other", status);
+  return ErrorAnswer(error, engine_);
 }
 
 void Frontend::OnGone(ExchangeId id) {
-  const auto it = chats_.find(static_cast<uint64_t>(id));
-  if (it == chats_.end()) return;
-  if (it->second.seq) engine_.Cancel(*it->second.seq);
-  chats_.erase(it);
-  probe_.OnAnswer(kChatEndpoint, kClientLeft);
+  const auto it = generations_.find(Value(id));
+  if (it != generations_.end()) {
+    it->second->OnGone();
+    return EraseIfOver(Value(id));
+  }
+  const auto task = text_tasks_.find(Value(id));
+  if (task == text_tasks_.end()) return;
+  task->second.record.status = kClientLeft;
+  metrics_.OnClientLeft();
+  metrics_.OnAnswer(task->second.record.endpoint, kClientLeft);
+  Log(task->second.record);
+  text_tasks_.erase(task);
 }
 
-void Frontend::StartChat(ExchangeId id, std::string body) {
-  Chat& chat = chats_[static_cast<uint64_t>(id)];
-  chat.last_event = options_.now();
-  const absl::Status accepted = pool_.Submit([this, id, body = std::move(body)] {
-    server_.Post(
-        [this, id, result = Prepare(body)]() mutable { OnPrepared(id, std::move(result)); });
-  });
-  if (!accepted.ok()) {
-    Fail(id, &chat,
-         ToApiError(ResourceExhausted("The server has too many requests waiting; try again.")));
+void Frontend::OnDrained(ExchangeId id) {
+  // What has ended is not erased here: it may be the one that is writing.
+  const auto it = generations_.find(Value(id));
+  if (it != generations_.end()) it->second->Flush();
+}
+
+void Frontend::OnTick() {
+  std::vector<uint64_t> over;
+  for (const auto& [exchange, generation] : generations_) {
+    generation->OnTick();
+    if (generation->over()) over.push_back(exchange);
+  }
+  for (const uint64_t exchange : over) EraseIfOver(exchange);
+  if (options_.access_log != nullptr) {
+    metrics_.OnAccessLinesLost(options_.access_log->TakeLost());
   }
 }
 
-Frontend::ChatResult Frontend::Prepare(const std::string& body) const {
-  auto parsed = ParseChatRequest(body, {.vocab_size = model_.vocab_size});
+void Frontend::StartGeneration(ExchangeId id, Action action, HttpRequest request,
+                               AccessRecord record) {
+  auto& generation = generations_[Value(id)];
+  generation = std::make_unique<Generation>(host_, id, std::move(record));
+  const ReadyState ready = engine_.ready_state();
+  absl::Status accepted;
+  if (ready.ready) {
+    accepted = pool_.Submit([this, id, action, body = std::move(request.body)] {
+      server_.Post([this, id, result = Prepare(action, body)]() mutable {
+        OnPrepared(id, std::move(result));
+      });
+    });
+  }
+  if (!ready.ready) {
+    generation->Fail(ToApiError(Unavailable("{}", ready.reason)), Refusal::kNotReady);
+  } else if (!accepted.ok()) {
+    generation->Fail(TooBusy(), Refusal::kBusy);
+  }
+  EraseIfOver(Value(id));
+}
+
+PrepareResult Frontend::Prepare(Action action, const std::string& body) const {
+  const ParseLimits limits{.vocab_size = model_.vocab_size};
+  const int64_t tokens_max = engine_.limits().tokens_max;
+  if (action == Action::kCompletion) {
+    const auto parsed = ParseCompletionRequest(body, limits);
+    if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
+    return PrepareCompletion(model_, std::get<CompletionRequest>(parsed), tokens_max);
+  }
+  const auto parsed = ParseChatRequest(body, limits);
   if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
-  return PrepareChat(model_, std::get<ChatRequest>(parsed), engine_.limits().tokens_max);
+  return PrepareChat(model_, std::get<ChatRequest>(parsed), tokens_max);
 }
 
-void Frontend::OnPrepared(ExchangeId id, ChatResult result) {
-  const auto it = chats_.find(static_cast<uint64_t>(id));
-  if (it == chats_.end()) return;  // the client has left
-  Chat& chat = it->second;
-  if (const auto* error = std::get_if<ApiError>(&result)) return Fail(id, &chat, *error);
-  auto& prepared = std::get<PreparedChat>(result);
-  chat.header = {.id = fmt::format("{}{:08x}", id_prefix_, static_cast<uint64_t>(id)),
-                 .model = model_.name,
-                 .created_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
-                                       std::chrono::system_clock::now().time_since_epoch())
-                                       .count()};
-  chat.stream.emplace(*model_.tokenizer, ResponseOptions{.begins = prepared.begins,
-                                                         .stop = std::move(prepared.stop),
-                                                         .stop_ids = prepared.request.stop_ids});
-  chat.prompt_tokens = static_cast<int64_t>(prepared.request.prompt.size());
-  chat.streamed = prepared.stream;
-  chat.include_usage = prepared.include_usage;
-  const auto seq = engine_.Submit(std::move(prepared.request), mailbox_.MakeSink(id));
-  if (!seq.ok()) return Fail(id, &chat, ToApiError(seq.status()));
-  chat.seq = *seq;
-  probe_.OnPrompt(chat.prompt_tokens);
+void Frontend::OnPrepared(ExchangeId id, PrepareResult result) {
+  const auto it = generations_.find(Value(id));
+  if (it == generations_.end()) return;  // the client has left
+  if (const auto* error = std::get_if<ApiError>(&result)) {
+    it->second->Fail(*error, RefusalOf(*error));
+  } else {
+    auto& prepared = std::get<PreparedGeneration>(result);
+    const char* kind = prepared.kind == AnswerKind::kChat ? "chatcmpl" : "cmpl";
+    it->second->Run(std::move(prepared), fmt::format("{}-{}{:08x}", kind, id_prefix_, Value(id)));
+  }
+  EraseIfOver(Value(id));
 }
 
-void Frontend::OnEvents(std::vector<EngineEvent> events) {
+void Frontend::OnEvents(const std::vector<EngineEvent>& events) {
+  std::vector<uint64_t> touched;
   for (const EngineEvent& event : events) {
-    const auto it = chats_.find(static_cast<uint64_t>(event.exchange));
-    if (it == chats_.end()) continue;  // its client has left, or a stop string has ended it
-    if (event.end) {
-      OnEnd(event.exchange, &it->second, *event.end);
-    } else if (!event.tokens.empty()) {
-      OnTokens(event.exchange, &it->second, event.tokens);
-    }
+    const uint64_t exchange = Value(event.choice.exchange);
+    const auto it = generations_.find(exchange);
+    if (it == generations_.end()) continue;
+    it->second->OnEvent(event);
+    touched.push_back(exchange);
+  }
+  std::sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+  for (const uint64_t exchange : touched) {
+    generations_.at(exchange)->Flush();
+    EraseIfOver(exchange);
   }
 }
 
-void Frontend::OnTokens(ExchangeId id, Chat* chat, const std::vector<TokenId>& tokens) {
-  const auto now = options_.now();
-  chat->begun ? probe_.OnNextToken(now - chat->last_event)
-              : probe_.OnFirstToken(now - chat->last_event);
-  chat->last_event = now;
-  probe_.OnGenerated(static_cast<int64_t>(tokens.size()));
-  const AnswerDelta delta = chat->stream->Append(tokens);
-  if (chat->streamed) {
-    // The status goes out with the first token, so that what fails before it gets its own.
-    if (!chat->begun) server_.BeginStream(id, kEventStream);
-    server_.Write(id,
-                  (chat->begun ? "" : RoleEvent(chat->header)) + DeltaEvents(chat->header, delta));
-  } else {
-    chat->text.reasoning += delta.reasoning;
-    chat->text.content += delta.content;
-  }
-  chat->begun = true;
-  if (chat->stream->stopped()) {
-    engine_.Cancel(*chat->seq);
-    Complete(id, chat, "stop");
-  }
+void Frontend::EraseIfOver(uint64_t exchange) {
+  const auto it = generations_.find(exchange);
+  if (it == generations_.end() || !it->second->over()) return;
+  Log(it->second->record());
+  generations_.erase(it);
 }
 
-void Frontend::OnEnd(ExchangeId id, Chat* chat, const RequestEnd& end) {
-  switch (end.reason) {
-    case FinishReason::kStop:
-      return Complete(id, chat, "stop");
-    case FinishReason::kLength:
-      return Complete(id, chat, "length");
-    case FinishReason::kCancelled:
-      return Fail(id, chat, ToApiError(Unavailable("The request was cancelled by the server.")));
-    case FinishReason::kError: {
-      const ApiError error = ToApiError(end.status);
-      // The client is not told what went wrong inside: the log is.
-      if (error.status == 500) LOG_ERROR("an answer was lost: {}", end.status.ToString());
-      return Fail(id, chat, error);
-    }
-  }
+void Frontend::StartTextTask(ExchangeId id, Action action, HttpRequest request,
+                             AccessRecord record) {
+  TextTask task{.record = std::move(record), .arrived = options_.now()};
+  task.record.model = model_.name;
+  const absl::Status accepted = pool_.Submit([this, id, action, body = std::move(request.body)] {
+    server_.Post([this, id, result = RunTextTask(action, body)] { OnTextResult(id, result); });
+  });
+  if (!accepted.ok()) return Refuse(id, TooBusy(), Refusal::kBusy, std::move(task));
+  text_tasks_.emplace(Value(id), std::move(task));
 }
 
-void Frontend::Complete(ExchangeId id, Chat* chat, const std::string& finish_reason) {
-  const AnswerDelta last = chat->stream->Finish();
-  const Usage usage{.prompt_tokens = chat->prompt_tokens,
-                    .completion_tokens = chat->stream->num_tokens()};
-  if (chat->streamed) {
-    if (!chat->begun) {
-      server_.BeginStream(id, kEventStream);
-      server_.Write(id, RoleEvent(chat->header));
-    }
-    server_.Write(id, DeltaEvents(chat->header, last) + FinishEvent(chat->header, finish_reason) +
-                          (chat->include_usage ? UsageEvent(chat->header, usage) : "") +
-                          kDoneEvent);
-    server_.EndStream(id);
-  } else {
-    chat->text.reasoning += last.reasoning;
-    chat->text.content += last.content;
-    server_.Answer(id, {.body = WholeAnswer(chat->header, chat->text, finish_reason, usage)});
+Frontend::TextResult Frontend::RunTextTask(Action action, const std::string& body) const {
+  const ParseLimits limits{.vocab_size = model_.vocab_size};
+  if (action == Action::kTokenize) {
+    const auto parsed = ParseTokenizeRequest(body, limits);
+    if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
+    return Tokenize(model_, std::get<TokenizeRequest>(parsed));
   }
-  chats_.erase(static_cast<uint64_t>(id));
-  probe_.OnAnswer(kChatEndpoint, 200);
+  const auto parsed = ParseDetokenizeRequest(body, limits);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  return Detokenize(model_, std::get<DetokenizeRequest>(parsed));
 }
 
-void Frontend::Fail(ExchangeId id, Chat* chat, const ApiError& error) {
-  if (chat->streamed && chat->begun) {
-    server_.Write(id, DataEvent(ToJson(error)) + kDoneEvent);
-    server_.EndStream(id);
-    probe_.OnStreamBroken();
-  } else {
-    server_.Answer(id, ErrorAnswer(error));
+void Frontend::OnTextResult(ExchangeId id, const TextResult& result) {
+  const auto it = text_tasks_.find(Value(id));
+  if (it == text_tasks_.end()) return;  // the client has left
+  TextTask task = std::move(it->second);
+  text_tasks_.erase(it);
+  if (const auto* error = std::get_if<ApiError>(&result)) {
+    return Refuse(id, *error, RefusalOf(*error), std::move(task));
   }
-  chats_.erase(static_cast<uint64_t>(id));
-  probe_.OnAnswer(kChatEndpoint, error.status);
+  Answer(id, {.body = std::get<std::string>(result)}, std::move(task.record), task.arrived);
 }
 
-HttpAnswer Frontend::AnswerFor(const HttpRequest& request, const std::string& endpoint) {
-  if (endpoint == "models") return Models(request.path);
-  if (endpoint == "ready") return Ready();
-  if (endpoint == "version") return Version();
+void Frontend::Refuse(ExchangeId id, const ApiError& error, Refusal why, TextTask task) {
+  metrics_.OnRefused(why);
+  Answer(id, ErrorAnswer(error, engine_), std::move(task.record), task.arrived);
+}
+
+void Frontend::Answer(ExchangeId id, const HttpAnswer& answer, AccessRecord record,
+                      std::chrono::steady_clock::time_point arrived) {
+  record.status = answer.status;
+  record.answer_bytes = static_cast<int64_t>(answer.body.size());
+  record.duration_ms = std::chrono::duration<double, std::milli>(options_.now() - arrived).count();
+  AnswerProbe(id, answer, record);
+  Log(record);
+}
+
+void Frontend::AnswerProbe(ExchangeId id, HttpAnswer answer, const AccessRecord& record) {
+  answer.headers.emplace_back("X-Request-Id", record.request_id);
+  server_.Answer(id, answer);
+  metrics_.OnAnswer(record.endpoint, answer.status);
+}
+
+void Frontend::Log(const AccessRecord& record) {
+  if (options_.access_log != nullptr) options_.access_log->Write(ToJsonLine(record));
+}
+
+HttpAnswer Frontend::NoSuchPath(const std::string& path) const {
+  return ErrorAnswer({.status = 404,
+                      .message = fmt::format("There is nothing at {}; see /v1/chat/completions and "
+                                             "/v1/models.",
+                                             path.substr(0, 200)),
+                      .code = "not_found"},
+                     engine_);
+}
+
+HttpAnswer Frontend::WrongMethod(const Route& route, const std::string& method) const {
+  HttpAnswer answer = ErrorAnswer({.status = 405,
+                                   .message = fmt::format("{} takes {}, not {}.", route.path,
+                                                          route.method, method.substr(0, 20)),
+                                   .code = "method_not_allowed"},
+                                  engine_);
+  const bool is_get = std::string(route.method) == "GET";
+  answer.headers.emplace_back("Allow", is_get ? "GET, HEAD" : "POST");
+  return answer;
+}
+
+HttpAnswer Frontend::AnswerStatus(const Route& route, const HttpRequest& request) {
+  const std::string endpoint = route.endpoint;
+  if (endpoint == "ready") return ReadyAnswer(engine_);
+  if (endpoint == "version") {
+    return {.body = VersionJson(options_.version, options_.kernels
+                                                      ? options_.kernels()
+                                                      : std::map<std::string, std::string>{})};
+  }
   if (endpoint == "metrics") {
     if (options_.refresh_metrics) options_.refresh_metrics();
     return {.body = registry_.Render(), .content_type = Registry::ContentType()};
   }
+  if (endpoint == "models") {
+    if (&route != &kOneModel) return {.body = ModelListJson(model_)};
+    const std::string name = request.path.substr(std::string(kOneModel.path).size());
+    if (name != model_.name) return ErrorAnswer(ModelNotFound(name), engine_);
+    return {.body = ModelJson(model_)};
+  }
   return {.body = R"({"status":"ok"})"};
-}
-
-HttpAnswer Frontend::Models(const std::string& path) const {
-  const std::string model = fmt::format(
-      R"({{"id":{},"object":"model","created":{},"owned_by":"atoll","max_model_len":{}}})",
-      JsonString(model_.name), model_.created_unix_s, model_.max_model_len);
-  if (path == "/v1/models") {
-    return {.body = fmt::format(R"({{"object":"list","data":[{}]}})", model)};
-  }
-  const std::string name = path.substr(std::string(kOneModel.path).size());
-  if (name != model_.name) return ErrorAnswer(ModelNotFound(name));
-  return {.body = model};
-}
-
-HttpAnswer Frontend::Ready() const {
-  const ReadyState state = engine_.ready_state();
-  if (state.ready) return {.body = R"({"ready":true})"};
-  return {.status = 503,
-          .body = fmt::format(R"({{"ready":false,"reason":{}}})", JsonString(state.reason)),
-          .headers = {{"Retry-After", "1"}}};
-}
-
-HttpAnswer Frontend::Version() const {
-  std::string kernels;
-  if (options_.kernels) {
-    for (const auto& [worker, name] : options_.kernels()) {
-      kernels +=
-          fmt::format("{}{}:{}", kernels.empty() ? "" : ",", JsonString(worker), JsonString(name));
-    }
-  }
-  return {.body = fmt::format(R"({{"version":{},"numerics":"{}","kernels":{{{}}}}})",
-                              JsonString(options_.version), kNumerics, kernels)};
 }
 
 }  // namespace atl

@@ -1,5 +1,5 @@
 // The coordinator's face: OpenAI-style HTTP in front of the engine. `request_parser.h` is where a
-// request begins, `response_stream.h` where its answer is made.
+// request begins, `generation.h` where its answer is made.
 //
 //   Frontend frontend(*model, *engine, *server, registry, {});
 //   server->Start(frontend);
@@ -9,29 +9,30 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "common/concurrency/task_pool.h"
 #include "common/metrics/registry.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/openai/answer_format.h"
-#include "coordinator/openai/api_error.h"
+#include "coordinator/frontend/access_log.h"
+#include "coordinator/frontend/frontend_metrics.h"
+#include "coordinator/frontend/generation.h"
 #include "coordinator/frontend/http/http_server.h"
-#include "coordinator/frontend/prepare_chat.h"
-#include "coordinator/frontend/probe.h"
-#include "coordinator/frontend/response_stream.h"
+#include "coordinator/frontend/prepare_generation.h"
 #include "coordinator/frontend/served_model.h"
 #include "coordinator/frontend/token_mailbox.h"
+#include "coordinator/openai/api_error.h"
 
 namespace atl {
 
 struct FrontendOptions {
   TaskPoolOptions pool = {.num_threads = 1, .num_waiting_max = 256};
+  StreamOptions streams = {};
+  AccessLog* access_log = nullptr;  // outlives the front end; null: none is kept
   std::string version = "unknown";
   // Kernels by worker, for /version; called on the I/O thread.
   std::function<std::map<std::string, std::string>()> kernels = {};
@@ -49,35 +50,49 @@ class Frontend : public HttpHandler {
   void OnRequest(ExchangeId id, HttpRequest request) override;
   void OnGone(ExchangeId id) override;
   HttpAnswer OnRefused(int status, const std::string& message) override;
+  void OnDrained(ExchangeId id) override;
+  void OnTick() override;
 
  private:
-  // A chat request between its arrival and the end of its answer.
-  struct Chat {
-    std::chrono::steady_clock::time_point last_event;  // arrival, then the last tokens
-    std::optional<SeqId> seq;                          // once the engine has accepted it
-    std::optional<ResponseStream> stream;
-    AnswerHeader header;
-    AnswerDelta text;  // of a whole answer
-    int64_t prompt_tokens = 0;
-    bool streamed = false;
-    bool include_usage = false;
-    bool begun = false;  // tokens came: a stream's status has gone out
+  enum class Action : uint8_t { kChat, kCompletion, kTokenize, kDetokenize, kStatus };
+  struct Route {
+    const char* path;
+    const char* method;
+    const char* endpoint;  // in metrics and the access log
+    Action action;
   };
-  using ChatResult = std::variant<PreparedChat, ApiError>;
+  // A request that is answered with no more than the model's text side.
+  struct TextTask {
+    AccessRecord record;
+    std::chrono::steady_clock::time_point arrived;
+  };
+  using TextResult = std::variant<std::string, ApiError>;
+  static const Route kRoutes[];
+  static const Route kOneModel;
+  static const Route* FindRoute(const std::string& path);
 
-  void StartChat(ExchangeId id, std::string body);
-  ChatResult Prepare(const std::string& body) const;
-  void OnPrepared(ExchangeId id, ChatResult result);
-  void OnEvents(std::vector<EngineEvent> events);
-  void OnTokens(ExchangeId id, Chat* chat, const std::vector<TokenId>& tokens);
-  void OnEnd(ExchangeId id, Chat* chat, const RequestEnd& end);
-  void Complete(ExchangeId id, Chat* chat, const std::string& finish_reason);
-  void Fail(ExchangeId id, Chat* chat, const ApiError& error);
+  AccessRecord RecordOf(const HttpRequest& request, ExchangeId id, const char* endpoint) const;
 
-  HttpAnswer AnswerFor(const HttpRequest& request, const std::string& endpoint);
-  HttpAnswer Models(const std::string& path) const;
-  HttpAnswer Ready() const;
-  HttpAnswer Version() const;
+  void StartGeneration(ExchangeId id, Action action, HttpRequest request, AccessRecord record);
+  PrepareResult Prepare(Action action, const std::string& body) const;
+  void OnPrepared(ExchangeId id, PrepareResult result);
+  void OnEvents(const std::vector<EngineEvent>& events);
+  void EraseIfOver(uint64_t exchange);
+
+  void StartTextTask(ExchangeId id, Action action, HttpRequest request, AccessRecord record);
+  TextResult RunTextTask(Action action, const std::string& body) const;
+  void OnTextResult(ExchangeId id, const TextResult& result);
+
+  HttpAnswer AnswerStatus(const Route& route, const HttpRequest& request);
+  HttpAnswer NoSuchPath(const std::string& path) const;
+  HttpAnswer WrongMethod(const Route& route, const std::string& method) const;
+  // The answer to what is no generation: counted and logged.
+  void Answer(ExchangeId id, const HttpAnswer& answer, AccessRecord record,
+              std::chrono::steady_clock::time_point arrived);
+  // … and to what machines ask all the time: counted only.
+  void AnswerProbe(ExchangeId id, HttpAnswer answer, const AccessRecord& record);
+  void Refuse(ExchangeId id, const ApiError& error, Refusal why, TextTask task);
+  void Log(const AccessRecord& record);
 
   const ServedModel& model_;
   Engine& engine_;
@@ -85,9 +100,11 @@ class Frontend : public HttpHandler {
   Registry& registry_;
   const FrontendOptions options_;
   const std::string id_prefix_;
-  FrontendProbe probe_;
+  FrontendMetrics metrics_;
   TokenMailbox mailbox_;
-  std::unordered_map<uint64_t, Chat> chats_;
+  const GenerationHost host_;
+  std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // by exchange
+  std::unordered_map<uint64_t, TextTask> text_tasks_;
   TaskPool pool_;  // last: its tasks use the rest
 };
 

@@ -4,43 +4,58 @@
 #include <utility>
 
 namespace atl {
+namespace {
+
+void Add(const OutputDelta& part, AnswerDelta* delta) {
+  delta->reasoning += part.reasoning;
+  delta->content += part.content;
+}
+
+}  // namespace
 
 ResponseStream::ResponseStream(const Tokenizer& tokenizer, ResponseOptions options)
-    : stop_ids_(std::move(options.stop_ids)),
-      detokenizer_(tokenizer, SkipSpecial::kSkip),
-      stop_matcher_(std::move(options.stop)),
-      parser_(options.begins) {}
-
-bool ResponseStream::IsStopId(TokenId id) const {
-  return std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end();
+    : options_(std::move(options)),
+      detokenizer_(tokenizer, options_.special),
+      stop_matcher_(options_.stop, options_.stop_text) {
+  if (options_.begins) parser_.emplace(*options_.begins);
 }
 
+bool ResponseStream::IsHidden(TokenId id) const {
+  return options_.stop_text == StopText::kHidden &&
+         std::find(options_.stop_ids.begin(), options_.stop_ids.end(), id) !=
+             options_.stop_ids.end();
+}
+
+// Token by token: which one completes a stop string must not depend on how they came.
 AnswerDelta ResponseStream::Append(std::span<const TokenId> ids) {
-  num_tokens_ += static_cast<int64_t>(ids.size());
-  // A stop id is the last of its sequence.
-  const auto end =
-      std::find_if(ids.begin(), ids.end(), [this](TokenId id) { return IsStopId(id); });
-  return Split(detokenizer_.Append(ids.first(static_cast<size_t>(end - ids.begin()))));
+  AnswerDelta delta;
+  for (const TokenId& id : ids) {
+    if (stopped()) break;
+    ++num_tokens_;
+    if (!IsHidden(id)) AppendText(detokenizer_.Append({&id, 1}), &delta);
+  }
+  return delta;
 }
 
-AnswerDelta ResponseStream::Split(const std::string& text) {
-  if (stopped_) return {};
-  const OutputDelta delta = parser_.Append(stop_matcher_.Append(text));
-  stopped_ = stop_matcher_.stopped();
-  return {.reasoning = delta.reasoning, .content = delta.content};
+void ResponseStream::AppendText(const std::string& text, AnswerDelta* delta) {
+  Split(num_tokens_ > options_.min_tokens ? stop_matcher_.Append(text) : stop_matcher_.Pass(text),
+        delta);
+}
+
+void ResponseStream::Split(const std::string& text, AnswerDelta* delta) {
+  if (parser_) {
+    Add(parser_->Append(text), delta);
+  } else {
+    delta->content += text;
+  }
 }
 
 AnswerDelta ResponseStream::Finish() {
-  AnswerDelta last = Split(detokenizer_.Finish());
-  if (!stopped_) {
-    const OutputDelta held = parser_.Append(stop_matcher_.Finish());
-    last.reasoning += held.reasoning;
-    last.content += held.content;
-  }
-  const OutputDelta rest = parser_.Finish();
-  last.reasoning += rest.reasoning;
-  last.content += rest.content;
-  return last;
+  AnswerDelta delta;
+  AppendText(detokenizer_.Finish(), &delta);
+  Split(stop_matcher_.Finish(), &delta);
+  if (parser_) Add(parser_->Finish(), &delta);
+  return delta;
 }
 
 }  // namespace atl

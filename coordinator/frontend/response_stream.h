@@ -1,5 +1,5 @@
-// Tokens of one sequence → the text of its answer, split into reasoning and content and cut at the
-// first stop string. The deltas joined are the same however the tokens came.
+// Tokens of one sequence → the text of its answer, split into reasoning and content and ended by
+// the first stop string. The deltas joined are the same however the tokens came.
 //
 //   ResponseStream stream(tokenizer, {.stop = {"END"}, .stop_ids = {eos}});
 //   Send(stream.Append(ids));
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,9 +23,13 @@
 namespace atl {
 
 struct ResponseOptions {
-  AnswerBegins begins = AnswerBegins::kInContent;
-  std::vector<std::string> stop;
-  std::vector<TokenId> stop_ids;  // they end a sequence and are never shown
+  // Nothing: the text is not a chat's and is all content, as it stands.
+  std::optional<AnswerBegins> begins = AnswerBegins::kInContent;
+  std::vector<std::string> stop = {};
+  std::vector<TokenId> stop_ids = {};      // they end a sequence
+  StopText stop_text = StopText::kHidden;  // of stop strings and stop ids
+  SkipSpecial special = SkipSpecial::kSkip;
+  int64_t min_tokens = 0;  // no stop string counts that is complete within so many
 };
 
 // **Threads**: one. **Lifetime**: the tokenizer outlives it.
@@ -32,24 +37,26 @@ class ResponseStream {
  public:
   ResponseStream(const Tokenizer& tokenizer, ResponseOptions options);
 
+  // Takes tokens up to the one that completes a stop string; the rest is dropped.
   AnswerDelta Append(std::span<const TokenId> ids);
   // What was held back: the start of a stop string, half a character, white space.
   AnswerDelta Finish();
 
-  bool stopped() const { return stopped_; }
-  int64_t num_tokens() const {
-    return num_tokens_;
-  }  // stop ids and what a stop string cut included
+  bool stopped() const { return stop_matcher_.stopped(); }
+  // The stop string that was found.
+  const std::string& stop_string() const { return options_.stop[*stop_matcher_.stop_index()]; }
+  // Taken so far, stop ids and the one that completed a stop string included.
+  int64_t num_tokens() const { return num_tokens_; }
 
  private:
-  bool IsStopId(TokenId id) const;
-  AnswerDelta Split(const std::string& text);
+  bool IsHidden(TokenId id) const;
+  void AppendText(const std::string& text, AnswerDelta* delta);
+  void Split(const std::string& text, AnswerDelta* delta);
 
-  std::vector<TokenId> stop_ids_;
+  const ResponseOptions options_;
   Detokenizer detokenizer_;
   StopMatcher stop_matcher_;
-  OutputParser parser_;
-  bool stopped_ = false;
+  std::optional<OutputParser> parser_;
   int64_t num_tokens_ = 0;
 };
 

@@ -6,33 +6,31 @@ namespace atl {
 
 class TokenMailbox::Sink : public RequestSink {
  public:
-  Sink(TokenMailbox& mailbox, ExchangeId exchange) : mailbox_(mailbox), exchange_(exchange) {}
+  Sink(TokenMailbox& mailbox, ChoiceId choice) : mailbox_(mailbox), choice_(choice) {}
 
   void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) override {
-    mailbox_.Put({.exchange = exchange_,
+    mailbox_.Put({.choice = choice_,
                   .prompt_done = tokens_done,
                   .logprobs = {logprobs.begin(), logprobs.end()}});
   }
   void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs) override {
-    mailbox_.Put({.exchange = exchange_,
+    mailbox_.Put({.choice = choice_,
                   .tokens = {ids.begin(), ids.end()},
                   .logprobs = {logprobs.begin(), logprobs.end()}});
   }
   void OnProbe(const ProbeResult&) override {}  // the front end asks for none
-  void OnFinish(const RequestEnd& end) override {
-    mailbox_.Put({.exchange = exchange_, .end = end});
-  }
+  void OnFinish(const RequestEnd& end) override { mailbox_.Put({.choice = choice_, .end = end}); }
 
  private:
   TokenMailbox& mailbox_;
-  const ExchangeId exchange_;
+  const ChoiceId choice_;
 };
 
 TokenMailbox::TokenMailbox(Post post, Deliver deliver)
     : post_(std::move(post)), deliver_(std::move(deliver)) {}
 
-std::unique_ptr<RequestSink> TokenMailbox::MakeSink(ExchangeId exchange) {
-  return std::make_unique<Sink>(*this, exchange);
+std::unique_ptr<RequestSink> TokenMailbox::MakeSink(ChoiceId choice) {
+  return std::make_unique<Sink>(*this, choice);
 }
 
 void TokenMailbox::Put(EngineEvent event) {

@@ -2,6 +2,7 @@
 // batch.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,9 +15,15 @@
 
 namespace atl {
 
+// The sequence that answers one choice of a request.
+struct ChoiceId {
+  ExchangeId exchange{};
+  int32_t index = 0;
+};
+
 // One of: tokens, a piece of the prompt that has run, the end.
 struct EngineEvent {
-  ExchangeId exchange{};
+  ChoiceId choice{};
   int32_t prompt_done = 0;
   std::vector<TokenId> tokens{};
   std::vector<TokenLogprobs> logprobs{};  // of the tokens, or of the prompt's
@@ -31,7 +38,7 @@ class TokenMailbox {
   using Deliver = std::function<void(std::vector<EngineEvent>)>;
 
   TokenMailbox(Post post, Deliver deliver);
-  std::unique_ptr<RequestSink> MakeSink(ExchangeId exchange);
+  std::unique_ptr<RequestSink> MakeSink(ChoiceId choice);
 
  private:
   class Sink;

@@ -3,8 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/frontend/frontend.h"
+#include "coordinator/openai/request_parser.h"
+#include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/metrics/worker_roster.h"
 #include "tests/coordinator/frontend/http_client.h"
 #include "tests/support/fake_channel.h"
@@ -107,7 +108,7 @@ std::string Body(int i, const std::string& more) {
 std::string Expected(int i) {
   const auto parsed = ParseChatRequest(Body(i, ""), {.vocab_size = 4096});
   const auto prepared = PrepareChat(Nano(), std::get<ChatRequest>(parsed), 0);
-  const Request& request = std::get<PreparedChat>(prepared).request;
+  const Request& request = std::get<PreparedGeneration>(prepared).choices[0].request;
   ResponseStream stream(*Nano().tokenizer, {.stop_ids = request.stop_ids});
   std::string text = stream
                          .Append(testing::FakeAnswer(request.prompt, request.max_new_tokens,
@@ -211,7 +212,8 @@ TEST_F(OneWorkerTest, LeavingFreesTheSequence) {
 
 TEST_F(OneWorkerTest, ALostWorkerEndsEverythingWithAWord) {
   HttpClient begun(server_->port()), whole(server_->port());
-  begun.Send(PostText(kChat, Body(1, R"(,"stream":true)")));
+  // Long enough not to end while the other request is under way to the engine.
+  begun.Send(PostText(kChat, Body(7000, R"(,"stream":true)")));
   StepUntil([](const StepPlan& plan) { return !plan.work.empty() && plan.work[0].draw; });
   ASSERT_TRUE(begun.ReadUntil("assistant"));
   whole.Send(PostText(kChat, Body(2, "")));

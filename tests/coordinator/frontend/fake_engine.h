@@ -28,7 +28,7 @@ class FakeEngine : public Engine {
 
   absl::StatusOr<SeqId> Submit(Request request, std::unique_ptr<RequestSink> sink) override {
     std::lock_guard lock(mutex_);
-    if (!refusal_.ok()) return refusal_;
+    if (!refusal_.ok() && taken_before_refusal_-- <= 0) return refusal_;
     const SeqId seq{++last_seq_};
     submitted_.push_back({seq, std::move(request), std::move(sink)});
     changed_.notify_all();
@@ -68,8 +68,11 @@ class FakeEngine : public Engine {
     std::lock_guard lock(mutex_);
     return cancelled_.contains(seq);
   }
-  void Refuse(absl::Status status) {
+  void Refuse(absl::Status status) { RefuseAfter(0, std::move(status)); }
+  // Takes `count` more requests first.
+  void RefuseAfter(int count, absl::Status status) {
     std::lock_guard lock(mutex_);
+    taken_before_refusal_ = count;
     refusal_ = std::move(status);
   }
   void SetReady(ReadyState ready) {
@@ -88,6 +91,7 @@ class FakeEngine : public Engine {
   std::deque<Submitted> submitted_;
   std::set<SeqId> cancelled_;
   absl::Status refusal_;
+  int taken_before_refusal_ = 0;
   ReadyState ready_{.ready = true, .reason = ""};
   RequestLimits limits_;
   uint64_t last_seq_ = 0;

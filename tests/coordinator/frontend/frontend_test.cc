@@ -1,76 +1,18 @@
 #include "coordinator/frontend/frontend.h"
 
-#include <future>
 #include <nlohmann/json.hpp>
 
 #include "common/tokenizer/detokenizer.h"
-#include "tests/coordinator/frontend/fake_engine.h"
-#include "tests/coordinator/frontend/http_client.h"
+#include "tests/coordinator/frontend/frontend_fixture.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
-using testing::ClientAnswer;
 using ::testing::ElementsAre;
-using testing::EventsOf;
-using testing::FakeEngine;
 using ::testing::HasSubstr;
-using testing::HttpClient;
 using ::testing::Not;
-using testing::PostText;
-
-constexpr const char* kChat = "/v1/chat/completions";
-constexpr TokenId kImEnd{4065};
-
-const ServedModel& Nano() {
-  static const auto model = LoadServedModel({.directory = "tools/nano/checkpoint", .name = "nano"});
-  CHECK_OK(model.status());
-  return **model;
-}
-
-std::vector<TokenId> Ids(const std::string& text) {
-  const auto ids = Nano().tokenizer->Encode(text, {.special = EncodeOptions::Special::kParse});
-  CHECK_OK(ids.status());
-  return *ids;
-}
-
-std::string Body(const std::string& more) {
-  return R"({"model":"nano","messages":[{"role":"user","content":"hi"}])" +
-         (more.empty() ? "" : "," + more) + "}";
-}
-const char* const kNoThinking = R"("chat_template_kwargs":{"enable_thinking":false})";
-
-class FrontendTest : public ::testing::Test {
- protected:
-  FrontendTest() { Start({}); }
-
-  void Start(const HttpOptions& http) {
-    auto server = HttpServer::Listen(http);
-    CHECK_OK(server.status());
-    server_ = std::move(*server);
-    FrontendOptions options;
-    options.version = "1.2.3";
-    options.kernels = [] { return std::map<std::string, std::string>{{"0", "avx2"}}; };
-    frontend_ =
-        std::make_unique<Frontend>(Nano(), engine_, *server_, registry_, std::move(options));
-    server_->Start(*frontend_);
-  }
-  ~FrontendTest() override { server_->Stop(std::chrono::milliseconds(0)); }
-
-  // Sends a request and lets the engine accept it.
-  FakeEngine::Submitted Ask(HttpClient* client, const std::string& more) {
-    client->Send(PostText(kChat, Body(more)));
-    return engine_.AwaitSubmitted();
-  }
-  int port() const { return server_->port(); }
-
-  Registry registry_;
-  FakeEngine engine_;
-  std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<Frontend> frontend_;
-};
 
 TEST_F(FrontendTest, AnswersWhole) {
   HttpClient client(port());
@@ -242,8 +184,8 @@ TEST_F(FrontendTest, RefusesWithOpenAisEnvelope) {
   };
   const Case cases[] = {
       {"{", 400, nullptr, "not valid JSON"},
-      {Body(R"("temperature":9)"), 400, nullptr, "temperature: expected a number"},
-      {Body("\"stop\":\"\xff\""), 400, nullptr, "UTF-8"},
+      {ChatBody(R"("temperature":9)"), 400, nullptr, "temperature: expected a number"},
+      {ChatBody("\"stop\":\"\xff\""), 400, nullptr, "UTF-8"},
       {R"({"model":"gpt","messages":[{"role":"user","content":"x"}]})", 404, "model_not_found",
        "`gpt` does not exist"},
       {R"({"messages":[{"role":"user","content":"x"},{"role":"king","content":"x"}]})", 400,
@@ -252,7 +194,7 @@ TEST_F(FrontendTest, RefusesWithOpenAisEnvelope) {
       {R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"",
           "tool_calls":[{"function":{"name":"f","arguments":"no json"}}]}]})",
        400, nullptr, "messages[1].tool_calls[0].function.arguments"},
-      {Body(R"("max_tokens":8190)"), 400, "context_length_exceeded",
+      {ChatBody(R"("max_tokens":8190)"), 400, "context_length_exceeded",
        "maximum context length is 8192 tokens"},
   };
   HttpClient client(port());
@@ -283,11 +225,11 @@ TEST_F(FrontendTest, LongPromptsAreToldWhatFits) {
 TEST_F(FrontendTest, EnginesRefusalsGetTheirStatus) {
   HttpClient client(port());
   engine_.Refuse(ResourceExhausted("the queue is full"));
-  ClientAnswer answer = client.Post(kChat, Body(R"("stream":true)"));
+  ClientAnswer answer = client.Post(kChat, ChatBody(R"("stream":true)"));
   EXPECT_EQ(answer.status, 429);
-  EXPECT_EQ(answer.headers.at("retry-after"), "1");
+  EXPECT_EQ(answer.headers.at("retry-after"), "3");
   engine_.Refuse(Unavailable("lost worker 1 (host b)"));
-  answer = client.Post(kChat, Body(""));
+  answer = client.Post(kChat, ChatBody(""));
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(Json::parse(answer.body)["error"]["message"], "lost worker 1 (host b)");
 }
@@ -300,6 +242,7 @@ TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
   auto second = Ask(&waiting, R"("stream":true)");
   auto third = Ask(&begun, R"("stream":true)");
   third.sink->OnTokens(Ids("so far"), {});
+  OnServer([] {});  // it has begun
   for (auto* asked : {&first, &second, &third}) {
     asked->sink->OnFinish({.reason = FinishReason::kError, .status = lost});
   }
@@ -333,15 +276,6 @@ TEST_F(FrontendTest, LeavingCancels) {
   EXPECT_FALSE(engine_.Cancelled(second.seq));
   stream.CloseNow();
   engine_.AwaitCancelled(second.seq);
-}
-
-TEST_F(FrontendTest, ASlowReaderIsDroppedAndCancelled) {
-  server_->Stop(std::chrono::milliseconds(0));
-  Start({.outbox_bytes_max = 50'000, .send_buffer_bytes = 4096});
-  HttpClient client(port(), 4096);
-  auto asked = Ask(&client, R"("stream":true)");
-  for (int i = 0; i < 2000; ++i) asked.sink->OnTokens(Ids("some text that nobody reads"), {});
-  engine_.AwaitCancelled(asked.seq);
 }
 
 TEST_F(FrontendTest, ManyStreamsAtOnce) {
@@ -433,4 +367,4 @@ TEST_F(FrontendTest, CountsWhatItDoes) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

@@ -145,8 +145,10 @@ std::vector<std::string> EventsOf(const std::string& body) {
   std::vector<std::string> events;
   for (size_t at = 0; at < body.size();) {
     const size_t end = std::min(body.find("\n\n", at), body.size());
-    CHECK(body.compare(at, 6, "data: ") == 0, "{}", body.substr(at));
-    events.push_back(body.substr(at + 6, end - at - 6));
+    if (body[at] != ':') {  // a comment
+      CHECK(body.compare(at, 6, "data: ") == 0, "{}", body.substr(at));
+      events.push_back(body.substr(at + 6, end - at - 6));
+    }
     at = end + 2;
   }
   return events;

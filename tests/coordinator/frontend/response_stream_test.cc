@@ -51,7 +51,8 @@ Outcome Whole(const std::string& text, const ResponseOptions& options) {
 }
 
 TEST(ResponseStreamTest, SplitsReasoningFromContent) {
-  const Outcome both = Whole("\nlet me see\n</think>\n\nFour.", {.begins = AnswerBegins::kInReasoning});
+  const Outcome both =
+      Whole("\nlet me see\n</think>\n\nFour.", {.begins = AnswerBegins::kInReasoning});
   EXPECT_EQ(both.text.reasoning, "let me see");
   EXPECT_EQ(both.text.content, "Four.");
   const Outcome cut = Whole("let me see", {.begins = AnswerBegins::kInReasoning});
@@ -79,11 +80,13 @@ TEST(ResponseStreamTest, CountsEveryToken) {
 }
 
 TEST(ResponseStreamTest, AStopStringCutsEverywhere) {
-  const Outcome content = Whole("abc</think>d STOP e", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
+  const Outcome content =
+      Whole("abc</think>d STOP e", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
   EXPECT_TRUE(content.stopped);
   EXPECT_EQ(content.text.reasoning, "abc");
   EXPECT_EQ(content.text.content, "d ");
-  const Outcome reasoning = Whole("abc STOP</think>d", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
+  const Outcome reasoning =
+      Whole("abc STOP</think>d", {.begins = AnswerBegins::kInReasoning, .stop = {"STOP"}});
   EXPECT_EQ(reasoning.text.reasoning, "abc ");
   EXPECT_EQ(reasoning.text.content, "");
   const Outcome held = Whole("d STO", {.stop = {"STOP"}});
@@ -133,7 +136,10 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
       }
     }
     if (below(2) == 0) ids.push_back(kImEnd);
-    ResponseOptions options{.begins = below(2) == 0 ? AnswerBegins::kInReasoning : AnswerBegins::kInContent, .stop = {}, .stop_ids = {kImEnd}};
+    ResponseOptions options{
+        .begins = below(2) == 0 ? AnswerBegins::kInReasoning : AnswerBegins::kInContent,
+        .stop = {},
+        .stop_ids = {kImEnd}};
     if (below(2) == 0) options.stop = {"STOP", "d\n"};
     const Outcome whole = Deal(ids, options, [&] { return ids.size(); });
     const Outcome one_by_one = Deal(ids, options, [] { return 1; });

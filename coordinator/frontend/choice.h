@@ -1,0 +1,74 @@
+// One choice of an answer: what its sequence draws becomes the piece that is to be sent next.
+//
+//   Choice choice(tokenizer, {.index = 0, .response = {.stop = {"END"}}});
+//   choice.OnTokens(ids, logprobs);
+//   if (choice.ended()) engine.Cancel(seq);  // a stop string was found
+//   Send(PieceEvents(header, choice.TakePiece()));
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/step/sampling_params.h"
+#include "common/tokenizer/tokenizer.h"
+#include "coordinator/frontend/response_stream.h"
+#include "coordinator/openai/answer_format.h"
+#include "coordinator/request/request.h"
+
+namespace atl {
+
+struct ChoiceOptions {
+  int32_t index = 0;
+  ResponseOptions response = {};
+  std::vector<TokenId> stop_token_ids = {};  // the client's own, told as stop_reason
+  bool logprobs = false;
+  std::string echo = {};               // what the text begins with
+  std::vector<TokenId> echo_ids = {};  // its tokens, where their logprobs are told
+  bool echo_only = false;              // nothing of what is drawn is told
+};
+
+// **Threads**: one. **Lifetime**: the tokenizer outlives it.
+class Choice {
+ public:
+  Choice(const Tokenizer& tokenizer, ChoiceOptions options);
+
+  // Logprobs of the prompt's tokens from the second on, in order.
+  void OnPrompt(std::span<const TokenLogprobs> logprobs);
+  // `logprobs`: one for each token, or none where they were not asked for.
+  void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs);
+  // The sequence has ended by itself; `reason` is kStop or kLength.
+  void OnEnd(FinishReason reason);
+
+  // All of the text is known: the sequence has ended, or a stop string was found.
+  bool ended() const { return !finish_reason_.empty(); }
+  const std::string& finish_reason() const { return finish_reason_; }
+  int64_t num_tokens() const { return options_.echo_only ? 0 : stream_.num_tokens(); }
+
+  int32_t index() const { return options_.index; }
+
+  // What came since the last call; with its end once ended.
+  ChoicePiece TakePiece();
+  bool has_piece() const { return pending_bytes_ > 0 || piece_.end.has_value(); }
+  // Of the piece that TakePiece would give, about.
+  size_t pending_bytes() const { return pending_bytes_; }
+
+ private:
+  void Tell(TokenId id, const TokenLogprobs* logprobs);
+  void Add(const AnswerDelta& delta);
+  void End(std::string finish_reason, StopReason stop_reason);
+
+  const Tokenizer& tokenizer_;
+  ChoiceOptions options_;
+  ResponseStream stream_;
+  ChoicePiece piece_;
+  size_t pending_bytes_ = 0;
+  size_t echo_told_ = 0;    // tokens of the prompt
+  int64_t characters_ = 0;  // of the tokens told before this piece
+  TokenId last_token_{-1};
+  std::string finish_reason_;
+};
+
+}  // namespace atl

@@ -1,0 +1,13 @@
+// An error as the answer to a request.
+#pragma once
+
+#include "coordinator/engine/engine.h"
+#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/openai/api_error.h"
+
+namespace atl {
+
+// 429 and 503 say when to try again, as the engine estimates it.
+HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine);
+
+}  // namespace atl
