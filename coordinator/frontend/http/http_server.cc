@@ -18,6 +18,7 @@ using ErrorCode = boost::system::error_code;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAcceptPause{100};
+constexpr milliseconds kAcceptWarningPause{10'000};
 constexpr milliseconds kTick{1'000};
 // Beyond connections_max, for the moment that an answer of 503 takes.
 constexpr int kTurnedAwayMax = 256;
@@ -39,7 +40,7 @@ struct HttpServerImpl {
   tcp::acceptor acceptor;
   asio::steady_timer pause;  // after a failed accept; then until the grace of Stop is over
   asio::steady_timer tick;
-  bool accept_fails = false;
+  std::chrono::steady_clock::time_point next_accept_warning;
   bool stopping = false;
   int port = 0;
   std::thread thread;
@@ -49,7 +50,6 @@ void HttpServerImpl::Accept() {
   acceptor.async_accept([this](ErrorCode error, tcp::socket socket) {
     if (stopping || error == asio::error::operation_aborted) return;
     if (error) return OnAcceptFailed(error);
-    if (std::exchange(accept_fails, false)) LOG_INFO("connections are accepted again");
     Welcome(std::move(socket));
     Accept();
   });
@@ -57,7 +57,9 @@ void HttpServerImpl::Accept() {
 
 // Mostly for want of descriptors: clients wait in the kernel's queue until some are free.
 void HttpServerImpl::OnAcceptFailed(const ErrorCode& error) {
-  if (!std::exchange(accept_fails, true)) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= next_accept_warning) {
+    next_accept_warning = now + kAcceptWarningPause;
     LOG_WARNING("accepting a connection failed: {}; trying every {} ms", error.message(),
                 kAcceptPause.count());
   }

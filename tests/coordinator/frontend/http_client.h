@@ -30,6 +30,7 @@ class HttpClient {
   std::string ReadToEnd();
   void Sip(size_t bytes_max);  // takes what has come, at most so much, and waits for nothing
   void CloseNow();
+  void Forget() { std::string().swap(buffer_); }  // gives back what the last answer took
 
   ClientAnswer Get(const std::string& path);
   ClientAnswer Post(const std::string& path, const std::string& body);
