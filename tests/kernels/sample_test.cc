@@ -135,34 +135,39 @@ TEST(SampleTest, TiesGoToTheLowerIdAndForbiddenTokensAreAbsent) {
 }
 
 // The definition: all candidates sorted, the first whose cumulative sum is above u · total.
-TokenId Drawn(const std::vector<float>& logits, float temperature, float u) {
-  std::vector<int> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto at = [&](int i) { return logits[static_cast<size_t>(i)]; };
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return at(a) > at(b); });
+struct Definition {
+  Definition(const std::vector<float>& logits, float temperature) : order(logits.size()) {
+    std::iota(order.begin(), order.end(), 0);
+    const auto at = [&](int i) { return logits[static_cast<size_t>(i)]; };
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return at(a) > at(b); });
+    for (const int i : order) {
+      weights.push_back(ref::ExpOne((at(i) - at(order[0])) / temperature));
+      total += weights.back();
+    }
+  }
+  TokenId Drawn(float u) const {
+    float sum = 0.0f;
+    for (size_t i = 0; i < order.size(); ++i) {
+      sum += weights[i];
+      if (sum > u * total) return TokenId{order[i]};
+    }
+    return TokenId{-1};
+  }
+  std::vector<int> order;
   std::vector<float> weights;
   float total = 0.0f;
-  for (const int i : order) {
-    weights.push_back(ref::ExpOne((at(i) - at(order[0])) / temperature));
-    total += weights.back();
-  }
-  float sum = 0.0f;
-  for (size_t i = 0; i < order.size(); ++i) {
-    sum += weights[i];
-    if (sum > u * total) return TokenId{order[i]};
-  }
-  return TokenId{-1};
-}
+};
 
 // What is left out of the sort as negligible changes nothing: a wide spread, many tokens.
 TEST(SampleTest, LeavingOutNegligibleCandidatesKeepsEveryDraw) {
   Numbers numbers(3);
   for (const float temperature : {0.3f, 1.0f, 5.0f}) {
     const std::vector<float> logits = numbers.Many(3000, 40.0f);
+    const Definition definition(logits, temperature);
     for (int64_t position = 0; position < 200; ++position) {
       ASSERT_OK_AND_ASSIGN(const TokenId id,
                            SampleToken(logits, {.temperature = temperature, .seed = 7}, position));
-      ASSERT_EQ(id, Drawn(logits, temperature, PhiloxUniform(7, position)));
+      ASSERT_EQ(id, definition.Drawn(PhiloxUniform(7, position)));
     }
   }
 }

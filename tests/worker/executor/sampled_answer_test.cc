@@ -1,5 +1,6 @@
 // A seeded answer with everything on is the same, log-probabilities to the bit, alone and in a
 // batch, however its prompt is cut, and when it is preempted and recomputed at any token.
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -17,6 +18,7 @@ using testing::SteppedSequences;
 constexpr char kFolder[] = "tests/golden/data/untied8";
 constexpr int kPromptTokens = 75;
 constexpr int kAnswerTokens = 24;
+constexpr int kPadding = 3;
 
 class SampledAnswerTest : public ::testing::Test {
  protected:
@@ -36,12 +38,13 @@ class SampledAnswerTest : public ::testing::Test {
     return {.backend = best_, .num_blocks = 64, .num_slots = 20, .num_spares = 20};
   }
 
+  // Below what Everything calls padding.
   std::vector<TokenId> RandomIds(int count, uint32_t seed) const {
     std::mt19937 random(seed);
     std::vector<TokenId> ids;
     for (int i = 0; i < count; ++i) {
-      ids.push_back(
-          TokenId{static_cast<int32_t>(random() % static_cast<uint32_t>(config_.vocab_size))});
+      const uint32_t id = random() % static_cast<uint32_t>(config_.vocab_size - kPadding);
+      ids.push_back(TokenId{static_cast<int32_t>(id)});
     }
     return ids;
   }
@@ -60,7 +63,7 @@ class SampledAnswerTest : public ::testing::Test {
                                    .min_tokens = 5,
                                    .logit_bias = {{TokenId{7}, 2.0f}, {TokenId{9}, -3.0f}},
                                    .seed = 4711},
-                      .vocab_limit = config_.vocab_size - 3,
+                      .vocab_limit = config_.vocab_size - kPadding,
                       .top_logprobs = 4,
                       .prompt_logprobs = true},
             .prompt = RandomIds(kPromptTokens, 1)};
@@ -109,6 +112,31 @@ class SampledAnswerTest : public ::testing::Test {
   kernels::Backend best_{};
   SteppedSequence reference_;
 };
+
+// Row i of the sequence tells of token i + 1, in prompt and answer alike; padding has no part.
+TEST_F(SampledAnswerTest, LogProbabilitiesAreOfTheRowBefore) {
+  std::vector<TokenId> all = reference_.prompt;
+  all.insert(all.end(), reference_.ids.begin(), reference_.ids.end());
+  const auto cluster = MakeCluster(Options());
+  ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster, {.ids = all}));
+  std::vector<TokenLogprobs> told = reference_.prompt_logprobs;
+  told.insert(told.end(), reference_.logprobs.begin(), reference_.logprobs.end());
+  ASSERT_EQ(told.size(), all.size() - 1);
+  const size_t vocab = static_cast<size_t>(config_.vocab_size);
+  for (size_t i = 0; i + 1 < all.size(); ++i) {
+    const std::span<const float> row(out.logits.data() + i * vocab, vocab - kPadding);
+    const float own = row[static_cast<size_t>(Value(all[i + 1]))];
+    double total = 0.0;
+    for (const float logit : row) total += std::exp(double{logit} - double{own});
+    // Logits are below 32, and 317 are summed: twenty numbers a lane, a tree of four.
+    EXPECT_NEAR(double{told[i].logprob}, -std::log(total), (24 + 3 * 32) * 0x1p-24) << i;
+    EXPECT_EQ(told[i].rank,
+              1 + std::count_if(row.begin(), row.end(), [own](float x) { return x > own; }));
+    ASSERT_EQ(told[i].top.size(), 4u);
+    EXPECT_EQ(row[static_cast<size_t>(Value(told[i].top[0].id))],
+              *std::max_element(row.begin(), row.end()));
+  }
+}
 
 TEST_F(SampledAnswerTest, PiecesPagesAndThreads) {
   for (const int32_t piece : {1, 7, 33, 64, 74}) {
