@@ -107,6 +107,9 @@ void AddOperation(CLI::App* app, Flags* flags) {
                   "Seconds that open answers get after SIGINT or SIGTERM")
       ->capture_default_str()
       ->check(CLI::Range(0, 86400));
+  app->add_option("--access-log", flags->access_log,
+                  "File that gets one JSON line for each finished request; - is standard output "
+                  "[none]");
   AddChoice<ExpertRows>(
       app, "--metrics-expert-rows",
       {{"layer", ExpertRows::kByLayer}, {"expert", ExpertRows::kByExpert}},

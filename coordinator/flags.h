@@ -27,10 +27,11 @@ struct Flags {
   int queue_timeout_s = 0;       // 0: none
   int step_time_target_ms = 50;  // 0: none
   int step_limit_s = 600;
-  int max_connections = 4096;
+  int max_connections = 16'384;
   int64_t max_body_bytes = 8 << 20;
   int api_threads = 1;
   int drain_timeout_s = 30;
+  std::string access_log;
   ExpertRows expert_rows = ExpertRows::kByLayer;
   log::Level log_level = log::Level::kInfo;
 };

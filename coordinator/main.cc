@@ -15,6 +15,7 @@
 #include "coordinator/engine/engine.h"
 #include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/flags.h"
+#include "coordinator/frontend/access_log.h"
 #include "coordinator/frontend/frontend.h"
 #include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/served_model.h"
@@ -103,8 +104,13 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
                                          .step_limit = absl::Seconds(flags.step_limit_s)},
                                         *link, &metrics));
   WorkerRoster roster(engine->worker_events(), registry);
+  std::unique_ptr<AccessLog> access_log;
+  if (!flags.access_log.empty()) {
+    ATOLL_ASSIGN_OR_RETURN(access_log, AccessLog::Open(flags.access_log));
+  }
   Frontend frontend(*model, *engine, *server, registry,
                     {.pool = {.num_threads = flags.api_threads, .num_waiting_max = 256},
+                     .access_log = access_log.get(),
                      .version = AtollVersion(),
                      .kernels = [&roster] { return roster.KernelsByWorker(); },
                      .refresh_metrics = [&metrics] { metrics.Refresh(); }});
@@ -120,6 +126,8 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
   int signal = 0;
   sigwait(&signals, &signal);
   LOG_INFO("signal {}: finishing open answers for up to {} s", signal, flags.drain_timeout_s);
+  // The port stays open: /ready says no, /metrics go on, requests for answers get 503.
+  server->BeginDrain();
   if (!engine->Drain(absl::Seconds(flags.drain_timeout_s))) {
     LOG_WARNING("answers that were not finished in time were cut off");
   }

@@ -56,8 +56,11 @@ TEST_F(FrontendTest, StreamsChunksInOrder) {
   HttpClient client(port());
   auto asked = Ask(&client, R"("stream":true,"stream_options":{"include_usage":true})");
   asked.sink->OnTokens(Ids("hm"), {});
+  OnServer([] {});
   asked.sink->OnTokens(Ids("</think>\n\nYes"), {});
+  OnServer([] {});
   asked.sink->OnTokens(Ids("!"), {});
+  OnServer([] {});
   asked.sink->OnTokens(std::vector{kImEnd}, {});
   asked.sink->OnFinish({.reason = FinishReason::kStop});
   const ClientAnswer answer = client.Receive();
