@@ -133,9 +133,11 @@ void ReadStop(const ParseLimits& limits, Fields* fields, GenerationFields* reque
 }
 
 void ReadLength(Fields* fields, GenerationFields* request) {
-  request->max_tokens = fields->Integer("max_tokens", 1, kTokensMax);
+  // An echo may be all that is asked for; chats have none.
+  const int64_t least = fields->Bool("echo").value_or(false) ? 0 : 1;
+  request->max_tokens = fields->Integer("max_tokens", least, kTokensMax);
   // The newer name of the same limit wins where both are given.
-  if (const auto value = fields->Integer("max_completion_tokens", 1, kTokensMax)) {
+  if (const auto value = fields->Integer("max_completion_tokens", least, kTokensMax)) {
     request->max_tokens = value;
   }
   request->min_tokens = static_cast<int32_t>(

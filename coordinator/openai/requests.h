@@ -28,7 +28,7 @@ struct GenerationFields {
   std::vector<std::string> stop;
   std::vector<TokenId> stop_token_ids;
   bool include_stop_str_in_output = false;
-  std::optional<int64_t> max_tokens;
+  std::optional<int64_t> max_tokens;  // 0 only beside echo
   int32_t min_tokens = 0;
   bool ignore_eos = false;
   bool skip_special_tokens = true;

@@ -81,7 +81,7 @@ void CheckGeneration(const atl::GenerationFields& fields) {
   }
   CHECK(fields.stop_token_ids.size() <= kLimits.stop_token_ids_max);
   CheckIds(fields.stop_token_ids);
-  CHECK(!fields.max_tokens || *fields.max_tokens >= 1);
+  CHECK(!fields.max_tokens || *fields.max_tokens >= 0);
   CHECK(fields.min_tokens >= 0);
   CHECK(!fields.max_tokens || fields.min_tokens <= *fields.max_tokens);
   CHECK(fields.n >= 1 && fields.n <= kLimits.choices_max);
@@ -103,12 +103,14 @@ void CheckConversation(const atl::ChatRequest& chat) {
 }
 
 void CheckAccepted(const atl::ChatRequest& request) {
+  CHECK(request.generation.max_tokens != 0);
   CheckGeneration(request.generation);
   CheckConversation(request);
 }
 
 void CheckAccepted(const atl::CompletionRequest& request) {
   CheckGeneration(request.generation);
+  CHECK(request.generation.max_tokens != 0 || request.echo);
   CHECK(!request.prompts.empty());
   CHECK(static_cast<int32_t>(request.prompts.size()) * request.generation.n <=
         kLimits.sequences_max);

@@ -45,6 +45,15 @@ TEST(CompletionRequestTest, ReadsItsOwnFields) {
   EXPECT_EQ(AcceptedCompletion(CompletionBody(R"("logprobs":0)")).generation.top_logprobs, 0);
 }
 
+TEST(CompletionRequestTest, AnEchoMayStandAlone) {
+  EXPECT_EQ(
+      AcceptedCompletion(CompletionBody(R"("echo":true,"max_tokens":0)")).generation.max_tokens, 0);
+  EXPECT_EQ(RefusedCompletion(CompletionBody(R"("echo":false,"max_tokens":0)")).param,
+            "max_tokens");
+  EXPECT_EQ(RefusedCompletion(CompletionBody(R"("echo":true,"max_tokens":-1)")).param,
+            "max_tokens");
+}
+
 TEST(CompletionRequestTest, RefusesOtherPrompts) {
   struct Case {
     const char* prompt;
