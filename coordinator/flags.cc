@@ -116,6 +116,10 @@ void AddOperation(CLI::App* app, Flags* flags) {
       "Rows of experts on /metrics: a sum and a maximum by layer, or all of them, "
       "which is layers x experts series",
       &flags->expert_rows);
+  AddChoice<MetricsCompat>(
+      app, "--metrics-compat", {{"none", MetricsCompat::kNone}, {"vllm", MetricsCompat::kVllm}},
+      "Show metrics under another server's names as well, for dashboards and autoscalers",
+      &flags->metrics_compat);
   AddChoice<log::Level>(app, "--log-level",
                         {{"debug", log::Level::kDebug},
                          {"info", log::Level::kInfo},

@@ -10,6 +10,9 @@
 
 namespace atl {
 
+// Whose names of metrics are shown beside our own.
+enum class MetricsCompat : uint8_t { kNone, kVllm };
+
 // Names are vLLM's where it has the option.
 struct Flags {
   std::string model;
@@ -33,6 +36,7 @@ struct Flags {
   int drain_timeout_s = 30;
   std::string access_log;
   ExpertRows expert_rows = ExpertRows::kByLayer;
+  MetricsCompat metrics_compat = MetricsCompat::kNone;
   log::Level log_level = log::Level::kInfo;
 };
 

@@ -13,14 +13,15 @@
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/flags.h"
 #include "coordinator/frontend/access_log.h"
 #include "coordinator/frontend/frontend.h"
 #include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/served_model.h"
-#include "coordinator/worker_link/worker_link.h"
+#include "coordinator/metrics/engine_metrics.h"
+#include "coordinator/metrics/vllm_names.h"
 #include "coordinator/metrics/worker_roster.h"
+#include "coordinator/worker_link/worker_link.h"
 
 namespace atl {
 namespace {
@@ -84,6 +85,7 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
   Registry registry;
   ExportBuild(&registry);
   EngineMetrics metrics(registry, flags.expert_rows);
+  if (flags.metrics_compat == MetricsCompat::kVllm) AddVllmNames(model->name, registry);
   ATOLL_ASSIGN_OR_RETURN(
       const auto server,
       HttpServer::Listen({.host = flags.host,
@@ -91,18 +93,17 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
                           .body_bytes_max = static_cast<size_t>(flags.max_body_bytes),
                           .connections_max = flags.max_connections}));
   const auto link = WorkerLink::Create({.address = flags.worker_listen});
-  ATOLL_ASSIGN_OR_RETURN(auto engine,
-                         Engine::Create({.num_workers = flags.num_workers,
-                                         .max_num_seqs = flags.max_num_seqs,
-                                         .max_num_batched_tokens = flags.max_num_batched_tokens,
-                                         .max_queue = flags.max_queue,
-                                         .max_model_len = model->max_model_len,
-                                         .step_time_target = LimitOf(
-                                             absl::Milliseconds(flags.step_time_target_ms)),
-                                         .queue_timeout =
-                                             LimitOf(absl::Seconds(flags.queue_timeout_s)),
-                                         .step_limit = absl::Seconds(flags.step_limit_s)},
-                                        *link, &metrics));
+  ATOLL_ASSIGN_OR_RETURN(
+      auto engine,
+      Engine::Create({.num_workers = flags.num_workers,
+                      .max_num_seqs = flags.max_num_seqs,
+                      .max_num_batched_tokens = flags.max_num_batched_tokens,
+                      .max_queue = flags.max_queue,
+                      .max_model_len = model->max_model_len,
+                      .step_time_target = LimitOf(absl::Milliseconds(flags.step_time_target_ms)),
+                      .queue_timeout = LimitOf(absl::Seconds(flags.queue_timeout_s)),
+                      .step_limit = absl::Seconds(flags.step_limit_s)},
+                     *link, &metrics));
   WorkerRoster roster(engine->worker_events(), registry);
   std::unique_ptr<AccessLog> access_log;
   if (!flags.access_log.empty()) {

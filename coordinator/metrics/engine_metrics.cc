@@ -45,10 +45,6 @@ Histogram DurationOf(Registry& registry, const char* name, const char* help) {
   return registry.AddHistogram({name, help}, GeometricBounds(0.0001, 2, 24));
 }
 
-Histogram TokensOf(Registry& registry, const char* name, const char* help) {
-  return registry.AddHistogram({name, help}, GeometricBounds(1, 2, 21));
-}
-
 double Seconds(uint32_t microseconds) { return microseconds * 1e-6; }
 
 double UsedShare(int64_t free, int64_t total) {
@@ -83,10 +79,6 @@ EngineMetrics::EngineMetrics(Registry& registry, ExpertRows expert_rows)
       preempted_(
           DurationOf(registry, "atoll_engine_preempted_seconds",
                      "A preempted request's time from losing its blocks to its next token.")),
-      prompt_tokens_(TokensOf(registry, "atoll_engine_request_prompt_tokens",
-                              "Tokens of the prompts of requests that ended.")),
-      generated_tokens_(TokensOf(registry, "atoll_engine_request_generated_tokens",
-                                 "Tokens of the answers of requests that ended.")),
       usage_(registry.AddGauge({"atoll_kv_index_usage_ratio",
                                 "Share of the blocks in use, of the fullest worker; 1 is all."})),
       saturation_(registry.AddGauge(
@@ -227,8 +219,6 @@ void EngineMetrics::OnPreempted(int32_t rank) { WorkerOf(rank).preemptions.Add()
 
 void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
   queued_.Observe(absl::ToDoubleSeconds(request.timings.queued));
-  prompt_tokens_.Observe(static_cast<double>(request.prompt_tokens));
-  generated_tokens_.Observe(static_cast<double>(request.generated_tokens));
   if (request.generated_tokens > 0) {
     prefill_.Observe(absl::ToDoubleSeconds(request.timings.prefill));
     decode_.Observe(absl::ToDoubleSeconds(request.timings.decode));

@@ -71,8 +71,6 @@ class EngineMetrics : public EngineProbe {
   Histogram prefill_;
   Histogram decode_;
   Histogram preempted_;
-  Histogram prompt_tokens_;
-  Histogram generated_tokens_;
   Gauge usage_;
   Gauge saturation_;
   int64_t blocks_shown_ = 0;

@@ -52,7 +52,7 @@ const MetricAlias kAliases[] = {
      .source = "atoll_frontend_inter_token_seconds",
      .help = "Between the tokens of one answer."},
     {.name = "vllm:e2e_request_latency_seconds",
-     .source = "atoll_frontend_answer_seconds",
+     .source = "atoll_frontend_request_seconds",
      .help = "From a request's last byte to the end of its answer."},
     {.name = "vllm:request_queue_time_seconds",
      .source = "atoll_engine_queue_seconds",
@@ -64,10 +64,10 @@ const MetricAlias kAliases[] = {
      .source = "atoll_engine_decode_seconds",
      .help = "From a request's first token to its last."},
     {.name = "vllm:request_prompt_tokens",
-     .source = "atoll_engine_request_prompt_tokens",
+     .source = "atoll_frontend_request_prompt_tokens",
      .help = "Tokens of a prompt."},
     {.name = "vllm:request_generation_tokens",
-     .source = "atoll_engine_request_generated_tokens",
+     .source = "atoll_frontend_request_generated_tokens",
      .help = "Tokens of an answer."},
 };
 

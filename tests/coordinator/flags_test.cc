@@ -31,8 +31,8 @@ TEST(FlagsTest, ReadsWhatIsGiven) {
       const auto flags,
       Parse({"--model=dir", "--served-model-name", "m", "--port", "0", "--max-model-len=4096",
              "--max-num-seqs=8", "--max-num-batched-tokens=64", "--worker-listen=0.0.0.0:0",
-             "--log-level=warning", "--metrics-expert-rows=expert", "--queue-timeout-s=9",
-             "--step-time-target-ms=20"}));
+             "--log-level=warning", "--metrics-expert-rows=expert", "--metrics-compat=vllm",
+             "--queue-timeout-s=9", "--step-time-target-ms=20"}));
   EXPECT_EQ(flags.queue_timeout_s, 9);
   EXPECT_EQ(flags.step_time_target_ms, 20);
   EXPECT_EQ(flags.served_model_name, "m");
@@ -42,6 +42,7 @@ TEST(FlagsTest, ReadsWhatIsGiven) {
   EXPECT_EQ(flags.max_num_batched_tokens, 64);
   EXPECT_EQ(flags.log_level, log::Level::kWarning);
   EXPECT_EQ(flags.expert_rows, ExpertRows::kByExpert);
+  EXPECT_EQ(flags.metrics_compat, MetricsCompat::kVllm);
 }
 
 TEST(FlagsTest, HelpAndVersionAreNoMistakes) {

@@ -78,8 +78,6 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                            "atoll_kv_index_usage_ratio 0.0625\n",
                            "atoll_kv_index_info{block_size=\"64\",blocks=\"128\"} 1\n",
                            "atoll_saturation 1\n",  // two wait
-                           "atoll_engine_request_prompt_tokens_sum 40\n",
-                           "atoll_engine_request_generated_tokens_sum 2\n",
                            "atoll_engine_decode_seconds_sum 0.25\n",
                            "atoll_engine_preempted_seconds_count 0\n",
                            "atoll_scheduler_prediction_error_seconds_count 1\n"}) {

@@ -33,7 +33,6 @@ TEST(VllmNamesTest, TheEngineIsShownUnderVllmsNames) {
       "vllm:num_preemptions_total{" + labels + "} 2\n",
       "vllm:request_success_total{engine=\"0\",finished_reason=\"abort\",model_name=\"qwen\"} "
       "1\n",
-      "vllm:request_prompt_tokens_sum{" + labels + "} 7\n",
       "vllm:request_queue_time_seconds_count{" + labels + "} 1\n",
       "vllm:iteration_tokens_total_sum{" + labels + "} 11\n"};
   for (const std::string& line : lines) {
