@@ -166,25 +166,4 @@ std::string WholeAnswer(const AnswerHeader& header, std::span<const ChoicePiece>
   return out;
 }
 
-std::string RoleEvent(const AnswerHeader& header) { return BeginEvent(header, 0); }
-
-std::string DeltaEvents(const AnswerHeader& header, const AnswerDelta& delta) {
-  std::string events;
-  if (!delta.reasoning.empty()) {
-    events += PieceEvents(header, {.text = {.reasoning = delta.reasoning}});
-  }
-  if (!delta.content.empty()) events += PieceEvents(header, {.text = {.content = delta.content}});
-  return events;
-}
-
-std::string FinishEvent(const AnswerHeader& header, const std::string& finish_reason) {
-  return PieceEvents(header, {.end = ChoiceEnd{finish_reason}});
-}
-
-std::string WholeAnswer(const AnswerHeader& header, const AnswerDelta& text,
-                        const std::string& finish_reason, const Usage& usage) {
-  const ChoicePiece choice{.text = text, .end = ChoiceEnd{finish_reason}};
-  return WholeAnswer(header, std::span(&choice, 1), usage);
-}
-
 }  // namespace atl

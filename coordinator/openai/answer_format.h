@@ -85,11 +85,4 @@ inline constexpr const char* kDoneEvent = "data: [DONE]\n\n";
 std::string WholeAnswer(const AnswerHeader& header, std::span<const ChoicePiece> choices,
                         const Usage& usage);
 
-// The answers of one choice without log-probabilities.
-std::string RoleEvent(const AnswerHeader& header);
-std::string DeltaEvents(const AnswerHeader& header, const AnswerDelta& delta);
-std::string FinishEvent(const AnswerHeader& header, const std::string& finish_reason);
-std::string WholeAnswer(const AnswerHeader& header, const AnswerDelta& text,
-                        const std::string& finish_reason, const Usage& usage);
-
 }  // namespace atl
