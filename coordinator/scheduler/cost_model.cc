@@ -11,14 +11,14 @@ namespace {
 // position that a row attends to. They are those of a large model on few cores: the first pieces
 // are short rather than long.
 constexpr std::array<double, 5> kAssumedUs = {2000, 500, 0.02, 500, 0.02};
-// One observation says at most that a step takes so many times more, or less, than predicted: a
-// process that was stopped for a second is no cost of its rows.
-constexpr double kSurpriseMax = 4;
-// What a term needs of evidence (a share of 1 % of one step) before it moves as fast as it may.
+// A step that takes so many times more or less than predicted was held up by something else, unless
+// the next ones say the same: then the machine is another one than it was taken for.
+constexpr double kSurprise = 4;
+constexpr int kSurprisesMax = 3;
+// How much evidence (a share of 1 % of one step) moves a factor as fast as may be.
 constexpr double kDamping = 1e-4;
+constexpr double kFactorMin = 1e-6;
 constexpr int kSweeps = 20;
-// No step is taken to be so many times cheaper than assumed: errors are relative to the prediction.
-constexpr double kFactorMin = 1e-3;
 
 int64_t DepthOf(int32_t begin, int32_t rows) {
   return int64_t{rows} * begin + int64_t{rows} * (rows - 1) / 2;
@@ -74,31 +74,50 @@ int32_t CostModel::RowsWithin(const StepShape& shape, int32_t begin, int32_t row
 void CostModel::Observe(const StepShape& shape, int64_t duration_us) {
   prefill_rows_max_ = std::max(prefill_rows_max_, shape.prefill_rows);
   Terms terms = TermsOf(shape);
-  const double assumed = std::accumulate(terms.begin(), terms.end(), 0.0);
-  const double predicted = std::max(kFactorMin * assumed, Predict(terms));
-  const double ratio =
-      std::clamp(static_cast<double>(duration_us) / predicted, 1 / kSurpriseMax, kSurpriseMax);
+  const double predicted = Predict(terms);
+  const double ratio = static_cast<double>(std::max<int64_t>(1, duration_us)) / predicted;
+  if (ratio > kSurprise || ratio < 1 / kSurprise) {
+    ++surprises_;
+    if (num_learned_ == 0 || surprises_ == kSurprisesMax) Rescale(ratio);
+    return;
+  }
+  surprises_ = 0;
+  ++num_learned_;
   static const double fade = std::exp2(-1.0 / kHalfLife);
+  const double weight = 1 / (1 + (ratio - 1) * (ratio - 1));
+  const double scale = predicted / std::accumulate(terms.begin(), terms.end(), 0.0);
   for (double& term : terms) term /= predicted;  // errors count relative to the step's length
   for (size_t i = 0; i < kTerms; ++i) {
-    for (size_t j = 0; j < kTerms; ++j)
-      moments_[i][j] = fade * moments_[i][j] + terms[i] * terms[j];
-    products_[i] = fade * products_[i] + terms[i] * ratio;
+    for (size_t j = 0; j < kTerms; ++j) {
+      moments_[i][j] = fade * moments_[i][j] + weight * terms[i] * terms[j];
+    }
+    products_[i] = fade * products_[i] + weight * terms[i] * ratio;
   }
-  Solve();
+  Solve(scale);
 }
 
-// Minimises the faded squares plus kDamping · |change|² over factors of at least 0, one factor
-// after the other.
-void CostModel::Solve() {
+void CostModel::Rescale(double ratio) {
+  for (double& factor : factors_) factor = std::clamp(factor * ratio, kFactorMin, 1 / kFactorMin);
+  moments_ = {};
+  products_ = {};
+  num_learned_ = 0;
+  surprises_ = 0;
+}
+
+// Minimises the faded squares plus kDamping · |relative change|² over factors of at least
+// kFactorMin, one factor after the other. One that is small beside `scale`, the factor of all
+// together, changes relative to that: what has cost nothing so far may cost something yet.
+void CostModel::Solve(double scale) {
   const Terms before = factors_;
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
     for (size_t i = 0; i < kTerms; ++i) {
-      double rest = products_[i] + kDamping * before[i];
+      const double size = std::max(before[i], 0.1 * scale);
+      const double damping = kDamping / (size * size);
+      double rest = products_[i] + damping * before[i];
       for (size_t j = 0; j < kTerms; ++j) {
         if (j != i) rest -= moments_[i][j] * factors_[j];
       }
-      factors_[i] = std::max(0.0, rest / (moments_[i][i] + kDamping));
+      factors_[i] = std::max(kFactorMin, rest / (moments_[i][i] + damping));
     }
   }
 }

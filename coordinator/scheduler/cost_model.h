@@ -21,7 +21,8 @@ struct StepShape {
 
 // Linear in the shape, no part below zero: least squares of relative errors over the last steps
 // (weights fade with a half-life of kHalfLife observations), solved near the last answer, so that
-// what recent steps say nothing of stays as it was.
+// what recent steps say nothing of stays as it was. A single step far from its prediction counts
+// for nothing; several in a row change the scale of the whole.
 class CostModel {
  public:
   static constexpr int32_t kHalfLife = 50;
@@ -40,11 +41,14 @@ class CostModel {
   using Terms = std::array<double, kTerms>;
   static Terms TermsOf(const StepShape& shape);
   double Predict(const Terms& terms) const;
-  void Solve();
+  void Rescale(double ratio);
+  void Solve(double scale);
 
   Terms factors_ = {1, 1, 1, 1, 1};         // of the costs assumed before anything was seen
   std::array<Terms, kTerms> moments_ = {};  // faded sum of terms · termsᵀ
   Terms products_ = {};                     // faded sum of terms · duration
+  int64_t num_learned_ = 0;                 // observations since the scale was set
+  int surprises_ = 0;                       // in a row
   int32_t prefill_rows_max_ = 64;           // the most of a step seen
 };
 

@@ -1,15 +1,16 @@
 #include "coordinator/scheduler/scheduler.h"
 
 #include <array>
-#include <numeric>
 
-#include "tests/support/status_matchers.h"
+#include "tests/coordinator/scheduler/scheduler_builders.h"
 
 namespace atl {
 namespace {
 
+using testing::ApplyAll;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::MakeRequest;
 
 HomeCapacity Capacity() {
   return {.kv_blocks = 100, .state_slots = 16, .spares = 1, .late_rows = 1};
@@ -18,28 +19,6 @@ HomeCapacity Capacity() {
 Scheduler MakeScheduler(int32_t num_homes, int32_t rows_max = 64) {
   return Scheduler({.max_num_seqs = 32, .max_num_batched_tokens = rows_max}, {1, 1},
                    std::vector<HomeCapacity>(static_cast<size_t>(num_homes), Capacity()));
-}
-
-Request MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
-  Request request;
-  request.prompt.resize(static_cast<size_t>(prompt_tokens));
-  for (int32_t i = 0; i < prompt_tokens; ++i) {
-    request.prompt[static_cast<size_t>(i)] = TokenId{100 + i};
-  }
-  request.max_new_tokens = max_new_tokens;
-  request.seed = 1;
-  return request;
-}
-
-// What an obedient worker reports for a step in which nothing ended early.
-void ApplyAll(Scheduler& scheduler, const PlannedStep& step) {
-  for (size_t rank = 0; rank < step.plans.size(); ++rank) {
-    for (const SequenceWork& work : step.plans[rank].work) {
-      SequenceResult result{.seq = work.seq, .length = work.begin + work.num_rows};
-      if (work.draw) result.ids = {TokenId{7}};
-      ASSERT_OK(scheduler.Apply(static_cast<int32_t>(rank), result));
-    }
-  }
 }
 
 TEST(SchedulerTest, WithoutRequestsThereIsNoStep) {
