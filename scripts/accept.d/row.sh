@@ -94,6 +94,8 @@ same_bytes() {  # A B TITLE
 
 build_programs() { scripts/build > "$work/build.log" 2>&1 || { tail -n 5 "$work/build.log"; fail "the build failed"; }; }
 
+build_bench() { scripts/build atoll-bench > "$work/build.log" 2>&1 || { tail -n 5 "$work/build.log"; fail "the build failed"; }; }
+
 # build_test NAME: the test program in build/tests.
 build_test() {
   mkdir -p build
