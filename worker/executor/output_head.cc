@@ -40,6 +40,7 @@ absl::Status OutputHead::ForLogits(const BatchInput& batch, std::span<const Entr
   for (size_t first = 0; first < rows.size(); first += kLogitRows) {
     const size_t count = std::min(kLogitRows, rows.size() - first);
     std::vector<int32_t> batch_rows;
+    batch_rows.reserve(count);
     for (const EntryRow& row : rows.subspan(first, count))
       batch_rows.push_back(batch.rows[row.entry].row_begin + row.row);
     ATOLL_RETURN_IF_ERROR(decoder_.Logits(
@@ -57,6 +58,7 @@ absl::StatusOr<std::vector<ProbeResult>> OutputHead::Probe(const BatchInput& bat
     const SequenceWork& work = *batch.entries[i].work;
     if (work.probe == Probe::kNone) continue;
     std::vector<EntryRow> rows;
+    rows.reserve(static_cast<size_t>(work.num_rows));
     for (int32_t row = 0; row < work.num_rows; ++row) rows.push_back({i, row});
     ProbeResult probe = {
         .seq = work.seq, .begin = work.begin, .num_rows = work.num_rows, .digest = kFnvBasis};
