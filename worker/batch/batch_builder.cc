@@ -114,7 +114,8 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
   }
   ATOLL_RETURN_IF_ERROR(ValidateTokens(plan, work, limits));
   const int64_t end = int64_t{work.begin} + work.num_rows;
-  const int64_t end_of_known = is_piece ? end : int64_t{work.begin} + 1;  // guesses go on from there
+  // Rows that a worker guesses go on from there.
+  const int64_t end_of_known = is_piece ? end : int64_t{work.begin} + 1;
   if (end_of_known > expected.known || (work.draw && end_of_known < expected.known)) {
     return FailedPrecondition("step {}: sequence {} is planned to {}{}, it has {} tokens",
                               plan.step, Value(work.seq), work.draw ? "draw after " : "",
