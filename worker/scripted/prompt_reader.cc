@@ -33,18 +33,19 @@ std::optional<size_t> PromptReader::UserMessageBegin(size_t turn) const {
   return line.starts_with(kUserLine) ? std::optional<size_t>(next) : std::nullopt;
 }
 
-std::span<const TokenId> PromptReader::LastUserMessage() const {
+std::span<const TokenId> PromptReader::LastUserMessage(size_t num_ids_max) const {
   const std::span<const TokenId> ids = ids_;
   for (auto turn = turns_.rbegin(); turn != turns_.rend(); ++turn) {
     const std::optional<size_t> begin = UserMessageBegin(*turn);
     if (!begin) continue;
-    const std::span<const TokenId> rest = ids.subspan(*begin);
+    const std::span<const TokenId> rest =
+        ids.subspan(*begin, std::min(ids.size() - *begin, num_ids_max));
     const auto end = std::find_if(rest.begin(), rest.end(), [&](TokenId id) {
       return id == marks_->turn_end || id == marks_->turn_begin;
     });
     return rest.first(static_cast<size_t>(end - rest.begin()));
   }
-  return ids;
+  return ids.first(std::min(ids.size(), num_ids_max));
 }
 
 bool PromptReader::EndsInThought() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -32,8 +33,9 @@ class PromptReader {
   void Append(std::span<const TokenId> ids);
 
   // What stands between the line `<|im_start|>user` and its `<|im_end|>`, in the last turn of that
-  // kind; all ids where there is no such turn. Lives until the next Append.
-  std::span<const TokenId> LastUserMessage() const;
+  // kind; all ids where there is no such turn. The first `num_ids_max` of it, so that a prompt that
+  // is still coming can be asked after each piece. Lives until the next Append.
+  std::span<const TokenId> LastUserMessage(size_t num_ids_max = SIZE_MAX) const;
   // Whether a chat's last turn is inside a thought: what comes next is not yet the answer.
   bool EndsInThought() const;
 

@@ -151,10 +151,10 @@ void ScriptedRunner::Read(const SequenceWork& work, const HomeSequence& sequence
   if (!options_.script->has_conditions()) {
     speaker.rule = options_.script->RuleFor("");
   } else if (wanted > 0) {
-    std::span<const TokenId> heard = speaker.prompt.LastUserMessage();
     const bool is_whole =
         speaker.prompt.num_ids() == static_cast<size_t>(sequence.start.prompt_length);
-    if (!is_whole) heard = heard.first(std::min(heard.size(), kHeardIdsMax));
+    const std::span<const TokenId> heard =
+        speaker.prompt.LastUserMessage(is_whole ? SIZE_MAX : kHeardIdsMax);
     speaker.rule = options_.script->RuleFor(Decode(*options_.tokenizer, heard, SkipSpecial::kShow));
   }
 }
