@@ -1,14 +1,24 @@
 #include "coordinator/frontend/http/connection.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <ctime>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string_view>
+#include <utility>
 
 #include "coordinator/frontend/http/http_text.h"
+#include "coordinator/frontend/http/request_reader.h"
 
 namespace atl {
 namespace {
@@ -24,7 +34,6 @@ constexpr size_t kBodyTurnBytes = 256 << 10;
 constexpr size_t kReadBytes = 16 << 10;
 constexpr size_t kInboxBytesMax = 64 << 10;
 constexpr size_t kDiscardTurnBytes = 64 << 10;
-constexpr size_t kDiscardBytesMax = 64 << 20;
 constexpr milliseconds kLingerTimeout{2'000};
 constexpr size_t kSmallBodyBytes = 64 << 10;  // let through where large ones are turned away
 constexpr size_t kSentBytesKept = 64 << 10;
@@ -39,23 +48,97 @@ std::string ClientOf(const tcp::socket& socket) {
   ErrorCode error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return "";
-  const std::string address = peer.address().to_string();
-  return peer.address().is_v6() ? fmt::format("[{}]:{}", address, peer.port())
-                                : fmt::format("{}:{}", address, peer.port());
+  std::ostringstream text;
+  text << peer;
+  return text.str();
 }
 
-RequestLimits LimitsOf(const HttpOptions& options) {
-  return {.header_bytes_max = options.header_bytes_max,
-          .headers_max = options.headers_max,
-          .target_bytes_max = options.target_bytes_max,
-          .body_bytes_max = options.body_bytes_max};
-}
+class TcpConnection : public Connection, public std::enable_shared_from_this<TcpConnection> {
+ public:
+  TcpConnection(ConnectionHost& host, int socket);
 
-}  // namespace
+  void Start() override { BecomeIdle(); }
+  void TurnAway(int status, const std::string& message) override { Refuse(status, message); }
+  void Answer(const HttpAnswer& answer) override {
+    if (IsOwed() && !streaming_) SendWhole(answer);
+  }
+  void BeginStream(const std::string& content_type, HttpHeaders headers) override;
+  void Write(const std::string& bytes) override;
+  void EndStream() override;
+  size_t Backlog() const override { return outbox_.size() - sent_; }
+  void StopSoon() override;
+  void Close() override;
 
-Connection::Connection(ConnectionHost& host, tcp::socket socket)
-    : host_(host), socket_(std::move(socket)), timer_(host.io) {
-  ErrorCode ignored;
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  enum class State { kIdle, kReading, kAnswering, kLingering, kClosed };
+
+  bool IsOwed() const { return state_ == State::kAnswering && !answered_; }
+
+  void Arm(std::chrono::milliseconds limit);
+  void Extend(size_t bytes, std::chrono::milliseconds limit);
+  void Disarm() { deadline_ = Time::max(); }
+  void StartTimer();
+  void OnTimer();
+
+  void Watch();
+  void OnReadable();
+  bool Receive(std::span<char> room, size_t* size);
+  void ReceiveIntoInbox(size_t bytes_max);
+  void ReadRequest();
+  void TakeInbox();
+  void Advance(size_t bytes);
+  void CountBody(size_t bytes);
+  void Discard();
+  void BecomeIdle();
+  void OnRequest();
+  void Refuse(int status, const std::string& message);
+
+  void SendWhole(const HttpAnswer& answer);
+  void Send(std::string_view bytes);
+  void Flush();
+  void OnFlushed();
+  void FinishExchange();
+
+  ConnectionHost& host_;
+  tcp::socket socket_;
+  State state_ = State::kIdle;
+  bool watching_ = false;
+
+  asio::steady_timer timer_;
+  Time deadline_ = Time::max();
+  bool timer_runs_ = false;
+
+  // The request that is being read, and bytes that came ahead of their turn.
+  std::optional<RequestReader> reader_;
+  std::string inbox_;
+  size_t inbox_taken_ = 0;
+  size_t counted_body_ = 0;  // in ConnectionHost::body_bytes
+
+  // The exchange under way.
+  uint64_t exchange_ = 0;
+  int minor_version_ = 1;
+  bool in_body_ = false;
+  bool keep_alive_ = false;
+  bool head_only_ = false;
+  bool streaming_ = false;
+  bool chunked_ = false;
+  bool refused_ = false;     // what follows cannot be understood
+  bool answered_ = false;    // all of the answer is in the outbox
+  bool backlogged_ = false;  // more than backlog_bytes has waited; OnDrained is owed
+
+  std::string outbox_;
+  size_t sent_ = 0;             // bytes of outbox_ that have left
+  bool flush_pending_ = false;  // posted, or waiting for the socket
+};
+
+TcpConnection::TcpConnection(ConnectionHost& host, int socket)
+    : host_(host), socket_(host.io), timer_(host.io) {
+  sockaddr address{};
+  socklen_t size = sizeof(address);
+  ::getsockname(socket, &address, &size);
+  ErrorCode ignored;  // what failed here fails again when the socket is read
+  socket_.assign(address.sa_family == AF_INET6 ? tcp::v6() : tcp::v4(), socket, ignored);
   socket_.set_option(tcp::no_delay(true), ignored);
   if (host_.options.send_buffer_bytes > 0) {
     socket_.set_option(asio::socket_base::send_buffer_size(host_.options.send_buffer_bytes),
@@ -64,13 +147,9 @@ Connection::Connection(ConnectionHost& host, tcp::socket socket)
   socket_.non_blocking(true, ignored);
 }
 
-void Connection::Start() { BecomeIdle(); }
-
-void Connection::TurnAway(int status, const std::string& message) { Refuse(status, message); }
-
-void Connection::Close() {
+void TcpConnection::Close() {
   if (state_ == State::kClosed) return;
-  if (state_ == State::kAnswering && !answered_) {
+  if (IsOwed()) {
     // Posted: the handler may be the one who is calling.
     asio::post(host_.io,
                [handler = host_.handler, id = exchange_] { handler->OnGone(ExchangeId{id}); });
@@ -88,29 +167,27 @@ void Connection::Close() {
   if (host_.on_close) host_.on_close();
 }
 
-void Connection::StopSoon() {
+void TcpConnection::StopSoon() {
   keep_alive_ = false;
   if (state_ == State::kIdle || state_ == State::kReading) Close();
 }
 
 // Time: one timer for whatever is awaited; it is let run where the deadline only moves on.
 
-void Connection::Arm(milliseconds limit) {
+void TcpConnection::Arm(milliseconds limit) {
   deadline_ = steady_clock::now() + limit;
   if (!timer_runs_ || timer_.expiry() > deadline_) StartTimer();
 }
 
 // Progress buys time, but only as much as a line of the least speed would need.
-void Connection::Extend(size_t bytes, milliseconds limit) {
+void TcpConnection::Extend(size_t bytes, milliseconds limit) {
   const std::chrono::duration<double> bought(static_cast<double>(bytes) /
                                              static_cast<double>(host_.options.bytes_per_s_min));
   const Time bought_until = deadline_ + std::chrono::duration_cast<steady_clock::duration>(bought);
   deadline_ = std::min(bought_until, steady_clock::now() + limit);
 }
 
-void Connection::Disarm() { deadline_ = Time::max(); }
-
-void Connection::StartTimer() {
+void TcpConnection::StartTimer() {
   timer_runs_ = true;
   timer_.expires_at(deadline_);
   timer_.async_wait([self = shared_from_this()](ErrorCode error) {
@@ -118,7 +195,7 @@ void Connection::StartTimer() {
   });
 }
 
-void Connection::OnTimer() {
+void TcpConnection::OnTimer() {
   timer_runs_ = false;
   if (deadline_ == Time::max()) return;
   if (steady_clock::now() < deadline_) return StartTimer();
@@ -127,7 +204,7 @@ void Connection::OnTimer() {
   Close();  // idle, lingering, or a client that does not take its answer
 }
 
-void Connection::Watch() {
+void TcpConnection::Watch() {
   if (watching_ || state_ == State::kClosed) return;
   watching_ = true;
   socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](ErrorCode error) {
@@ -137,24 +214,16 @@ void Connection::Watch() {
   });
 }
 
-void Connection::OnReadable() {
-  switch (state_) {
-    case State::kIdle:
-    case State::kReading:
-      return ReadRequest();
-    case State::kAnswering:
-      // The next request, ahead of its turn; more than fits is left to the kernel.
-      return ReceiveIntoInbox(kInboxBytesMax - inbox_.size());
-    case State::kLingering:
-      return Discard();
-    case State::kClosed:
-      return;
-  }
+void TcpConnection::OnReadable() {
+  if (state_ == State::kLingering) return Discard();
+  if (state_ != State::kAnswering) return ReadRequest();
+  // The next request, ahead of its turn; more than fits is left to the kernel.
+  ReceiveIntoInbox(kInboxBytesMax - inbox_.size());
 }
 
 // False: nothing has come, and the connection watches or is closed. A client that has shut its
 // side counts as gone.
-bool Connection::Receive(std::span<char> room, size_t* size) {
+bool TcpConnection::Receive(std::span<char> room, size_t* size) {
   ErrorCode error;
   *size = socket_.read_some(asio::buffer(room.data(), room.size()), error);
   if (!error) return true;
@@ -163,7 +232,7 @@ bool Connection::Receive(std::span<char> room, size_t* size) {
   return false;
 }
 
-void Connection::ReceiveIntoInbox(size_t bytes_max) {
+void TcpConnection::ReceiveIntoInbox(size_t bytes_max) {
   if (bytes_max == 0) return;
   const size_t before = inbox_.size();
   inbox_.resize(before + std::min(bytes_max, kReadBytes));
@@ -175,7 +244,7 @@ void Connection::ReceiveIntoInbox(size_t bytes_max) {
   state_ == State::kAnswering ? Watch() : TakeInbox();
 }
 
-void Connection::ReadRequest() {
+void TcpConnection::ReadRequest() {
   const std::span<char> room = reader_ ? reader_->Room(kBodyTurnBytes) : std::span<char>();
   if (room.empty()) return ReceiveIntoInbox(kReadBytes);
   size_t size = 0;
@@ -185,10 +254,10 @@ void Connection::ReadRequest() {
   if (received) Advance(size);
 }
 
-void Connection::TakeInbox() {
+void TcpConnection::TakeInbox() {
   if (state_ == State::kIdle) {
     state_ = State::kReading;
-    reader_.emplace(LimitsOf(host_.options));
+    reader_.emplace(host_.options);
     in_body_ = false;
     Arm(host_.options.header_timeout);
   }
@@ -202,7 +271,7 @@ void Connection::TakeInbox() {
 }
 
 // After `bytes` of the request.
-void Connection::Advance(size_t bytes) {
+void TcpConnection::Advance(size_t bytes) {
   if (const auto& refusal = reader_->refusal()) return Refuse(refusal->status, refusal->message);
   CountBody(reader_->body_bytes());
   if (counted_body_ > kSmallBodyBytes && host_.body_bytes > host_.options.bodies_bytes_max) {
@@ -223,20 +292,17 @@ void Connection::Advance(size_t bytes) {
   Watch();
 }
 
-void Connection::CountBody(size_t bytes) {
+void TcpConnection::CountBody(size_t bytes) {
   host_.body_bytes += bytes - counted_body_;
   counted_body_ = bytes;
 }
 
-void Connection::Discard() {
+void TcpConnection::Discard() {
   std::array<char, kDiscardTurnBytes> scratch;
-  size_t size = 0;
-  if (!Receive(scratch, &size)) return;
-  discarded_ += size;
-  discarded_ > kDiscardBytesMax ? Close() : Watch();
+  if (size_t size = 0; Receive(scratch, &size)) Watch();
 }
 
-void Connection::BecomeIdle() {
+void TcpConnection::BecomeIdle() {
   state_ = State::kIdle;
   std::string().swap(outbox_);
   sent_ = 0;
@@ -245,7 +311,7 @@ void Connection::BecomeIdle() {
   Watch();
 }
 
-void Connection::OnRequest() {
+void TcpConnection::OnRequest() {
   keep_alive_ = reader_->keep_alive();
   minor_version_ = reader_->minor_version();
   HttpRequest request = reader_->Release();
@@ -264,7 +330,7 @@ void Connection::OnRequest() {
 }
 
 // The rest of what the client sends cannot be understood: one answer, then the end.
-void Connection::Refuse(int status, const std::string& message) {
+void TcpConnection::Refuse(int status, const std::string& message) {
   state_ = State::kAnswering;
   exchange_ = 0;
   refused_ = true;
@@ -277,12 +343,7 @@ void Connection::Refuse(int status, const std::string& message) {
   SendWhole(answer);
 }
 
-void Connection::Answer(const HttpAnswer& answer) {
-  if (state_ != State::kAnswering || answered_ || streaming_) return;
-  SendWhole(answer);
-}
-
-void Connection::SendWhole(const HttpAnswer& answer) {
+void TcpConnection::SendWhole(const HttpAnswer& answer) {
   answered_ = true;
   if (host_.draining.load()) keep_alive_ = false;
   Send(FormatHead({.status = answer.status,
@@ -294,8 +355,8 @@ void Connection::SendWhole(const HttpAnswer& answer) {
   if (!head_only_) Send(answer.body);
 }
 
-void Connection::BeginStream(const std::string& content_type, HttpHeaders headers) {
-  if (state_ != State::kAnswering || answered_ || streaming_) return;
+void TcpConnection::BeginStream(const std::string& content_type, HttpHeaders headers) {
+  if (!IsOwed() || streaming_) return;
   streaming_ = true;
   chunked_ = minor_version_ > 0;
   if (!chunked_ || host_.draining.load()) keep_alive_ = false;
@@ -308,20 +369,20 @@ void Connection::BeginStream(const std::string& content_type, HttpHeaders header
                   std::time(nullptr)));
 }
 
-void Connection::Write(const std::string& bytes) {
-  if (state_ != State::kAnswering || answered_ || !streaming_ || head_only_) return;
+void TcpConnection::Write(const std::string& bytes) {
+  if (!IsOwed() || !streaming_ || head_only_) return;
   Send(chunked_ ? FormatChunk(bytes) : bytes);
   if (Backlog() > host_.options.outbox_bytes_max) Close();
 }
 
-void Connection::EndStream() {
-  if (state_ != State::kAnswering || answered_ || !streaming_) return;
+void TcpConnection::EndStream() {
+  if (!IsOwed() || !streaming_) return;
   answered_ = true;
   Send(chunked_ && !head_only_ ? kLastChunk : "");
 }
 
 // Leaves at the end of the turn, with all else that the turn has to say.
-void Connection::Send(std::string_view bytes) {
+void TcpConnection::Send(std::string_view bytes) {
   if (sent_ > kSentBytesKept && sent_ > outbox_.size() / 2) {
     outbox_.erase(0, sent_);
     sent_ = 0;
@@ -333,7 +394,7 @@ void Connection::Send(std::string_view bytes) {
   asio::post(host_.io, [self = shared_from_this()] { self->Flush(); });
 }
 
-void Connection::Flush() {
+void TcpConnection::Flush() {
   flush_pending_ = false;
   if (state_ == State::kClosed) return;
   size_t left_now = 0;
@@ -355,7 +416,7 @@ void Connection::Flush() {
   });
 }
 
-void Connection::OnFlushed() {
+void TcpConnection::OnFlushed() {
   outbox_.clear();
   sent_ = 0;
   if (state_ != State::kAnswering) return;
@@ -366,7 +427,7 @@ void Connection::OnFlushed() {
   }
 }
 
-void Connection::FinishExchange() {
+void TcpConnection::FinishExchange() {
   if (exchange_ != 0) host_.exchanges.erase(exchange_);
   exchange_ = 0;
   if (keep_alive_) return BecomeIdle();
@@ -378,6 +439,12 @@ void Connection::FinishExchange() {
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   Arm(kLingerTimeout);
   Watch();
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> MakeConnection(ConnectionHost& host, int socket) {
+  return std::make_shared<TcpConnection>(host, socket);
 }
 
 }  // namespace atl

@@ -1,8 +1,15 @@
 #include "coordinator/frontend/http/http_server.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <system_error>
 #include <thread>
 
 #include "common/base/check.h"
@@ -17,6 +24,7 @@ using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 using std::chrono::milliseconds;
 
+constexpr int kAcceptsOfATurn = 64;
 constexpr milliseconds kAcceptPause{100};
 constexpr milliseconds kAcceptWarningPause{10'000};
 constexpr milliseconds kTick{1'000};
@@ -27,15 +35,17 @@ constexpr int kTurnedAwayMax = 256;
 
 struct HttpServerImpl {
   explicit HttpServerImpl(const HttpOptions& options)
-      : host(options), acceptor(host.io), pause(host.io), tick(host.io) {}
+      : host{.options = options, .io = io}, acceptor(io), pause(io), tick(io) {}
 
   void Accept();
-  void OnAcceptFailed(const ErrorCode& error);
-  void Welcome(tcp::socket socket);
+  void AcceptAll();
+  void OnAcceptFailed(const std::string& why);
+  void Welcome(int socket);
   void Tick();
   void Stop(milliseconds grace);
   std::shared_ptr<Connection> Find(ExchangeId id) const;
 
+  asio::io_context io{1};
   ConnectionHost host;
   tcp::acceptor acceptor;
   asio::steady_timer pause;  // after a failed accept; then until the grace of Stop is over
@@ -47,21 +57,32 @@ struct HttpServerImpl {
 };
 
 void HttpServerImpl::Accept() {
-  acceptor.async_accept([this](ErrorCode error, tcp::socket socket) {
-    if (stopping || error == asio::error::operation_aborted) return;
-    if (error) return OnAcceptFailed(error);
-    Welcome(std::move(socket));
-    Accept();
+  acceptor.async_wait(tcp::acceptor::wait_read, [this](ErrorCode error) {
+    if (!error && !stopping) AcceptAll();
   });
 }
 
+void HttpServerImpl::AcceptAll() {
+  for (int i = 0; i < kAcceptsOfATurn; ++i) {
+    const int socket =
+        ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket >= 0) {
+      Welcome(socket);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return OnAcceptFailed(std::generic_category().message(errno));
+    }
+  }
+  Accept();
+}
+
 // Mostly for want of descriptors: clients wait in the kernel's queue until some are free.
-void HttpServerImpl::OnAcceptFailed(const ErrorCode& error) {
+void HttpServerImpl::OnAcceptFailed(const std::string& why) {
   const auto now = std::chrono::steady_clock::now();
   if (now >= next_accept_warning) {
     next_accept_warning = now + kAcceptWarningPause;
-    LOG_WARNING("accepting a connection failed: {}; trying every {} ms", error.message(),
-                kAcceptPause.count());
+    LOG_WARNING("accepting a connection failed: {}; trying every {} ms", why, kAcceptPause.count());
   }
   pause.expires_after(kAcceptPause);
   pause.async_wait([this](ErrorCode aborted) {
@@ -69,11 +90,14 @@ void HttpServerImpl::OnAcceptFailed(const ErrorCode& error) {
   });
 }
 
-void HttpServerImpl::Welcome(tcp::socket socket) {
+void HttpServerImpl::Welcome(int socket) {
   const int others = host.num_connections.load();
-  if (others >= host.options.connections_max + kTurnedAwayMax) return;
+  if (others >= host.options.connections_max + kTurnedAwayMax) {
+    ::close(socket);
+    return;
+  }
   ++host.num_connections;
-  const auto connection = std::make_shared<Connection>(host, std::move(socket));
+  const auto connection = MakeConnection(host, socket);
   host.connections.insert(connection);
   if (others < host.options.connections_max) return connection->Start();
   connection->TurnAway(503, "The server has too many connections; try again.");
@@ -102,7 +126,7 @@ void HttpServerImpl::Stop(milliseconds grace) {
     host.on_close = nullptr;
     const auto left = host.connections;
     for (const auto& connection : left) connection->Close();
-    asio::post(host.io, [this] { host.io.stop(); });  // after the OnGone that Close posted
+    asio::post(io, [this] { io.stop(); });  // after the OnGone that Close posted
   });
 }
 
@@ -124,7 +148,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(const HttpOptions
   }
   auto impl = std::make_unique<HttpServerImpl>(options);
   ErrorCode error;
-  tcp::resolver resolver(impl->host.io);
+  tcp::resolver resolver(impl->io);
   const auto found =
       resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, error);
   if (error || found.empty()) {
@@ -135,6 +159,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(const HttpOptions
   if (!error) impl->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) impl->acceptor.bind(endpoint, error);
   if (!error) impl->acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) impl->acceptor.non_blocking(true, error);
   if (error) {
     return Unavailable("cannot listen on {}:{}: {}", options.host, options.port, error.message());
   }
@@ -150,13 +175,13 @@ void HttpServer::Start(HttpHandler& handler) {
   impl_->host.handler = &handler;
   impl_->Accept();
   impl_->Tick();
-  impl_->thread = std::thread([impl = impl_.get()] { impl->host.io.run(); });
+  impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
 }
 
 int HttpServer::port() const { return impl_->port; }
 int HttpServer::num_connections() const { return impl_->host.num_connections.load(); }
 
-void HttpServer::Post(std::function<void()> task) { asio::post(impl_->host.io, std::move(task)); }
+void HttpServer::Post(std::function<void()> task) { asio::post(impl_->io, std::move(task)); }
 
 void HttpServer::Answer(ExchangeId id, const HttpAnswer& answer) {
   if (const auto connection = impl_->Find(id)) connection->Answer(answer);
@@ -181,7 +206,7 @@ void HttpServer::BeginDrain() { impl_->host.draining.store(true); }
 
 void HttpServer::Stop(milliseconds grace) {
   if (!impl_->thread.joinable()) return;
-  asio::post(impl_->host.io, [impl = impl_.get(), grace] { impl->Stop(grace); });
+  asio::post(impl_->io, [impl = impl_.get(), grace] { impl->Stop(grace); });
   impl_->thread.join();
 }
 

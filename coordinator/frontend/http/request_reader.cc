@@ -241,8 +241,10 @@ bool RequestReader::SetTarget(std::string_view target) {
     return false;
   }
   bool is_path = target.starts_with('/') || (target == "*" && request_.method == "OPTIONS");
-  const std::string scheme = Lower(target.substr(0, target.find("://")));
-  if (!is_path && (scheme == "http" || scheme == "https")) {
+  const size_t scheme_end = target.find("://");
+  const bool has_scheme = !is_path && scheme_end != std::string_view::npos;
+  const std::string scheme = has_scheme ? Lower(target.substr(0, scheme_end)) : "";
+  if (scheme == "http" || scheme == "https") {
     target.remove_prefix(scheme.size() + 3);
     const std::string_view host = target.substr(0, target.find_first_of("/?"));
     target.remove_prefix(host.size());

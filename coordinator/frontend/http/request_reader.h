@@ -1,6 +1,6 @@
 // The bytes of one HTTP request, read strictly: what two readers could take differently is refused.
 //
-//   RequestReader reader(limits);
+//   RequestReader reader(options);
 //   bytes.remove_prefix(reader.Take(bytes));
 //   if (reader.done()) Handle(reader.Release());
 #pragma once
@@ -17,13 +17,6 @@
 
 namespace atl {
 
-struct RequestLimits {
-  size_t header_bytes_max = 0;  // request line and fields; the trailer fields again as much
-  size_t headers_max = 0;
-  size_t target_bytes_max = 0;
-  size_t body_bytes_max = 0;
-};
-
 struct Refusal {
   int status = 0;
   std::string message;
@@ -33,7 +26,8 @@ struct Refusal {
 // refused bytes may be read as another request.
 class RequestReader {
  public:
-  explicit RequestReader(const RequestLimits& limits) : limits_(limits) {}
+  // `limits`: header_bytes_max, headers_max, target_bytes_max and body_bytes_max; kept.
+  explicit RequestReader(const HttpOptions& limits) : limits_(limits) {}
 
   // How many of `bytes` belong to this request: all of them unless it is done or refused then.
   size_t Take(std::string_view bytes);
@@ -77,7 +71,7 @@ class RequestReader {
   size_t Count(std::string_view name) const;
   bool HasConnectionOption(std::string_view option) const;
 
-  const RequestLimits limits_;
+  const HttpOptions& limits_;
   State state_ = State::kRequestLine;
   std::optional<Refusal> refusal_;
   HttpRequest request_;

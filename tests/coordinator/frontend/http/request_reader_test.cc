@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-constexpr RequestLimits kLimits = {
+const HttpOptions kLimits = {
     .header_bytes_max = 1000, .headers_max = 10, .target_bytes_max = 100, .body_bytes_max = 500};
 
 struct Reading {
@@ -168,6 +168,8 @@ std::vector<Refused> RefusedHeads() {
       {"GET * HTTP/1.1\r\n", 400, "target"},
       {"GET /#a HTTP/1.1\r\n", 400, "target"},
       {"GET /\xc3\xa4 HTTP/1.1\r\n", 400, "target"},
+      {"GET http HTTP/1.1\r\n", 400, "target"},
+      {"GET https HTTP/1.1\r\n", 400, "target"},
       {"GET ftp://a/ HTTP/1.1\r\n", 400, "target"},
       {"GET http:///a HTTP/1.1\r\n", 400, "target"},
       {"GET http://u@a/ HTTP/1.1\r\n", 400, "target"},
@@ -299,10 +301,11 @@ TEST(RequestReaderTest, AnEmptyLineIsNoRequest) {
 }
 
 TEST(RequestReaderTest, ClaimsReserveLittle) {
-  RequestReader reader({.header_bytes_max = 1000,
-                        .headers_max = 10,
-                        .target_bytes_max = 100,
-                        .body_bytes_max = 8 << 20});
+  const HttpOptions options = {.header_bytes_max = 1000,
+                               .headers_max = 10,
+                               .target_bytes_max = 100,
+                               .body_bytes_max = 8 << 20};
+  RequestReader reader(options);
   reader.Take(Post("Content-Length: 8388608\r\n", ""));
   size_t read = 0;
   while (!reader.done()) {
