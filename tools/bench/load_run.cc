@@ -137,8 +137,8 @@ class LoadRun : public GenerationSink {
 };
 
 absl::StatusOr<LoadResult> LoadRun::Run() {
-  ATOLL_RETURN_IF_ERROR(watch_.Begin());
   if (options().reference_first) ATOLL_RETURN_IF_ERROR(AskReferences());
+  ATOLL_RETURN_IF_ERROR(watch_.Begin());
   const double cpu_before_s = OwnCpuS();
   Start();
   loop_.Run();
@@ -254,7 +254,7 @@ void LoadRun::OnSecond() {
 
 std::string ProgressLine(const SecondSample& sample) {
   return fmt::format(
-      "{:6.0f} s  sent {}  open {}  done {}  refused {}  errors {}  {:.0f} tokens/s  "
+      "{:6.0f} s  sent {}  open {}  done {}  refused {}  errors {}  {:.0f} deltas/s  "
       "ttft p50 {:.1f} p99 {:.1f} ms",
       sample.at_s, sample.sent, sample.open, sample.done, sample.refused, sample.failed,
       sample.deltas_per_s, sample.ttft_ms_p50, sample.ttft_ms_p99);

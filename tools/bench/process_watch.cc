@@ -16,6 +16,7 @@ namespace atl {
 namespace {
 
 constexpr double kMega = 1e6;
+constexpr double kLeastIntervalS = 0.5;  // CPU time comes in ticks of 10 ms
 
 std::string TextOf(const std::string& path) {
   std::ifstream file(path);
@@ -99,7 +100,7 @@ ProcessTrend TrendOf(const std::vector<ProcessUse>& samples, double from_s) {
     covariance += (use->at_s - mean_at) * (use->rss_mb - first->rss_mb);
     variance += (use->at_s - mean_at) * (use->at_s - mean_at);
     const auto before = use == first ? use : std::prev(use);
-    if (use->at_s > before->at_s) {
+    if (use->at_s - before->at_s >= kLeastIntervalS) {
       const double cores = (use->cpu_s - before->cpu_s) / (use->at_s - before->at_s);
       trend.cores_max = std::max(trend.cores_max, cores);
     }

@@ -47,7 +47,7 @@ class ProcessWatch {
 // From the first sample at or after `from_s` to the last.
 struct ProcessTrend {
   double cores = 0;      // mean
-  double cores_max = 0;  // of the samples' intervals
+  double cores_max = 0;  // of the intervals of half a second and more
   ProcessUse first;
   ProcessUse last;
   double rss_mb_max = 0;

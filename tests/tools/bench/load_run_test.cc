@@ -325,7 +325,7 @@ TEST(ProgressLineTest, ItSaysHowItGoes) {
                           .deltas_per_s = 1234.4,
                           .ttft_ms_p50 = 3.21,
                           .ttft_ms_p99 = 20}),
-            "    12 s  sent 30  open 5  done 20  refused 4  errors 1  1234 tokens/s  "
+            "    12 s  sent 30  open 5  done 20  refused 4  errors 1  1234 deltas/s  "
             "ttft p50 3.2 p99 20.0 ms");
 }
 
