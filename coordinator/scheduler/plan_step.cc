@@ -63,12 +63,14 @@ StartSequence StartOf(const Sequence& sequence, SlotId slot) {
 std::vector<TokenId> PieceIds(const Sequence& sequence, int32_t begin, int32_t rows) {
   std::vector<TokenId> ids;
   ids.reserve(static_cast<size_t>(rows));
-  const std::vector<TokenId>& prompt = sequence.request.prompt;
-  const int32_t in_prompt = std::clamp(sequence.prompt_length() - begin, 0, rows);
-  if (in_prompt > 0)
-    ids.insert(ids.end(), prompt.begin() + begin, prompt.begin() + begin + in_prompt);
-  const auto drawn = sequence.drawn.begin() + (begin + in_prompt - sequence.prompt_length());
-  if (in_prompt < rows) ids.insert(ids.end(), drawn, drawn + (rows - in_prompt));
+  const int32_t end = begin + rows;
+  const int32_t prompt_end = std::min(end, sequence.prompt_length());
+  for (int32_t i = begin; i < prompt_end; ++i) {
+    ids.push_back(sequence.request.prompt[static_cast<size_t>(i)]);
+  }
+  for (int32_t i = std::max(begin, prompt_end); i < end; ++i) {
+    ids.push_back(sequence.drawn[static_cast<size_t>(i - prompt_end)]);
+  }
   return ids;
 }
 

@@ -18,8 +18,11 @@ inline constexpr auto kPatience = std::chrono::seconds(20);
 // What a request was told. Shared by the sink, which the engine owns, and the test.
 class Transcript {
  public:
-  void AddPrompt(int32_t tokens_done) {
-    Change([&] { prompt_pieces_.push_back(tokens_done); });
+  void AddPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) {
+    Change([&] {
+      prompt_pieces_.push_back(tokens_done);
+      for (const TokenLogprobs& each : logprobs) prompt_logprobs_.push_back(each.logprob);
+    });
   }
   void AddTokens(std::span<const TokenId> ids) {
     Change([&] { tokens_.insert(tokens_.end(), ids.begin(), ids.end()); });
@@ -49,6 +52,10 @@ class Transcript {
   std::vector<int32_t> prompt_pieces() const {
     std::lock_guard lock(mutex_);
     return prompt_pieces_;
+  }
+  std::vector<float> prompt_logprobs() const {
+    std::lock_guard lock(mutex_);
+    return prompt_logprobs_;
   }
   std::vector<TokenId> tokens() const {
     std::lock_guard lock(mutex_);
@@ -81,6 +88,7 @@ class Transcript {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<int32_t> prompt_pieces_;  // tokens done after each
+  std::vector<float> prompt_logprobs_;
   std::vector<TokenId> tokens_;
   std::vector<ProbeResult> probes_;
   int num_ends_ = 0;
@@ -93,8 +101,8 @@ class TranscriptSink final : public RequestSink {
   explicit TranscriptSink(std::shared_ptr<Transcript> transcript)
       : transcript_(std::move(transcript)) {}
   ~TranscriptSink() override { transcript_->AddDestroyed(); }
-  void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs>) override {
-    transcript_->AddPrompt(tokens_done);
+  void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) override {
+    transcript_->AddPrompt(tokens_done, logprobs);
   }
   void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs>) override {
     transcript_->AddTokens(ids);
