@@ -5,9 +5,11 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "common/tokenizer/utf8.h"
 #include "coordinator/openai/tokenize_format.h"
 
 namespace atl {
@@ -175,6 +177,34 @@ TEST(LogprobsTest, CountsCharacters) {
   EXPECT_EQ(NumCharacters(""), 0);
   EXPECT_EQ(NumCharacters("aé世🌊"), 4);
   EXPECT_EQ(NumCharacters("\xe4\xb8") + NumCharacters("\x96"), 1);
+}
+
+TEST(AnswerFormatTest, AnyBytesReadBackRepaired) {
+  std::mt19937 random(5);
+  const std::string alphabet = "a\"\\/\n\x01\x7f{},:\xc3\xa9\xf0\x9f\x8c\x8a\xff\xed\xa0";
+  for (int i = 0; i < 2000; ++i) {
+    std::string text;
+    for (size_t size = random() % 20; size > 0; --size) {
+      text.push_back(alphabet[random() % alphabet.size()]);
+    }
+    std::string repaired;
+    Utf8Repairer repairer;
+    repairer.Append(text, &repaired);
+    repairer.Finish(&repaired);
+    const ChoicePiece piece{.text = {.content = text},
+                            .logprobs = std::vector{ToldToken{.bytes = text, .logprob = -1.0f}},
+                            .end = ChoiceEnd{"stop", text}};
+    const Json choice = Json::parse(WholeAnswer(kText, std::vector{piece}, {}))["choices"][0];
+    EXPECT_EQ(choice["text"], repaired);
+    EXPECT_EQ(choice["stop_reason"], repaired);
+    EXPECT_EQ(choice["logprobs"]["tokens"][0], repaired);
+    const Json told =
+        Json::parse(WholeAnswer(kChat, std::vector{piece}, {}))["choices"][0]["logprobs"];
+    EXPECT_EQ(told["content"][0]["token"], repaired);
+    std::string bytes;
+    for (const int byte : told["content"][0]["bytes"]) bytes.push_back(static_cast<char>(byte));
+    EXPECT_EQ(bytes, text);
+  }
 }
 
 TEST(TokenizeFormatTest, AnswersInBothDirections) {
