@@ -133,8 +133,9 @@ int32_t Scheduler::DecodeRows(const Sequence& sequence, const StepDraft& draft) 
   const int32_t tokens_per_step = HomeAt(sequence.home).capacity.tokens_per_step;
   if (tokens_per_step > 1) {
     if (sequence.works_in_flight > 0) return 0;  // it is not known where it will stand
-    // A row for everyone comes before a second one for anybody.
-    const int32_t share = options_.max_num_batched_tokens / num_running_;
+    // A row for everyone and a piece of a prompt come before a second row for anybody.
+    const int32_t share =
+        std::max(1, (options_.max_num_batched_tokens - kPieceRowsMin) / num_running_);
     rows = std::min(
         {tokens_per_step, share, sequence.request.max_new_tokens - sequence.planned_draws});
   }

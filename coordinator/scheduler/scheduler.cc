@@ -6,6 +6,32 @@
 #include "common/base/check.h"
 
 namespace atl {
+namespace {
+
+// Tokens that a report of `length` tokens must bring where nothing ended: one when the known
+// tokens have all run, then one for each further token that has.
+int64_t DrawsDue(const Sequence& sequence, int32_t length) {
+  if (length < sequence.prefill_length) return 0;
+  return length - std::max(sequence.length, sequence.prefill_length - 1);
+}
+
+absl::Status CheckReport(const Sequence& sequence, int32_t rank, const SequenceResult& result) {
+  const auto drawn = static_cast<int32_t>(result.ids.size());
+  const bool planned = sequence.works_in_flight > 0 && sequence.home == rank &&
+                       result.length >= sequence.length &&
+                       result.length <= sequence.planned_length &&
+                       sequence.draws() + drawn <= sequence.planned_draws;
+  const bool moved = result.finish != Finish::kNone || (result.length > sequence.length &&
+                                                        drawn == DrawsDue(sequence, result.length));
+  if (planned && moved) return absl::OkStatus();
+  return DataLoss(
+      "worker {} reports sequence {} with {} tokens and {} drawn; it had {}, planned were up to {} "
+      "tokens and {} more draws in {} steps at worker {}",
+      rank, Value(result.seq), result.length, drawn, sequence.length, sequence.planned_length,
+      sequence.planned_draws - sequence.draws(), sequence.works_in_flight, sequence.home);
+}
+
+}  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, Epoch epoch, const std::vector<HomeCapacity>& homes)
     : options_(options), epoch_(epoch) {
@@ -61,34 +87,6 @@ void Scheduler::End(SeqId seq) {
   }
   sequences_.erase(it);
 }
-
-namespace {
-
-// Tokens that a report of `length` tokens must bring where nothing ended: one when the known
-// tokens have all run, then one for each further token that has.
-int64_t DrawsDue(const Sequence& sequence, int32_t length) {
-  if (length < sequence.prefill_length) return 0;
-  return length - std::max(sequence.length, sequence.prefill_length - 1);
-}
-
-absl::Status CheckReport(const Sequence& sequence, int32_t rank, const SequenceResult& result) {
-  const auto drawn = static_cast<int32_t>(result.ids.size());
-  const bool planned = sequence.works_in_flight > 0 && sequence.home == rank &&
-                       result.length >= sequence.length &&
-                       result.length <= sequence.planned_length &&
-                       sequence.draws() + drawn <= sequence.planned_draws;
-  const bool moved = result.finish != Finish::kNone || (result.length > sequence.length &&
-                                                        drawn == DrawsDue(sequence, result.length));
-  if (planned && moved) return absl::OkStatus();
-  return DataLoss(
-      "worker {} reports sequence {} with {} tokens and {} drawn; before it had {}, planned were "
-      "up "
-      "to {} tokens and {} more draws in {} steps at worker {}",
-      rank, Value(result.seq), result.length, drawn, sequence.length, sequence.planned_length,
-      sequence.planned_draws - sequence.draws(), sequence.works_in_flight, sequence.home);
-}
-
-}  // namespace
 
 absl::StatusOr<SequenceUpdate> Scheduler::Apply(int32_t rank, const SequenceResult& result) {
   const auto it = sequences_.find(result.seq);

@@ -52,14 +52,16 @@ TEST(SeveralTokensTest, NeverMoreThanTheRequestAskedFor) {
   EXPECT_EQ(scheduler.num_running(), 0);
 }
 
-TEST(SeveralTokensTest, EveryoneHasARowBeforeAnyoneHasTwo) {
-  Scheduler scheduler = MakeScheduler(4, 8);
+TEST(SeveralTokensTest, APromptKeepsAPieceOfTheStep) {
+  Scheduler scheduler = MakeScheduler(4, 24);
   for (uint64_t i = 1; i <= 4; ++i) scheduler.Add(SeqId{i}, MakeRequest(2, 20));
   ApplyAll(scheduler, *scheduler.PlanStep());
+  scheduler.Add(SeqId{5}, MakeRequest(30));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
-  EXPECT_EQ(step->num_sequences, 4);
-  for (const SequenceWork& work : step->plans[0].work) EXPECT_EQ(work.num_rows, 2);
+  EXPECT_EQ(step->num_sequences, 5);
+  EXPECT_EQ(step->decode_rows, 8);  // two each
+  EXPECT_EQ(step->prefill_rows, 16);
 }
 
 TEST(SeveralTokensTest, ReportsThatBringTooManyOrNoneAreRefused) {
