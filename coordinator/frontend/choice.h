@@ -49,14 +49,17 @@ class Choice {
 
   int32_t index() const { return options_.index; }
 
-  // What came since the last call; with its end once ended.
-  ChoicePiece TakePiece();
-  bool has_piece() const { return pending_bytes_ > 0 || piece_.end.has_value(); }
-  // Of the piece that TakePiece would give, about.
-  size_t pending_bytes() const { return pending_bytes_; }
+  // What came since the last call, at most about `bytes_max` of text and as much of logprobs; with
+  // its end once ended and nothing is left.
+  ChoicePiece TakePiece(size_t bytes_max);
+  bool has_piece() const;
+  // Drawn and not yet taken, about.
+  size_t waiting_bytes() const { return waiting_bytes_; }
 
  private:
-  void Tell(TokenId id, const TokenLogprobs* logprobs);
+  // Returns about how many bytes that is.
+  size_t Tell(TokenId id, const TokenLogprobs* logprobs);
+  std::vector<ToldToken> TakeTold(size_t bytes_max);
   void Add(const AnswerDelta& delta);
   void End(std::string finish_reason, StopReason stop_reason);
 
@@ -64,7 +67,8 @@ class Choice {
   ChoiceOptions options_;
   ResponseStream stream_;
   ChoicePiece piece_;
-  size_t pending_bytes_ = 0;
+  size_t told_taken_ = 0;  // of the piece's logprobs
+  size_t waiting_bytes_ = 0;
   size_t echo_told_ = 0;    // tokens of the prompt
   int64_t characters_ = 0;  // of the tokens told before this piece
   TokenId last_token_{-1};

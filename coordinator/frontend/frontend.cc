@@ -118,9 +118,10 @@ void Frontend::OnGone(ExchangeId id) {
 }
 
 void Frontend::OnDrained(ExchangeId id) {
-  // What has ended is not erased here: it may be the one that is writing.
   const auto it = generations_.find(Value(id));
-  if (it != generations_.end()) it->second->Flush();
+  if (it == generations_.end()) return;
+  it->second->Flush();
+  EraseIfOver(Value(id));
 }
 
 void Frontend::OnTick() {
@@ -142,8 +143,10 @@ void Frontend::StartGeneration(ExchangeId id, Action action, HttpRequest request
   const ReadyState ready = engine_.ready_state();
   absl::Status accepted;
   if (ready.ready) {
-    accepted = pool_.Submit([this, id, action, body = std::move(request.body)] {
-      server_.Post([this, id, result = Prepare(action, body)]() mutable {
+    // The engine is asked here: it may be gone when the pool's last tasks run.
+    const int64_t tokens_max = engine_.limits().tokens_max;
+    accepted = pool_.Submit([this, id, action, tokens_max, body = std::move(request.body)] {
+      server_.Post([this, id, result = Prepare(action, body, tokens_max)]() mutable {
         OnPrepared(id, std::move(result));
       });
     });
@@ -156,9 +159,8 @@ void Frontend::StartGeneration(ExchangeId id, Action action, HttpRequest request
   EraseIfOver(Value(id));
 }
 
-PrepareResult Frontend::Prepare(Action action, const std::string& body) const {
+PrepareResult Frontend::Prepare(Action action, const std::string& body, int64_t tokens_max) const {
   const ParseLimits limits{.vocab_size = model_.vocab_size};
-  const int64_t tokens_max = engine_.limits().tokens_max;
   if (action == Action::kCompletion) {
     const auto parsed = ParseCompletionRequest(body, limits);
     if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;

@@ -74,7 +74,7 @@ class Frontend : public HttpHandler {
   AccessRecord RecordOf(const HttpRequest& request, ExchangeId id, const char* endpoint) const;
 
   void StartGeneration(ExchangeId id, Action action, HttpRequest request, AccessRecord record);
-  PrepareResult Prepare(Action action, const std::string& body) const;
+  PrepareResult Prepare(Action action, const std::string& body, int64_t tokens_max) const;
   void OnPrepared(ExchangeId id, PrepareResult result);
   void OnEvents(const std::vector<EngineEvent>& events);
   void EraseIfOver(uint64_t exchange);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "common/log/log.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
 constexpr int kClientLeft = 499;  // for metrics and the access log alone
+// Of text in one write; as JSON it is a few times that, well within what the server lets wait.
+constexpr size_t kWriteBytes = 64 << 10;
 
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
@@ -125,29 +128,37 @@ void Generation::Flush() {
     if (complete) AnswerWhole();
     return;
   }
-  if (complete) return EndStream();
-  if (host_.server.Backlog(exchange_) <= host_.streams.backlog_bytes) return SendPieces();
+  while (host_.server.Backlog(exchange_) <= host_.streams.backlog_bytes) {
+    if (SendPieces() == Left::kSome) continue;
+    held_back_ = false;
+    if (complete) EndStream();
+    return;
+  }
   const size_t waiting = WaitingBytes();
-  held_back_ = waiting > 0;
+  held_back_ = complete || waiting > 0;
   if (waiting > host_.streams.waiting_bytes_max) DropSlowReader();
 }
 
-void Generation::SendPieces() {
+// As much as one write may hold.
+Generation::Left Generation::SendPieces() {
   std::string events;
+  Left left = Left::kNothing;
   for (Sequence& sequence : sequences_) {
     if (!sequence.begun && !sequence.choice.ended()) continue;
     if (!std::exchange(sequence.announced, true)) {
       events += BeginEvent(header_, sequence.choice.index());
     }
-    if (sequence.choice.has_piece()) events += PieceEvents(header_, sequence.choice.TakePiece());
+    while (sequence.choice.has_piece() && events.size() < kWriteBytes) {
+      events += PieceEvents(header_, sequence.choice.TakePiece(kWriteBytes));
+    }
+    if (sequence.choice.has_piece()) left = Left::kSome;
   }
-  held_back_ = false;
   // The status goes out with the first tokens, so that what fails before them gets its own.
   if (!events.empty()) Write(events);
+  return left;
 }
 
 void Generation::EndStream() {
-  SendPieces();
   Write((include_usage_ ? UsageEvent(header_, UsageSoFar()) : "") + kDoneEvent);
   host_.server.EndStream(exchange_);
   Close(200);
@@ -155,7 +166,9 @@ void Generation::EndStream() {
 
 void Generation::AnswerWhole() {
   std::vector<ChoicePiece> pieces;
-  for (Sequence& sequence : sequences_) pieces.push_back(sequence.choice.TakePiece());
+  for (Sequence& sequence : sequences_) {
+    pieces.push_back(sequence.choice.TakePiece(std::numeric_limits<size_t>::max()));
+  }
   HttpAnswer answer{.body = WholeAnswer(header_, pieces, UsageSoFar()),
                     .headers = {{"X-Request-Id", record_.request_id}}};
   record_.answer_bytes = static_cast<int64_t>(answer.body.size());
@@ -262,7 +275,7 @@ void Generation::NoteTimings(const RequestTimings& timings) {
 
 size_t Generation::WaitingBytes() const {
   size_t bytes = 0;
-  for (const Sequence& sequence : sequences_) bytes += sequence.choice.pending_bytes();
+  for (const Sequence& sequence : sequences_) bytes += sequence.choice.waiting_bytes();
   return bytes;
 }
 

@@ -41,7 +41,7 @@ struct GenerationHost {
   const std::function<std::chrono::steady_clock::time_point()>& now;
 };
 
-// **Threads**: the I/O thread's. After each call but Flush and OnTick the owner asks over().
+// **Threads**: the I/O thread's. After each call the owner asks over().
 class Generation {
  public:
   // `record` knows the request's ids, client and endpoint.
@@ -51,8 +51,8 @@ class Generation {
   void Run(PreparedGeneration prepared, std::string answer_id);
   void Fail(const ApiError& error, Refusal why);
   void OnEvent(const EngineEvent& event);
-  // Sends what has come where the client keeps up, and the end of the answer in any case. Called
-  // after the events of a step, and when a backlog has left.
+  // Sends what has come where the client keeps up. Called after the events of a step, and when a
+  // backlog has left.
   void Flush();
   // Keeps a silent stream alive.
   void OnTick();
@@ -64,6 +64,7 @@ class Generation {
 
  private:
   enum class State { kPreparing, kRunning, kAnswered };
+  enum class Left { kNothing, kSome };
   struct Sequence {
     SeqId id{};
     Choice choice;
@@ -79,7 +80,7 @@ class Generation {
   void OnEnd(Sequence* sequence, const RequestEnd& end);
   bool Complete() const;
   void AnswerWhole();
-  void SendPieces();
+  Left SendPieces();
   void EndStream();
   void BeginStream();
   void Write(const std::string& bytes);

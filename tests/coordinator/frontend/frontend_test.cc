@@ -148,6 +148,53 @@ TEST_F(FrontendTest, TheRequestOverridesTheDefaults) {
   EXPECT_THAT(asked.request.stop_ids, ::testing::IsEmpty());
 }
 
+TEST_F(FrontendTest, EverySamplingFieldReachesTheEngine) {
+  HttpClient client(port());
+  auto asked = Ask(&client,
+                   R"("min_p":0.25,"presence_penalty":-1.5,"frequency_penalty":0.5,
+                      "repetition_penalty":1.25,"logit_bias":{"7":-100},"min_tokens":3,
+                      "stop_token_ids":[9,4065],"logprobs":true,"top_logprobs":4,"priority":-2)");
+  const SamplingParams& sampling = asked.request.sampling;
+  EXPECT_EQ(sampling.min_p, 0.25f);
+  EXPECT_EQ(sampling.presence_penalty, -1.5f);
+  EXPECT_EQ(sampling.frequency_penalty, 0.5f);
+  EXPECT_EQ(sampling.repetition_penalty, 1.25f);
+  ASSERT_EQ(sampling.logit_bias.size(), 1u);
+  EXPECT_EQ(sampling.logit_bias[0].id, TokenId{7});
+  EXPECT_EQ(sampling.logit_bias[0].bias, -100.0f);
+  EXPECT_EQ(sampling.min_tokens, 3);
+  EXPECT_THAT(asked.request.stop_ids, ElementsAre(kImEnd, TokenId{4063}, TokenId{9}));
+  EXPECT_EQ(asked.request.top_logprobs, 4);
+  EXPECT_FALSE(asked.request.prompt_logprobs);
+  EXPECT_EQ(asked.request.priority, -2);
+}
+
+TEST_F(FrontendTest, StopIdsOfTheClientAreHiddenAndTold) {
+  HttpClient client(port());
+  const TokenId own = Ids("four").back();
+  const std::string fields =
+      R"("ignore_eos":true,"stop_token_ids":[)" + std::to_string(Value(own)) + "]," + kNoThinking;
+  auto asked = Ask(&client, fields);
+  EXPECT_THAT(asked.request.stop_ids, ElementsAre(own));
+  asked.sink->OnTokens(Ids("one<|im_end|> two "), {});
+  asked.sink->OnTokens(std::vector{own}, {});
+  asked.sink->OnFinish({.reason = FinishReason::kStop});
+  const Json choice = Json::parse(client.Receive().body)["choices"][0];
+  EXPECT_EQ(choice["message"]["content"], "one two ");
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["stop_reason"], Value(own));
+}
+
+TEST_F(FrontendTest, SpecialTokensAreShownWhereAsked) {
+  HttpClient client(port());
+  auto asked = Ask(&client, std::string(R"("skip_special_tokens":false,)") + kNoThinking);
+  asked.sink->OnTokens(Ids("a<|im_start|>b"), {});
+  asked.sink->OnTokens(std::vector{kImEnd}, {});
+  asked.sink->OnFinish({.reason = FinishReason::kStop});
+  const Json choice = Json::parse(client.Receive().body)["choices"][0];
+  EXPECT_EQ(choice["message"]["content"], "a<|im_start|>b");
+}
+
 TEST_F(FrontendTest, MaxTokensDefaultsToWhatIsLeft) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
@@ -235,6 +282,25 @@ TEST_F(FrontendTest, EnginesRefusalsGetTheirStatus) {
   answer = client.Post(kChat, ChatBody(""));
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(Json::parse(answer.body)["error"]["message"], "lost worker 1 (host b)");
+}
+
+TEST_F(FrontendTest, WithoutAClusterNothingIsParsed) {
+  engine_.SetReady({.ready = false, .reason = "waiting for 1 of 2 workers"});
+  HttpClient client(port());
+  const ClientAnswer answer = client.Post(kChat, "{");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.headers.at("retry-after"), "3");
+  EXPECT_THAT(answer.body, HasSubstr("waiting for 1 of 2 workers"));
+  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"not_ready\"} 1\n"));
+}
+
+TEST_F(FrontendTest, WaitingTooLongIsARefusalOfItsOwn) {
+  HttpClient client(port());
+  auto asked = Ask(&client, "");
+  asked.sink->OnFinish(
+      {.reason = FinishReason::kError, .status = Unavailable("waited 9 s in the queue")});
+  EXPECT_EQ(client.Receive().status, 503);
+  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"queue_timeout\"} 1\n"));
 }
 
 TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {

@@ -94,6 +94,40 @@ TEST(ResponseStreamTest, AStopStringCutsEverywhere) {
   EXPECT_EQ(held.text.content, "d STO");
 }
 
+TEST(ResponseStreamTest, AStopStringMayBeShown) {
+  const Outcome shown = Whole("abc STOP e", {.stop = {"STOP"}, .stop_text = StopText::kShown});
+  EXPECT_TRUE(shown.stopped);
+  EXPECT_EQ(shown.text.content, "abc STOP");
+  const Outcome id =
+      Whole("abc<|im_end|>",
+            {.stop_ids = {kImEnd}, .stop_text = StopText::kShown, .special = SkipSpecial::kShow});
+  EXPECT_EQ(id.text.content, "abc<|im_end|>");
+}
+
+TEST(ResponseStreamTest, NoStopStringCountsWithinTheFirstTokens) {
+  const std::vector<TokenId> first = Ids("a STOP b");
+  const auto min_tokens = static_cast<int64_t>(first.size());
+  const Outcome late = Whole("a STOP b STOP c", {.stop = {"STOP"}, .min_tokens = min_tokens});
+  EXPECT_EQ(late.text.content, "a STOP b ");
+  // A stop string may begin within them and count when it is complete.
+  const Outcome begun = Whole("a STOP", {.stop = {"STOP"}, .min_tokens = 1});
+  EXPECT_EQ(begun.text.content, "a ");
+}
+
+TEST(ResponseStreamTest, PlainTextKeepsItsNewlinesAndTags) {
+  const std::string text = "\n\n<think>a</think>\n";
+  EXPECT_EQ(Whole(text, {.begins = std::nullopt}).text.content, text);
+}
+
+TEST(ResponseStreamTest, TokensBehindAStopStringAreNotTaken) {
+  const std::vector<TokenId> ids = Ids("abc STOP and more");
+  ResponseStream stream(NanoTokenizer(), {.stop = {"STOP"}});
+  stream.Append(ids);
+  EXPECT_TRUE(stream.stopped());
+  EXPECT_EQ(stream.stop_string(), "STOP");
+  EXPECT_EQ(stream.num_tokens(), static_cast<int64_t>(Ids("abc STOP").size()));
+}
+
 TEST(ResponseStreamTest, HalfCharactersWait) {
   const std::vector<TokenId> ids = Ids("\xF0\x9F\x8F\x96");
   ASSERT_GT(ids.size(), 1u);  // bytes of one character in several tokens
@@ -141,6 +175,8 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
         .stop = {},
         .stop_ids = {kImEnd}};
     if (below(2) == 0) options.stop = {"STOP", "d\n"};
+    if (below(4) == 0) options.stop_text = StopText::kShown;
+    if (below(4) == 0) options.min_tokens = static_cast<int64_t>(below(8));
     const Outcome whole = Deal(ids, options, [&] { return ids.size(); });
     const Outcome one_by_one = Deal(ids, options, [] { return 1; });
     const Outcome random_split = Deal(ids, options, [&] { return 1 + below(4); });
@@ -150,7 +186,8 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
       ASSERT_EQ(whole.text.content, other.text.content) << "round " << round;
       ASSERT_EQ(whole.stopped, other.stopped) << "round " << round;
     }
-    if (options.begins == AnswerBegins::kInContent && !whole.stopped && options.stop.empty()) {
+    if (options.begins == AnswerBegins::kInContent && !whole.stopped && options.stop.empty() &&
+        options.stop_text == StopText::kHidden) {
       std::vector<TokenId> shown = ids;
       if (shown.back() == kImEnd) shown.pop_back();
       std::string text = Decode(NanoTokenizer(), shown, SkipSpecial::kSkip);

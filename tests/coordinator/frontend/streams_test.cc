@@ -70,6 +70,45 @@ TEST_F(StreamsTest, WhoDoesNotReadAtAllIsDropped) {
   EXPECT_TRUE(MetricsHave("atoll_frontend_streams_open 0\n"));
 }
 
+// More than the server lets wait for a client: it comes in parts.
+TEST_F(StreamsTest, ALongEchoLeavesAsTheClientReads) {
+  HttpOptions http = kNarrow;
+  http.outbox_bytes_max = 200'000;
+  Start(http);
+  std::string ids = "[1";
+  std::vector<TokenLogprobs> told;
+  for (int i = 1; i < 8000; ++i) {
+    ids += "," + std::to_string(1 + i % 200);
+    told.push_back({.logprob = -0.25f, .rank = 1, .top = {{TokenId{i % 200}, -0.25f}}});
+  }
+  HttpClient client(port(), 4096);
+  client.Send(
+      PostText(kCompletions, R"({"stream":true,"echo":true,"logprobs":1,"prompt":)" + ids + "]}"));
+  auto asked = engine_.AwaitSubmitted();
+  asked.sink->OnPrompt(8000, told);
+  asked.sink->OnTokens(Ids("END"), std::vector<TokenLogprobs>(Ids("END").size()));
+  asked.sink->OnFinish({.reason = FinishReason::kLength});
+  const std::string body = client.Receive().body;
+  EXPECT_GT(body.size(), http.outbox_bytes_max);
+  std::string text;
+  size_t tokens = 0;
+  int64_t offset = 0;
+  const std::vector<Json> chunks = ChunksOf(body);
+  for (const Json& chunk : chunks) {
+    const Json& choice = chunk["choices"][0];
+    text += choice["text"].get<std::string>();
+    EXPECT_EQ(choice["finish_reason"].is_null(), &chunk != &chunks.back());
+    if (choice["logprobs"].is_null()) continue;
+    tokens += choice["logprobs"]["tokens"].size();
+    for (const Json& at : choice["logprobs"]["text_offset"]) {
+      EXPECT_GE(at.get<int64_t>(), offset);
+      offset = at;
+    }
+  }
+  EXPECT_EQ(tokens, 8000 + Ids("END").size());
+  EXPECT_EQ(text.substr(text.size() - 3), "END");
+}
+
 TEST_F(StreamsTest, SilentStreamsGetComments) {
   HttpClient client(port());
   auto asked = Ask(&client, kStream);
