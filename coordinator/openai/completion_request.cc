@@ -18,11 +18,12 @@ constexpr const char* kPromptForms =
 // One prompt: a string, or a list of ids.
 CompletionPrompt ReadPrompt(const Json& value, const std::string& name, int32_t ids_end,
                             Fields* fields) {
-  if (value.empty() || value == "") {
+  const auto* text = value.get_ptr<const std::string*>();
+  if (text == nullptr ? value.empty() : text->empty()) {
     fields->Fail(name, "an empty prompt can not be continued");
     return {};
   }
-  if (value.is_string()) return value.get<std::string>();
+  if (text != nullptr) return *text;
   return ReadIds(value, name, ids_end, fields);
 }
 
