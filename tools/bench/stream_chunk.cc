@@ -29,19 +29,7 @@ class ChunkReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(std::string& value) override {
     if (places_.empty()) return CheckRoot();
-    if (places_.back() == Place::kChoice) {
-      if (key_ == "text") chunk.choices.back().content = std::move(value);
-      if (key_ == "finish_reason") chunk.choices.back().finish_reason = std::move(value);
-    } else if (places_.back() == Place::kDelta) {
-      ChoiceDelta& choice = chunk.choices.back();
-      if (key_ == "content") choice.content = std::move(value);
-      if (key_ == "reasoning_content" || key_ == "reasoning") choice.reasoning = std::move(value);
-      if (key_ == "role") choice.role = std::move(value);
-    } else if (places_.back() == Place::kError && key_ == "message") {
-      chunk.error = std::move(value);
-    } else if (places_.back() == Place::kChunk && key_ == "error") {
-      chunk.error = std::move(value);
-    }
+    if (std::string* wanted = TextAtKey()) *wanted = std::move(value);
     return true;
   }
 
@@ -84,6 +72,24 @@ class ChunkReader : public nlohmann::json_sax<nlohmann::json> {
   bool Fail(std::string what) {
     mistake = std::move(what);
     return false;
+  }
+  // Where the text of key_ goes; null: nobody asks for it.
+  std::string* TextAtKey() {
+    const bool is_error_text = places_.back() == Place::kError
+                                   ? key_ == "message"
+                                   : places_.back() == Place::kChunk && key_ == "error";
+    if (is_error_text) return &chunk.error.emplace();
+    if (places_.back() == Place::kChoice) {
+      if (key_ == "text") return &chunk.choices.back().content;
+      if (key_ == "finish_reason") return &chunk.choices.back().finish_reason;
+    }
+    if (places_.back() == Place::kDelta) {
+      if (key_ == "content") return &chunk.choices.back().content;
+      if (key_ == "reasoning_content" || key_ == "reasoning")
+        return &chunk.choices.back().reasoning;
+      if (key_ == "role") return &chunk.choices.back().role;
+    }
+    return nullptr;
   }
   bool CheckRoot() { return !places_.empty() || Fail("no JSON object"); }
   bool Enter(Place place) {
