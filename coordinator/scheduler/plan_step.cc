@@ -25,6 +25,9 @@ namespace {
 // A step takes long in itself, so a piece is not cut shorter than this: beside many answers a
 // prompt moves on although the target is missed, and a second prompt waits for a better step.
 constexpr int32_t kPieceRowsMin = 16;
+// Where the answers alone take the target or more, prompts get this share of the answers' time on
+// top: else a request that comes would wait, a few rows a step, until others have ended.
+constexpr double kPrefillShareMin = 0.25;
 // An admission leaves a free block for every so many sequences that are there: who is admitted
 // last is the first to be recomputed, so the others must have room to grow for a while.
 constexpr int32_t kSequencesPerFreeBlock = 4;
@@ -194,10 +197,16 @@ int32_t Scheduler::PieceRows(const Sequence& sequence, int32_t rank, const StepD
   if (begin > 0 && capacity.spares == 0) rows = std::min(rows, capacity.late_rows);
   if (options_.step_time_target_us == 0) return rows;
   const StepShape& shape = draft.shape(rank);
-  const int32_t within = cost_.RowsWithin(shape, begin, rows, options_.step_time_target_us);
+  const int32_t within = cost_.RowsWithin(shape, begin, rows, StepTimeUs(shape));
   const int32_t rows_min = std::min(rows, kPieceRowsMin);
   if (within >= rows_min) return within;
   return shape.prefill_rows == 0 ? rows_min : 0;
+}
+
+int64_t Scheduler::StepTimeUs(const StepShape& shape) const {
+  const StepShape answers{.decode_rows = shape.decode_rows, .decode_depth = shape.decode_depth};
+  const double with_share = cost_.PredictUs(answers) * (1.0 + kPrefillShareMin);
+  return std::max(options_.step_time_target_us, static_cast<int64_t>(with_share));
 }
 
 void Scheduler::Admit(StepDraft& draft) {

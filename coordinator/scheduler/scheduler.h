@@ -113,6 +113,8 @@ class Scheduler {
   int32_t DecodeRows(const Sequence& sequence, const StepDraft& draft) const;
   // Rows of the next piece of a sequence that still has `rows_left` of them at `begin`.
   int32_t PieceRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
+  // What a step with the answers of `shape` may take, prompts included.
+  int64_t StepTimeUs(const StepShape& shape) const;
   void PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft);
   std::optional<int32_t> ChooseHome(const Sequence& sequence, const StepDraft& draft) const;
   bool CanAdmit(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;

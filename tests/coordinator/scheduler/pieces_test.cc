@@ -49,6 +49,22 @@ TEST(PiecesTest, AreCutToTheTargetOnceTheMachineIsKnown) {
   EXPECT_GT(steps.back().prefill_rows, 450);  // 498 would be all
 }
 
+TEST(PiecesTest, GetAShareWhereAnswersAloneMissTheTarget) {
+  Scheduler scheduler(
+      {.max_num_seqs = 400, .max_num_batched_tokens = 4'096, .step_time_target_us = kTargetUs},
+      {1, 1}, {{.kv_blocks = 20'000, .state_slots = 400, .spares = 2}});
+  // 200 answers: 100,200 us a step. Prompts of 40 tokens: 4,000 us each.
+  for (uint64_t i = 1; i <= 200; ++i) scheduler.Add(SeqId{i}, MakeRequest(10, 2'000));
+  RunSteps(scheduler, 60);
+  ASSERT_EQ(scheduler.num_waiting(), 0);
+  for (uint64_t i = 201; i <= 300; ++i) scheduler.Add(SeqId{i}, MakeRequest(40, 2'000));
+  const std::vector<PlannedStep> steps = RunSteps(scheduler, 30);
+  EXPECT_EQ(scheduler.num_waiting(), 0);  // 100 x 4 ms within 30 x 25 ms
+  for (const PlannedStep& step : steps) {
+    EXPECT_LE(DurationOf(step.shapes[0]), (200 + 500 * step.decode_rows) * 14 / 10);
+  }
+}
+
 TEST(PiecesTest, LeaveTheirTimeToAnswers) {
   Scheduler scheduler = MakeScheduler();
   for (uint64_t i = 1; i <= 50; ++i) scheduler.Add(SeqId{i}, MakeRequest(10, 1'000));
