@@ -13,19 +13,11 @@ namespace {
 const atl::HttpOptions kLimits = {
     .header_bytes_max = 1000, .headers_max = 10, .target_bytes_max = 100, .body_bytes_max = 500};
 
-size_t Feed(atl::RequestReader* reader, std::string_view bytes) {
-  const std::span<char> room = reader->Room(bytes.size());
-  if (room.empty()) return reader->Take(bytes);
-  std::copy_n(bytes.begin(), room.size(), room.begin());
-  reader->Filled(room.size());
-  return room.size();
-}
-
 // How many bytes were taken in pieces of `piece`.
 size_t Read(atl::RequestReader* reader, std::string_view bytes, size_t piece) {
   size_t taken = 0;
   while (taken < bytes.size() && !reader->done() && !reader->refusal()) {
-    taken += Feed(reader, bytes.substr(taken, piece));
+    taken += reader->Take(bytes.substr(taken, piece));
   }
   return taken;
 }

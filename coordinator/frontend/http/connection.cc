@@ -30,10 +30,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // Small enough that a reading turn delays nobody else's writes, large enough to be quick.
-constexpr size_t kBodyTurnBytes = 256 << 10;
-constexpr size_t kReadBytes = 16 << 10;
+constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kInboxBytesMax = 64 << 10;
-constexpr size_t kDiscardTurnBytes = 64 << 10;
 constexpr milliseconds kLingerTimeout{2'000};
 constexpr size_t kSmallBodyBytes = 64 << 10;  // let through where large ones are turned away
 constexpr size_t kSentBytesKept = 64 << 10;
@@ -84,12 +82,9 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
   void Watch();
   void OnReadable();
   bool Receive(std::span<char> room, size_t* size);
-  void ReceiveIntoInbox(size_t bytes_max);
-  void ReadRequest();
-  void TakeInbox();
+  void Take(std::string_view bytes);
   void Advance(size_t bytes);
   void CountBody(size_t bytes);
-  void Discard();
   void BecomeIdle();
   void OnRequest();
   void Refuse(int status, const std::string& message);
@@ -112,7 +107,6 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
   // The request that is being read, and bytes that came ahead of their turn.
   std::optional<RequestReader> reader_;
   std::string inbox_;
-  size_t inbox_taken_ = 0;
   size_t counted_body_ = 0;  // in ConnectionHost::body_bytes
 
   // The exchange under way.
@@ -215,10 +209,16 @@ void TcpConnection::Watch() {
 }
 
 void TcpConnection::OnReadable() {
-  if (state_ == State::kLingering) return Discard();
-  if (state_ != State::kAnswering) return ReadRequest();
-  // The next request, ahead of its turn; more than fits is left to the kernel.
-  ReceiveIntoInbox(kInboxBytesMax - inbox_.size());
+  // While it answers: the next request, ahead of its turn; more than fits is left to the kernel.
+  const size_t room = kInboxBytesMax - inbox_.size();
+  if (state_ == State::kAnswering && room == 0) return;
+  std::array<char, kReadBytes> bytes;
+  size_t size = 0;
+  if (!Receive({bytes.data(), state_ == State::kAnswering ? room : bytes.size()}, &size)) return;
+  if (state_ == State::kLingering) return Watch();
+  if (state_ != State::kAnswering) return Take({bytes.data(), size});
+  inbox_.append(bytes.data(), size);
+  Watch();
 }
 
 // False: nothing has come, and the connection watches or is closed. A client that has shut its
@@ -227,46 +227,20 @@ bool TcpConnection::Receive(std::span<char> room, size_t* size) {
   ErrorCode error;
   *size = socket_.read_some(asio::buffer(room.data(), room.size()), error);
   if (!error) return true;
-  *size = 0;
   IsTransient(error) ? Watch() : Close();
   return false;
 }
 
-void TcpConnection::ReceiveIntoInbox(size_t bytes_max) {
-  if (bytes_max == 0) return;
-  const size_t before = inbox_.size();
-  inbox_.resize(before + std::min(bytes_max, kReadBytes));
-  size_t size = 0;
-  const bool received = Receive({inbox_.data() + before, inbox_.size() - before}, &size);
-  inbox_.resize(before + size);
-  if (inbox_.empty()) std::string().swap(inbox_);
-  if (!received) return;
-  state_ == State::kAnswering ? Watch() : TakeInbox();
-}
-
-void TcpConnection::ReadRequest() {
-  const std::span<char> room = reader_ ? reader_->Room(kBodyTurnBytes) : std::span<char>();
-  if (room.empty()) return ReceiveIntoInbox(kReadBytes);
-  size_t size = 0;
-  const bool received = Receive(room, &size);
-  if (state_ == State::kClosed) return;
-  reader_->Filled(size);
-  if (received) Advance(size);
-}
-
-void TcpConnection::TakeInbox() {
+// All of a request that has not ended; after it, what comes ahead of its turn waits.
+void TcpConnection::Take(std::string_view bytes) {
   if (state_ == State::kIdle) {
     state_ = State::kReading;
     reader_.emplace(host_.options);
     in_body_ = false;
     Arm(host_.options.header_timeout);
   }
-  const size_t taken = reader_->Take(std::string_view(inbox_).substr(inbox_taken_));
-  inbox_taken_ += taken;
-  if (inbox_taken_ == inbox_.size()) {
-    std::string().swap(inbox_);
-    inbox_taken_ = 0;
-  }
+  const size_t taken = reader_->Take(bytes);
+  inbox_ = bytes.substr(taken);
   Advance(taken);
 }
 
@@ -297,16 +271,11 @@ void TcpConnection::CountBody(size_t bytes) {
   counted_body_ = bytes;
 }
 
-void TcpConnection::Discard() {
-  std::array<char, kDiscardTurnBytes> scratch;
-  if (size_t size = 0; Receive(scratch, &size)) Watch();
-}
-
 void TcpConnection::BecomeIdle() {
   state_ = State::kIdle;
   std::string().swap(outbox_);
   sent_ = 0;
-  if (!inbox_.empty()) return TakeInbox();
+  if (!inbox_.empty()) return Take(std::exchange(inbox_, {}));
   Arm(host_.options.idle_timeout);
   Watch();
 }

@@ -4,46 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/beast/http/status.hpp>
 
 namespace atl {
 namespace {
 
-const char* Reason(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 417:
-      return "Expectation Failed";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Answer";
-  }
-}
+namespace http = boost::beast::http;
 
 // A field that held a line's end would begin another field, or the body.
 std::string FieldText(std::string text) {
@@ -55,9 +21,10 @@ std::string FieldText(std::string text) {
 }  // namespace
 
 std::string FormatHead(const AnswerHead& head, std::time_t now) {
-  std::string text =
-      fmt::format("HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nServer: atoll\r\n",
-                  head.status, Reason(head.status), fmt::gmtime(now));
+  std::string text = fmt::format(
+      "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nServer: atoll\r\n", head.status,
+      std::string_view(http::obsolete_reason(static_cast<http::status>(head.status))),
+      fmt::gmtime(now));
   text += fmt::format("Content-Type: {}\r\n", head.content_type);
   for (const auto& [name, value] : head.headers) {
     text += fmt::format("{}: {}\r\n", FieldText(name), FieldText(value));

@@ -2,379 +2,226 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-
-#include "common/base/check.h"
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <limits>
+#include <utility>
 
 namespace atl {
 namespace {
 
-constexpr size_t kMethodBytesMax = 32;
+namespace http = boost::beast::http;
+using boost::beast::string_view;
+using ErrorCode = boost::beast::error_code;
+
 constexpr size_t kChunkLineBytesMax = 256;
-constexpr size_t kLengthDigitsMax = 18;  // fits 64 bits in either base used here
-constexpr size_t kFirstBytesOfBody = 64 << 10;
-constexpr size_t kReserveFactor = 8;
+constexpr std::string_view kLineEnd = "\r\n";
 constexpr char kTlsHandshake = '\x16';
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
-bool IsTokenChar(char c) { return IsDigit(c) || IsAlpha(c) || IsOneOf(c, "!#$%&'*+-.^_`|~"); }
-bool IsHostChar(char c) { return IsDigit(c) || IsAlpha(c) || IsOneOf(c, "-._~%!$&'()*+;=:[]"); }
-bool IsTargetChar(char c) { return c > ' ' && c < '\x7f' && c != '#'; }
-// All but the tab; a field value may hold bytes above ASCII.
-bool IsControl(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
-
-template <typename Predicate>
-bool IsAll(std::string_view text, Predicate predicate) {
-  return std::all_of(text.begin(), text.end(), predicate);
-}
-bool IsToken(std::string_view text) { return !text.empty() && IsAll(text, IsTokenChar); }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return Lower(c); });
-  return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// Digits alone: no sign, no space, no prefix.
-std::optional<uint64_t> ParseNumber(std::string_view digits, int base) {
-  const auto is_digit = [base](char c) {
-    return IsDigit(c) || (base == 16 && IsOneOf(Lower(c), "abcdef"));
-  };
-  if (digits.empty() || digits.size() > kLengthDigitsMax || !IsAll(digits, is_digit)) return {};
-  uint64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (error != std::errc() || end != digits.data() + digits.size()) return {};
-  return value;
-}
-
 }  // namespace
+
+// Beast's parser with a request to fill. Not http::request_parser: that one reserves memory for
+// the length that a client merely claims.
+class RequestReader::Parser final : public http::basic_parser<true> {
+ public:
+  explicit Parser(const HttpOptions& limits) : limits_(limits) {
+    // The reader bounds the head line by line, before it comes here.
+    header_limit(std::numeric_limits<std::uint32_t>::max());
+    body_limit(limits.body_bytes_max);
+  }
+
+  Refusal RefusalOf(const ErrorCode& error) const;
+
+  HttpRequest request;
+  std::optional<Refusal> refusal;  // by what is checked beyond Beast
+  int minor_version = 1;
+  bool keeps_alive = false;  // before trailers could change it
+  uint64_t body_left = 0;    // of the body, or of the chunk
+
+ private:
+  void Check(std::optional<Refusal> found, ErrorCode& error) {
+    refusal = std::move(found);
+    if (refusal) error = http::error::bad_value;
+  }
+
+  void on_request_impl(http::verb, string_view method, string_view target, int version,
+                       ErrorCode& error) override {
+    request.method = method;
+    request.path = target;
+    minor_version = version % 10;
+    Check(CheckTarget(limits_.target_bytes_max, &request), error);
+  }
+  void on_response_impl(int, string_view, int, ErrorCode&) override {}
+  void on_field_impl(http::field, string_view name, string_view value, ErrorCode&) override {
+    // Nothing here depends on a trailer.
+    if (!is_header_done()) request.headers.emplace_back(Lower(name), value);
+  }
+  void on_header_impl(ErrorCode& error) override {
+    keeps_alive = keep_alive();
+    body_left = content_length().value_or(0);
+    Check(CheckFields(request, minor_version), error);
+  }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+  std::size_t on_body_impl(string_view bytes, ErrorCode&) override {
+    request.body.append(bytes.data(), bytes.size());
+    body_left -= bytes.size();
+    return bytes.size();
+  }
+  void on_chunk_header_impl(std::uint64_t size, string_view extensions, ErrorCode& error) override {
+    body_left = size;
+    extension_bytes_ += extensions.size();
+    if (extension_bytes_ <= limits_.header_bytes_max) return;
+    Check(Refusal{400, fmt::format("The extensions of the request's chunks are larger than {} "
+                                   "bytes.",
+                                   limits_.header_bytes_max)},
+          error);
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, ErrorCode& error) override {
+    return on_body_impl(bytes, error);
+  }
+  void on_finish_impl(ErrorCode&) override {}
+
+  const HttpOptions& limits_;
+  size_t extension_bytes_ = 0;  // of all chunks
+};
+
+Refusal RequestReader::Parser::RefusalOf(const ErrorCode& error) const {
+  if (refusal) return *refusal;
+  switch (static_cast<http::error>(error.value())) {
+    case http::error::bad_method:
+      return {400, "The request does not begin with `METHOD target HTTP/1.1`."};
+    case http::error::bad_target:
+      return {400,
+              "The request's target is not a path such as /v1/models, or no version stands after "
+              "it; HTTP/0.9 is not served."};
+    case http::error::bad_version:
+      return {400, "The request line does not end with HTTP/1.1."};
+    case http::error::bad_field:
+      return {400, "A header field is not `Name: value`."};
+    case http::error::bad_value:
+      return {400, "The request's Connection field is not a list of names."};
+    case http::error::bad_content_length:
+      if (!HasField(request, "transfer-encoding")) {
+        return {400, "The request's Content-Length is not a number."};
+      }
+      return {400, kTwoLengths};
+    case http::error::bad_transfer_encoding:
+    case http::error::multiple_content_length:
+      return {400, kTwoLengths};
+    case http::error::body_limit:
+      return {413,
+              fmt::format("The request's body is larger than {} bytes.", limits_.body_bytes_max)};
+    case http::error::bad_chunk:
+      return {400,
+              "A chunk's size is not a hexadecimal number, or the chunk before is longer than its "
+              "size."};
+    case http::error::bad_chunk_extension:
+      return {400, "A chunk's size line is not a hexadecimal number and extensions."};
+    default:
+      return {400, fmt::format("The request is not HTTP/1.1: {}.", error.message())};
+  }
+}
+
+RequestReader::RequestReader(const HttpOptions& limits)
+    : limits_(limits), parser_(std::make_unique<Parser>(limits)) {}
+RequestReader::~RequestReader() = default;
+
+bool RequestReader::begun() const {
+  return parser_->got_some() || (!lines_.empty() && lines_.front() != '\r');
+}
+bool RequestReader::in_body() const { return parser_->is_header_done() && !parser_->is_done(); }
+bool RequestReader::done() const { return parser_->is_done() && !refusal_; }
+bool RequestReader::expects_continue() const {
+  return in_body() && parser_->minor_version > 0 && HasField(parser_->request, "expect");
+}
+bool RequestReader::keep_alive() const { return parser_->keeps_alive; }
+int RequestReader::minor_version() const { return parser_->minor_version; }
+size_t RequestReader::body_bytes() const { return parser_->request.body.size(); }
+HttpRequest RequestReader::Release() { return std::move(parser_->request); }
 
 size_t RequestReader::Take(std::string_view bytes) {
   const size_t given = bytes.size();
   while (!bytes.empty() && !done() && !refusal_) {
-    if (state_ == State::kBody || state_ == State::kChunk) {
-      TakeBody(&bytes);
-    } else if (TakeLine(&bytes)) {
-      OnLine();
-      line_.clear();
+    if (parser_->body_left == 0) {
+      TakeLine(&bytes);
+    } else {
+      bytes.remove_prefix(Put(bytes.substr(0, parser_->body_left)));
     }
   }
   return given - bytes.size();
 }
 
-void RequestReader::Refuse(int status, std::string message) {
-  if (!refusal_) refusal_ = {status, std::move(message)};
+// Beast sees whole lines, each once: however the network cuts them, it decides the same.
+void RequestReader::TakeLine(std::string_view* bytes) {
+  const size_t end = bytes->find('\n');
+  const std::string_view taken = bytes->substr(0, end == std::string_view::npos ? end : end + 1);
+  lines_ += taken;
+  bytes->remove_prefix(taken.size());
+  const Place place = PlaceOfLine();
+  refusal_ = CheckRoom(place);
+  if (!refusal_ && taken.ends_with('\n')) OnLine(place);
 }
 
-void RequestReader::RefuseBody() {
-  Refuse(413, fmt::format("The request's body is larger than {} bytes.", limits_.body_bytes_max));
+RequestReader::Place RequestReader::PlaceOfLine() const {
+  if (!parser_->got_some()) return Place::kRequestLine;
+  if (!parser_->is_header_done()) return Place::kField;
+  // Before a chunk's size stands at most the line end of the chunk before.
+  return line_begin_ <= kLineEnd.size() ? Place::kChunk : Place::kTrailer;
 }
 
-void RequestReader::TakeBody(std::string_view* bytes) {
-  const size_t size = std::min(bytes->size(), body_left_);
-  request_.body.append(bytes->substr(0, size));
-  bytes->remove_prefix(size);
-  body_left_ -= size;
-  if (body_left_ == 0) state_ = state_ == State::kBody ? State::kDone : State::kChunkEnd;
-}
-
-std::span<char> RequestReader::Room(size_t bytes_max) {
-  if (state_ != State::kBody || refusal_) return {};
-  std::string& body = request_.body;
-  room_from_ = body.size();
-  // Who only claims a long body gets no memory for it; who sends it is seldom moved to a larger
-  // one.
-  if (body.capacity() - body.size() < std::min(body_left_, bytes_max)) {
-    const size_t reserved = std::max(kFirstBytesOfBody, body.size() * kReserveFactor);
-    body.reserve(std::min(body.size() + body_left_, reserved));
+std::optional<Refusal> RequestReader::CheckRoom(Place place) const {
+  const size_t line_bytes = lines_.size() - line_begin_;
+  const size_t request_line_bytes_max = limits_.target_bytes_max + kMethodBytesMax;
+  if (place == Place::kRequestLine) {
+    if (lines_.front() == kTlsHandshake)
+      return Refusal{400, "This port speaks plain HTTP, not TLS."};
+    if (line_bytes <= request_line_bytes_max + kLineEnd.size()) return {};
+    return Refusal{
+        414, fmt::format("The request line is longer than {} bytes.", request_line_bytes_max)};
   }
-  const size_t size = std::min({bytes_max, body_left_, body.capacity() - body.size()});
-  body.resize(room_from_ + size);
-  return {body.data() + room_from_, size};
-}
-
-void RequestReader::Filled(size_t bytes) {
-  CHECK(bytes <= request_.body.size() - room_from_, "more than Room gave");
-  request_.body.resize(room_from_ + bytes);
-  body_left_ -= bytes;
-  if (body_left_ == 0) state_ = State::kDone;
-}
-
-// True when line_ is whole. A line ends with CR LF and nothing else: readers disagree about either
-// byte alone, and that is how one request is smuggled inside another.
-bool RequestReader::TakeLine(std::string_view* bytes) {
-  while (!bytes->empty()) {
-    const char first = bytes->front();
-    if (ends_) {
-      if (first != '\n') {
-        Refuse(400, "The request has a carriage return without a line feed.");
-        return false;
-      }
-      bytes->remove_prefix(1);
-      ends_ = false;
-      return true;
-    }
-    const auto end = std::find_if(bytes->begin(), bytes->end(), IsControl);
-    const auto size = static_cast<size_t>(end - bytes->begin());
-    line_.append(bytes->substr(0, size));
-    section_bytes_ += size;
-    if (!LineFits()) return false;
-    bytes->remove_prefix(size);
-    if (bytes->empty()) break;
-    if (bytes->front() != '\r') {
-      const bool is_tls = !begun_ && line_.empty() && bytes->front() == kTlsHandshake;
-      Refuse(400, is_tls ? "This port speaks plain HTTP, not TLS."
-                  : bytes->front() == '\n'
-                      ? "The request has a line feed without a carriage return before it."
-                      : "The request has a control character among its header fields.");
-      return false;
-    }
-    bytes->remove_prefix(1);
-    section_bytes_ += 2;
-    ends_ = true;
+  if (place == Place::kChunk) {
+    if (line_bytes <= kChunkLineBytesMax + kLineEnd.size()) return {};
+    return Refusal{400,
+                   fmt::format("A chunk's size line is longer than {} bytes.", kChunkLineBytesMax)};
   }
-  return false;
-}
-
-bool RequestReader::LineFits() {
-  if (!line_.empty()) begun_ = true;
-  switch (state_) {
-    case State::kRequestLine:
-      if (line_.size() > limits_.target_bytes_max + kMethodBytesMax) {
-        Refuse(414, fmt::format("The request line is longer than {} bytes.",
-                                limits_.target_bytes_max + kMethodBytesMax));
-      }
-      break;
-    case State::kChunkSize:
-    case State::kChunkEnd:
-      if (line_.size() > kChunkLineBytesMax) {
-        Refuse(400,
-               fmt::format("A chunk's size line is longer than {} bytes.", kChunkLineBytesMax));
-      }
-      break;
-    default:
-      if (section_bytes_ > limits_.header_bytes_max) {
-        Refuse(431, fmt::format("The request's header is larger than {} bytes.",
-                                limits_.header_bytes_max));
-      }
+  if (lines_.size() > limits_.header_bytes_max) {
+    return Refusal{431, fmt::format("The request's header is larger than {} bytes.",
+                                    limits_.header_bytes_max)};
   }
-  return !refusal_;
+  return {};
 }
 
-void RequestReader::OnLine() {
-  switch (state_) {
-    case State::kRequestLine:
-      return OnRequestLine();
-    case State::kField:
-      if (line_.empty()) return OnHeadEnd();
-      OnField();
-      return;
-    case State::kChunkSize:
-      return OnChunkSize();
-    case State::kChunkEnd:
-      if (!line_.empty()) return Refuse(400, "A chunk is longer than its size says.");
-      state_ = State::kChunkSize;
-      return;
-    case State::kTrailer:
-      // Checked like the header's fields, then forgotten: nothing here depends on one.
-      if (line_.empty()) {
-        state_ = State::kDone;
-      } else if (OnField()) {
-        request_.headers.pop_back();
-      }
-      return;
-    default:
-      CHECK(false, "a body has no lines");
-  }
-}
-
-void RequestReader::OnRequestLine() {
-  if (line_.empty()) {
+void RequestReader::OnLine(Place place) {
+  const std::string_view line = std::string_view(lines_).substr(line_begin_);
+  refusal_ = CheckLine(line);
+  if (!refusal_ && place == Place::kRequestLine) {
     // RFC 9112, 2.2: one empty line is forgiven, because old clients end a body with one.
-    if (++num_fields_ > 1) Refuse(400, "The request begins with empty lines.");
-    return;
+    if (line == kLineEnd && !std::exchange(had_empty_line_, true)) return lines_.clear();
+    refusal_ = CheckRequestLine(line);
+  } else if (!refusal_ && place != Place::kChunk) {
+    refusal_ = CheckFieldLine(line);
   }
-  num_fields_ = 0;
-  const std::string_view line = line_;
-  const size_t first = line.find(' ');
-  const size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || !IsToken(line.substr(0, first))) {
-    return Refuse(400, "The request does not begin with `METHOD target HTTP/1.1`.");
-  }
-  const std::string_view version = line.substr(last + 1);
-  if (first == last)
-    return Refuse(400, "The request line names no version; HTTP/0.9 is not served.");
-  if (line == "PRI * HTTP/2.0") {
-    return Refuse(400, "This port speaks HTTP/1.1, not HTTP/2 with prior knowledge.");
-  }
-  if (version.size() != 8 || !version.starts_with("HTTP/") || !IsDigit(version[5]) ||
-      version[6] != '.' || !IsDigit(version[7])) {
-    return Refuse(400, "The request line does not end with HTTP/1.1.");
-  }
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return Refuse(505, fmt::format("{} is not served; use HTTP/1.1.", version));
-  }
-  if (first > kMethodBytesMax || line.starts_with("CONNECT ")) {
-    return Refuse(501, "The request's method is not served; use GET or POST.");
-  }
-  minor_version_ = version[7] - '0';
-  request_.method = std::string(line.substr(0, first));
-  if (SetTarget(line.substr(first + 1, last - first - 1))) state_ = State::kField;
+  if (refusal_) return;
+  const size_t parsed = Put(lines_);
+  if (parsed > 0) num_fields_ = 0;
+  lines_.erase(0, parsed);
+  line_begin_ = lines_.size();
 }
 
-// `/path?query`, `http://host/path?query`, or the `*` of OPTIONS.
-bool RequestReader::SetTarget(std::string_view target) {
-  if (target.size() > limits_.target_bytes_max) {
-    Refuse(414,
-           fmt::format("The request's target is longer than {} bytes.", limits_.target_bytes_max));
-    return false;
+std::optional<Refusal> RequestReader::CheckFieldLine(std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t') {
+    return Refusal{400, "A header field goes on in the next line; put it in one."};
   }
-  bool is_path = target.starts_with('/') || (target == "*" && request_.method == "OPTIONS");
-  const size_t scheme_end = target.find("://");
-  const bool has_scheme = !is_path && scheme_end != std::string_view::npos;
-  const std::string scheme = has_scheme ? Lower(target.substr(0, scheme_end)) : "";
-  if (scheme == "http" || scheme == "https") {
-    target.remove_prefix(scheme.size() + 3);
-    const std::string_view host = target.substr(0, target.find_first_of("/?"));
-    target.remove_prefix(host.size());
-    is_path = !host.empty() && IsAll(host, IsHostChar);
-  }
-  if (!is_path || !IsAll(target, IsTargetChar)) {
-    Refuse(400, "The request's target is not a path such as /v1/models.");
-    return false;
-  }
-  const std::string_view path = target.substr(0, target.find('?'));
-  request_.path = path.empty() ? "/" : std::string(path);
-  return true;
+  if (line == kLineEnd || ++num_fields_ <= limits_.headers_max) return {};
+  return Refusal{431,
+                 fmt::format("The request has more than {} header fields.", limits_.headers_max)};
 }
 
-bool RequestReader::OnField() {
-  const std::string_view line = line_;
-  if (IsOneOf(line.front(), " \t")) {
-    Refuse(400, "A header field goes on in the next line; put it in one.");
-    return false;
-  }
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) {
-    Refuse(400, "A header field is not `Name: value`.");
-    return false;
-  }
-  if (++num_fields_ > limits_.headers_max) {
-    Refuse(431, fmt::format("The request has more than {} header fields.", limits_.headers_max));
-    return false;
-  }
-  request_.headers.emplace_back(Lower(line.substr(0, colon)), Trim(line.substr(colon + 1)));
-  return true;
-}
-
-size_t RequestReader::Count(std::string_view name) const {
-  return static_cast<size_t>(
-      std::count_if(request_.headers.begin(), request_.headers.end(),
-                    [name](const auto& field) { return field.first == name; }));
-}
-
-bool RequestReader::HasConnectionOption(std::string_view option) const {
-  for (const auto& [name, value] : request_.headers) {
-    if (name != "connection") continue;
-    std::string_view left = value;
-    while (!left.empty()) {
-      const size_t comma = std::min(left.find(','), left.size());
-      if (Lower(Trim(left.substr(0, comma))) == option) return true;
-      left.remove_prefix(std::min(comma + 1, left.size()));
-    }
-  }
-  return false;
-}
-
-void RequestReader::OnHeadEnd() {
-  keep_alive_ =
-      !HasConnectionOption("close") && (minor_version_ > 0 || HasConnectionOption("keep-alive"));
-  section_bytes_ = num_fields_ = 0;
-  if (CheckHost() && CheckUnderstood()) ChooseFraming();
-  expects_continue_ = !refusal_ && in_body() && minor_version_ > 0 && Count("expect") > 0;
-}
-
-bool RequestReader::CheckHost() {
-  const size_t num_hosts = Count("host");
-  if (num_hosts > 1 || (num_hosts == 0 && minor_version_ > 0)) {
-    Refuse(400, fmt::format("The request has {} Host fields; HTTP/1.1 asks for one.", num_hosts));
-  } else if (!IsAll(request_.Header("host"), IsHostChar)) {
-    Refuse(400, "The request's Host field is not a host and port.");
-  }
-  return !refusal_;
-}
-
-// What would change the meaning of the body or of the answer is understood or refused.
-bool RequestReader::CheckUnderstood() {
-  for (const auto& [name, value] : request_.headers) {
-    const std::string wanted = Lower(value);
-    if (name == "expect" && minor_version_ > 0 && wanted != "100-continue") {
-      Refuse(417, "The request's Expect field is not 100-continue.");
-    }
-    if (name == "content-encoding" && wanted != "identity" && !wanted.empty()) {
-      Refuse(415, "The request's body is compressed; send it without Content-Encoding.");
-    }
-  }
-  return !refusal_;
-}
-
-void RequestReader::ChooseFraming() {
-  const size_t num_lengths = Count("content-length");
-  const size_t num_codings = Count("transfer-encoding");
-  if (num_lengths > 0 && num_codings > 0) {
-    return Refuse(400, "The request has both Content-Length and Transfer-Encoding; send one.");
-  }
-  if (num_lengths > 1 || num_codings > 1) {
-    return Refuse(400, "The request says more than once how long its body is.");
-  }
-  if (num_codings == 0)
-    return BeginBody(num_lengths == 0 ? "0" : request_.Header("content-length"));
-  const std::string coding = Lower(request_.Header("transfer-encoding"));
-  if (minor_version_ == 0) return Refuse(400, "HTTP/1.0 has no Transfer-Encoding.");
-  if (coding != "chunked") {
-    const std::string_view last = Trim(std::string_view(coding).substr(coding.rfind(',') + 1));
-    const bool ends_chunked = last == "chunked" && coding.find(last) + last.size() == coding.size();
-    return Refuse(ends_chunked ? 501 : 400,
-                  "The request's Transfer-Encoding is not chunked alone.");
-  }
-  state_ = State::kChunkSize;
-}
-
-void RequestReader::BeginBody(std::string_view length) {
-  const bool is_number = !length.empty() && IsAll(length, IsDigit);
-  if (!is_number) return Refuse(400, "The request's Content-Length is not a number.");
-  const std::optional<uint64_t> size = ParseNumber(length, 10);
-  if (!size || *size > limits_.body_bytes_max) return RefuseBody();
-  body_left_ = *size;
-  state_ = body_left_ == 0 ? State::kDone : State::kBody;
-}
-
-void RequestReader::OnChunkSize() {
-  const std::string_view line = line_;
-  const std::string_view digits = line.substr(0, line.find(';'));
-  extension_bytes_ += line.size() - digits.size();
-  if (extension_bytes_ > limits_.header_bytes_max) {
-    return Refuse(400,
-                  fmt::format("The extensions of the request's chunks are larger than {} bytes.",
-                              limits_.header_bytes_max));
-  }
-  const std::optional<uint64_t> size = ParseNumber(digits, 16);
-  if (!size) return Refuse(400, "A chunk's size is not a hexadecimal number.");
-  if (*size > limits_.body_bytes_max - request_.body.size()) return RefuseBody();
-  body_left_ = *size;
-  state_ = body_left_ == 0 ? State::kTrailer : State::kChunk;
-  section_bytes_ = num_fields_ = 0;
+size_t RequestReader::Put(std::string_view bytes) {
+  ErrorCode error;
+  const size_t parsed = parser_->put({bytes.data(), bytes.size()}, error);
+  if (error && error != http::error::need_more) refusal_ = parser_->RefusalOf(error);
+  return parsed;
 }
 
 }  // namespace atl

@@ -1,4 +1,5 @@
-// The bytes of one HTTP request, read strictly: what two readers could take differently is refused.
+// The bytes of one HTTP request: parsed by Boost.Beast, and checked where Beast takes what another
+// reader could take differently.
 //
 //   RequestReader reader(options);
 //   bytes.remove_prefix(reader.Take(bytes));
@@ -6,87 +7,58 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "coordinator/frontend/http/head_check.h"
 #include "coordinator/frontend/http/http_server.h"
 
 namespace atl {
-
-struct Refusal {
-  int status = 0;
-  std::string message;
-};
 
 // HTTP/1.1 and 1.0, after RFC 9112. Once refused it takes nothing more, and nothing after the
 // refused bytes may be read as another request.
 class RequestReader {
  public:
   // `limits`: header_bytes_max, headers_max, target_bytes_max and body_bytes_max; kept.
-  explicit RequestReader(const HttpOptions& limits) : limits_(limits) {}
+  explicit RequestReader(const HttpOptions& limits);
+  ~RequestReader();
 
   // How many of `bytes` belong to this request: all of them unless it is done or refused then.
   size_t Take(std::string_view bytes);
 
-  // Where the next bytes of a body of known length may be written, at most `bytes_max`, without a
-  // copy; empty while Take is to be used. Filled says how many have come.
-  std::span<char> Room(size_t bytes_max);
-  void Filled(size_t bytes);
-
-  bool begun() const { return begun_; }  // more than an empty line has come
-  bool in_body() const { return state_ >= State::kBody && state_ < State::kDone; }
-  bool done() const { return state_ == State::kDone; }
+  bool begun() const;  // more than an empty line has come
+  bool in_body() const;
+  bool done() const;
   const std::optional<Refusal>& refusal() const { return refusal_; }
   // The client holds the body back until it has read `100 Continue`.
-  bool expects_continue() const { return expects_continue_; }
-  bool keep_alive() const { return keep_alive_; }
-  int minor_version() const { return minor_version_; }
-  size_t body_bytes() const { return request_.body.size(); }
+  bool expects_continue() const;
+  bool keep_alive() const;  // of a request that is done
+  int minor_version() const;
+  size_t body_bytes() const;
 
   // Once, when done; `client` is left empty.
-  HttpRequest Release() { return std::move(request_); }
+  HttpRequest Release();
 
  private:
-  enum class State { kRequestLine, kField, kBody, kChunkSize, kChunk, kChunkEnd, kTrailer, kDone };
+  class Parser;
+  enum class Place { kRequestLine, kField, kChunk, kTrailer };
 
-  void Refuse(int status, std::string message);
-  void RefuseBody();
-  bool TakeLine(std::string_view* bytes);
-  bool LineFits();
-  void TakeBody(std::string_view* bytes);
-  void OnLine();
-  void OnRequestLine();
-  bool SetTarget(std::string_view target);
-  bool OnField();
-  void OnHeadEnd();
-  bool CheckHost();
-  bool CheckUnderstood();
-  void ChooseFraming();
-  void BeginBody(std::string_view length);
-  void OnChunkSize();
-  size_t Count(std::string_view name) const;
-  bool HasConnectionOption(std::string_view option) const;
+  void TakeLine(std::string_view* bytes);
+  Place PlaceOfLine() const;
+  std::optional<Refusal> CheckRoom(Place place) const;
+  void OnLine(Place place);
+  std::optional<Refusal> CheckFieldLine(std::string_view line);
+  size_t Put(std::string_view bytes);
 
   const HttpOptions& limits_;
-  State state_ = State::kRequestLine;
+  const std::unique_ptr<Parser> parser_;
   std::optional<Refusal> refusal_;
-  HttpRequest request_;
-  int minor_version_ = 1;
-  bool begun_ = false;
-  bool keep_alive_ = false;
-  bool expects_continue_ = false;
-
-  std::string line_;            // without its end
-  bool ends_ = false;           // the line's CR has come
-  size_t section_bytes_ = 0;    // of the head or the trailers, so far
-  size_t num_fields_ = 0;       // in the head or the trailers
-  size_t extension_bytes_ = 0;  // of all chunks
-  size_t body_left_ = 0;        // of the body, or of the chunk
-  size_t room_from_ = 0;        // the body's size before Room
+  std::string lines_;      // not yet parsed; the last may have only begun
+  size_t line_begin_ = 0;  // of the last
+  size_t num_fields_ = 0;  // among them
+  bool had_empty_line_ = false;
 };
 
 }  // namespace atl
