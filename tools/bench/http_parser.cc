@@ -1,24 +1,20 @@
 #include "tools/bench/http_parser.h"
 
 #include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/none.hpp>
 #include <cctype>
 #include <charconv>
-
-#include "common/base/printable.h"
-#include "common/base/status_macros.h"
 
 namespace atl {
 namespace {
 
-constexpr size_t kHeadBytesMax = 64 << 10;
-constexpr size_t kLineBytesMax = 16 << 10;
-constexpr int kHexBase = 16;
+namespace http = boost::beast::http;
+using boost::beast::string_view;
+using ErrorCode = boost::beast::error_code;
 
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+constexpr size_t kHeadBytesMax = 64 << 10;
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -27,166 +23,87 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-template <typename Number>
-std::optional<Number> WholeNumber(std::string_view text, int base = 10) {
-  Number number = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, number, base);
-  if (text.empty() || text[0] == '-' || error != std::errc() || at != end) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
-absl::Status HttpParser::Feed(std::string_view bytes, std::string* body) {
-  while (!bytes.empty()) {
-    switch (place_) {
-      case Place::kDone:
-        return DataLoss("{} bytes came after the end of the answer", bytes.size());
-      case Place::kLengthBody:
-      case Place::kCloseBody:
-      case Place::kChunkBytes:
-        TakeBytes(&bytes, body);
-        break;
-      default:
-        ATOLL_RETURN_IF_ERROR(TakeLine(&bytes));
+// Beast's parser, which keeps of an answer what the client asks for and hands out the body as it
+// comes.
+class HttpParser::Parser final : public http::basic_parser<false> {
+ public:
+  Parser() {
+    header_limit(kHeadBytesMax);
+    body_limit(boost::none);
+    eager(true);
+  }
+
+  // 100 Continue and its like announce the answer.
+  bool is_announcement() const { return facts.status < 200; }
+
+  AnswerFacts facts;
+  std::string* body = nullptr;
+
+ private:
+  void on_request_impl(http::verb, string_view, string_view, int, ErrorCode&) override {}
+  void on_response_impl(int status, string_view, int, ErrorCode& error) override {
+    if (status < 100 || status > 599) error = http::error::bad_status;
+    facts.status = status;
+  }
+  void on_field_impl(http::field name, string_view, string_view value, ErrorCode& error) override {
+    if (is_header_done()) return;  // trailers are not wanted
+    if (name == http::field::transfer_encoding && Lower(value) != "chunked") {
+      error = http::error::bad_transfer_encoding;
+    } else if (name == http::field::content_type) {
+      facts.content_type = Lower(value);
+    } else if (name == http::field::retry_after) {
+      int seconds = 0;
+      const auto [end, failure] =
+          std::from_chars(value.data(), value.data() + value.size(), seconds);
+      const bool is_number = failure == std::errc() && end == value.data() + value.size();
+      if (is_number && seconds >= 0) facts.retry_after_s = seconds;
     }
   }
-  return absl::OkStatus();
+  void on_header_impl(ErrorCode&) override { facts.keeps_alive = keep_alive(); }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+  std::size_t on_body_impl(string_view bytes, ErrorCode&) override {
+    body->append(bytes.data(), bytes.size());
+    return bytes.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, string_view, ErrorCode&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, ErrorCode& error) override {
+    return on_body_impl(bytes, error);
+  }
+  void on_finish_impl(ErrorCode&) override {}
+};
+
+HttpParser::HttpParser() : parser_(std::make_unique<Parser>()) {}
+HttpParser::~HttpParser() = default;
+
+absl::Status HttpParser::Feed(std::string_view bytes, std::string* body) {
+  left_ += bytes;
+  size_t parsed = 0;
+  while (parsed < left_.size()) {
+    if (done()) return DataLoss("{} bytes came after the end of the answer", left_.size() - parsed);
+    ErrorCode error;
+    parser_->body = body;
+    parsed += parser_->put({left_.data() + parsed, left_.size() - parsed}, error);
+    if (error == http::error::need_more) break;
+    if (error) return DataLoss("the answer is not HTTP/1: {}", error.message());
+    if (parser_->is_done() && parser_->is_announcement()) parser_ = std::make_unique<Parser>();
+  }
+  left_.erase(0, parsed);
+  if (left_.size() <= kHeadBytesMax) return absl::OkStatus();
+  return DataLoss("the framing of the answer is longer than {} bytes", kHeadBytesMax);
 }
 
 absl::Status HttpParser::FinishAtClose() {
-  if (place_ == Place::kCloseBody) place_ = Place::kDone;
-  if (place_ == Place::kDone) return absl::OkStatus();
+  ErrorCode error = http::error::partial_message;
+  if (has_head()) parser_->put_eof(error);
+  if (!error) return absl::OkStatus();
   return Unavailable("the server closed the connection {}",
                      has_head() ? "in the middle of the answer" : "before an answer came");
 }
 
-void HttpParser::TakeBytes(std::string_view* bytes, std::string* body) {
-  const size_t taken = place_ == Place::kCloseBody
-                           ? bytes->size()
-                           : static_cast<size_t>(std::min<uint64_t>(left_, bytes->size()));
-  body->append(bytes->data(), taken);
-  bytes->remove_prefix(taken);
-  if (place_ == Place::kCloseBody) return;
-  left_ -= taken;
-  if (left_ > 0) return;
-  place_ = place_ == Place::kChunkBytes ? Place::kChunkEnd : Place::kDone;
-}
-
-absl::Status HttpParser::TakeLine(std::string_view* bytes) {
-  const size_t end = bytes->find('\n');
-  const size_t taken = end == std::string_view::npos ? bytes->size() : end;
-  if (line_.size() + taken > kLineBytesMax) {
-    return DataLoss("a line of the answer's framing is longer than {} bytes", kLineBytesMax);
-  }
-  line_.append(bytes->data(), taken);
-  if (end == std::string_view::npos) {
-    bytes->remove_prefix(taken);
-    return absl::OkStatus();
-  }
-  bytes->remove_prefix(taken + 1);
-  std::string line;
-  line.swap(line_);
-  if (line.ends_with('\r')) line.pop_back();
-  return OnLine(line);
-}
-
-absl::Status HttpParser::OnLine(std::string_view line) {
-  switch (place_) {
-    case Place::kHead:
-      return OnHeadLine(line);
-    case Place::kChunkSize:
-      return OnChunkSize(line);
-    case Place::kChunkEnd:
-      if (!line.empty()) {
-        return DataLoss("a chunk of the answer goes on after its length: {}", Printable(line));
-      }
-      place_ = Place::kChunkSize;
-      return absl::OkStatus();
-    default:  // trailers are not wanted
-      if (line.empty()) place_ = Place::kDone;
-      return absl::OkStatus();
-  }
-}
-
-absl::Status HttpParser::OnHeadLine(std::string_view line) {
-  head_bytes_ += line.size();
-  if (head_bytes_ > kHeadBytesMax) {
-    return DataLoss("the head of the answer is longer than {} bytes", kHeadBytesMax);
-  }
-  if (facts_.status == 0) {
-    const auto status = line.size() >= 12 && line.starts_with("HTTP/1.") && line[8] == ' '
-                            ? WholeNumber<int>(line.substr(9, 3))
-                            : std::nullopt;
-    if (!status || *status < 100 || *status > 599) {
-      return DataLoss("the answer does not begin with a status line of HTTP/1: {}",
-                      Printable(line));
-    }
-    facts_.status = *status;
-    facts_.keeps_alive = line[7] == '1';
-    return absl::OkStatus();
-  }
-  if (line.empty()) return OnHeadEnd();
-  const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    return DataLoss("a header of the answer has no name: {}", Printable(line));
-  }
-  const std::string name = Lower(line.substr(0, colon));
-  const std::string_view value = Trimmed(line.substr(colon + 1));
-  if (name == "content-length") {
-    const auto length = WholeNumber<uint64_t>(value);
-    if (!length || (length_ && *length_ != *length)) {
-      return DataLoss("the answer's Content-Length is {}", Printable(value));
-    }
-    length_ = length;
-  } else if (name == "transfer-encoding") {
-    is_chunked_ = Lower(value) == "chunked";
-    if (!is_chunked_) {
-      return DataLoss("the answer's Transfer-Encoding is {}", Printable(value));
-    }
-  } else if (name == "connection") {
-    const std::string option = Lower(value);
-    if (option == "close") facts_.keeps_alive = false;
-    if (option == "keep-alive") facts_.keeps_alive = true;
-  } else if (name == "content-type") {
-    facts_.content_type = Lower(value);
-  } else if (name == "retry-after") {
-    if (const auto seconds = WholeNumber<int>(value)) facts_.retry_after_s = *seconds;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status HttpParser::OnHeadEnd() {
-  if (facts_.status < 200) {  // 100 Continue and its like announce the answer
-    *this = HttpParser();
-    return absl::OkStatus();
-  }
-  if (is_chunked_ && length_) {
-    return DataLoss("the answer has both Transfer-Encoding and Content-Length");
-  }
-  const bool has_no_body = facts_.status == 204 || facts_.status == 304;
-  if (has_no_body || (length_ && *length_ == 0)) {
-    place_ = Place::kDone;
-  } else if (is_chunked_) {
-    place_ = Place::kChunkSize;
-  } else if (length_) {
-    left_ = *length_;
-    place_ = Place::kLengthBody;
-  } else {
-    facts_.keeps_alive = false;
-    place_ = Place::kCloseBody;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status HttpParser::OnChunkSize(std::string_view line) {
-  const std::string_view digits = Trimmed(line.substr(0, std::min(line.find(';'), line.size())));
-  const auto size = WholeNumber<uint64_t>(digits, kHexBase);
-  if (!size) return DataLoss("a chunk of the answer has the length {}", Printable(line));
-  left_ = *size;
-  place_ = left_ == 0 ? Place::kTrailer : Place::kChunkBytes;
-  return absl::OkStatus();
-}
+bool HttpParser::has_head() const { return parser_->is_header_done(); }
+bool HttpParser::done() const { return parser_->is_done(); }
+const AnswerFacts& HttpParser::facts() const { return parser_->facts; }
 
 }  // namespace atl

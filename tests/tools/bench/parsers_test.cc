@@ -84,16 +84,18 @@ TEST(HttpParserTest, AnEarlyCloseIsTold) {
 TEST(HttpParserTest, WhatIsNoHttpIsRefused) {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   for (const std::string& bytes :
-       {std::string("\r\n\r\n"), std::string("HTTP/2 200 OK\r\n"),
-        std::string("HTTP/1.1 2x0 OK\r\n"), std::string("HTTP/1.1 999 OK\r\n"),
-        std::string("SSH-2.0-x\r\n"), ok + "no colon\r\n", ok + ": no name\r\n",
-        ok + "Content-Length: -1\r\n", ok + "Content-Length: 5 5\r\n",
-        ok + "Content-Length: 5\r\nContent-Length: 6\r\n", ok + "Transfer-Encoding: gzip\r\n",
+       {"\r\n" + ok, std::string("HTTP/2 200 OK\r\n"), std::string("HTTP/1.1 2x0 OK\r\n"),
+        std::string("HTTP/1.1 999 OK\r\n"), std::string("SSH-2.0-x\r\n"), ok + "no colon\r\n",
+        ok + ": no name\r\n", ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length: 5 5\r\n\r\n",
+        ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        ok + "Transfer-Encoding: gzip\r\n\r\n",
         ok + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         ok + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
         ok + "Transfer-Encoding: chunked\r\n\r\n-5\r\n",
         ok + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
-        ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", ok + std::string(20'000, 'a')}) {
+        ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(70'000, 'a'),
+        ok + std::string(70'000, 'a')}) {
     HttpParser parser;
     std::string body;
     EXPECT_EQ(parser.Feed(bytes, &body).code(), absl::StatusCode::kDataLoss) << bytes.substr(0, 80);
