@@ -67,9 +67,12 @@ int64_t StepTimeTargetUs(const EngineOptions& options) {
   return absl::ToInt64Microseconds(options.step_time_target);
 }
 
-HomeGauges GaugesOf(const HomeLedger& ledger, const HomeCapacity& capacity) {
+HomeGauges GaugesOf(const Scheduler& scheduler, int32_t rank) {
+  const HomeLedger& ledger = scheduler.ledger(rank);
+  const HomeCapacity& capacity = scheduler.capacity(rank);
   const int64_t spares = capacity.spares;  // free between steps
   return {.running = ledger.num_sequences(),
+          .prefill_rows_left = scheduler.prefill_rows_left(rank),
           .blocks_total = ledger.num_blocks_total(),
           .blocks_free = ledger.num_blocks_free(),
           .slots_total = ledger.num_slots_total(),
@@ -354,7 +357,7 @@ void EngineThread::PublishGauges() {
     gauges.running = scheduler.num_running();
     gauges.waiting = scheduler.num_waiting();
     for (int32_t rank = 0; rank < scheduler.num_homes(); ++rank) {
-      gauges.homes.push_back(GaugesOf(scheduler.ledger(rank), scheduler.capacity(rank)));
+      gauges.homes.push_back(GaugesOf(scheduler, rank));
     }
   }
   probe_.OnGauges(gauges);

@@ -30,7 +30,8 @@ struct StepSummary {
 
 // The home side of one worker, as the ledger sees it now.
 struct HomeGauges {
-  int32_t running = 0;  // sequences at home there
+  int32_t running = 0;            // sequences at home there
+  int64_t prefill_rows_left = 0;  // tokens of their prompts that are not yet planned
   int64_t blocks_total = 0;
   int64_t blocks_free = 0;
   int32_t slots_total = 0;

@@ -122,6 +122,9 @@ EngineMetrics::Worker& EngineMetrics::WorkerOf(int32_t rank) {
                   {"atoll_kv_index_slots_free", "Free DeltaNet state slots.", labels}),
               .running = registry_.AddGauge(
                   {"atoll_worker_sequences_running", "Sequences at home there.", labels}),
+              .prefill_left =
+                  registry_.AddGauge({"atoll_worker_prefill_tokens_left",
+                                      "Tokens of admitted prompts that have not run.", labels}),
               .kv_bytes_free = registry_.AddGauge(
                   {"atoll_kv_index_block_free_bytes", "Bytes of free blocks.", labels}),
               .kv_bytes_total = registry_.AddGauge(
@@ -149,7 +152,8 @@ void EngineMetrics::OnStep(const StepSummary& step) {
     step_rows_[kind].Observe(static_cast<double>(step.rows));
     prediction_error_.Observe(std::abs(absl::ToDoubleSeconds(step.duration - step.predicted)));
   }
-  step_seconds_[kind].Observe(absl::ToDoubleSeconds(step.duration));
+  // Nor is one that only frees a decode step.
+  if (step.planned_rows > 0) step_seconds_[kind].Observe(absl::ToDoubleSeconds(step.duration));
 }
 
 void EngineMetrics::OnWorkerStep(int32_t rank, const StepStats& stats) {
@@ -185,6 +189,7 @@ void EngineMetrics::OnGauges(const EngineGauges& gauges) {
     worker.blocks_total.Set(static_cast<double>(home.blocks_total));
     worker.slots_free.Set(home.slots_free);
     worker.running.Set(home.running);
+    worker.prefill_left.Set(static_cast<double>(home.prefill_rows_left));
     worker.kv_bytes_free.Set(static_cast<double>(home.kv_bytes_free));
     worker.kv_bytes_total.Set(static_cast<double>(home.kv_bytes_total));
     worker.state_bytes_free.Set(static_cast<double>(home.state_bytes_free));

@@ -44,6 +44,7 @@ class EngineMetrics : public EngineProbe {
     Gauge blocks_total;
     Gauge slots_free;
     Gauge running;
+    Gauge prefill_left;
     Gauge kv_bytes_free;
     Gauge kv_bytes_total;
     Gauge state_bytes_free;

@@ -90,6 +90,8 @@ class Scheduler {
   int32_t num_homes() const { return static_cast<int32_t>(homes_.size()); }
   const HomeLedger& ledger(int32_t rank) const { return HomeAt(rank).ledger; }
   const HomeCapacity& capacity(int32_t rank) const { return HomeAt(rank).capacity; }
+  // Tokens of admitted prompts that are not yet planned.
+  int64_t prefill_rows_left(int32_t rank) const { return HomeAt(rank).prefill_rows_left; }
 
  private:
   struct Home {

@@ -27,13 +27,15 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                            .waiting_us = 700,
                            .other_us = 100,
                            .expert_rows = {{.layer = 2, .expert = 5, .rows = 1}}});
-  metrics.OnStep({.kind = StepKind::kDecode, .rows = 7, .duration = absl::Milliseconds(2)});
+  metrics.OnStep(
+      {.kind = StepKind::kDecode, .planned_rows = 7, .rows = 7, .duration = absl::Milliseconds(2)});
   metrics.OnStep({.kind = StepKind::kMixed, .rows = 0});
   metrics.OnGauges({.running = 7,
                     .waiting = 2,
                     .workers_joined = 2,
                     .ready = true,
                     .homes = {{.running = 4,
+                               .prefill_rows_left = 4096,
                                .blocks_total = 64,
                                .blocks_free = 60,
                                .kv_bytes_total = 6400,
@@ -58,11 +60,13 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                            "atoll_engine_step_rows_count{kind=\"decode\"} 1\n",
                            "atoll_engine_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
                            "atoll_engine_step_seconds_count{kind=\"decode\"} 1\n",
+                           "atoll_engine_step_seconds_count{kind=\"mixed\"} 0\n",
                            "atoll_engine_steps_total 2\n",
                            "atoll_engine_sequences_running 7\n",
                            "atoll_engine_sequences_waiting 2\n",
                            "atoll_kv_index_blocks_free{worker=\"1\"} 61\n",
                            "atoll_worker_sequences_running{worker=\"0\"} 4\n",
+                           "atoll_worker_prefill_tokens_left{worker=\"0\"} 4096\n",
                            "atoll_engine_requests_total{finish=\"length\"} 1\n",
                            "atoll_engine_preemptions_total{worker=\"0\"} 0\n",
                            "atoll_engine_preemptions_total{worker=\"1\"} 1\n",
