@@ -1,6 +1,7 @@
 // The sequences that are at home on this worker: what a plan may assume of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,6 +22,17 @@ struct HomeSequence {
   std::vector<BlockId> blocks;
   Finish finish = Finish::kNone;      // ended here; kept until the plan frees it
   std::optional<TokenCounts> counts;  // where a penalty is on
+
+  // `id` was drawn: it runs next, unless it was the last.
+  void Draw(TokenId id) {
+    pending = id;
+    ++num_drawn;
+    if (std::find(start.stop_ids.begin(), start.stop_ids.end(), id) != start.stop_ids.end()) {
+      finish = Finish::kStopId;
+    } else if (num_drawn >= start.max_new_tokens) {
+      finish = Finish::kMaxTokens;
+    }
+  }
 };
 
 class SequenceTable {

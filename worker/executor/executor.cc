@@ -190,19 +190,11 @@ SequenceResult Executor::Report(HomeSequence& sequence, EntryOutcome outcome) {
   return out;
 }
 
-// The sequence's next token, and whether it is the last.
 void Executor::Append(HomeSequence& sequence, DrawnToken drawn, SequenceResult& out) {
   out.ids.push_back(drawn.id);
   if (drawn.logprobs.has_value()) out.logprobs.push_back(*std::move(drawn.logprobs));
-  sequence.pending = drawn.id;
-  ++sequence.num_drawn;
   if (sequence.counts.has_value()) sequence.counts->Extend(sequence.length, {&drawn.id, 1});
-  const std::vector<TokenId>& stops = sequence.start.stop_ids;
-  if (std::find(stops.begin(), stops.end(), drawn.id) != stops.end()) {
-    sequence.finish = Finish::kStopId;
-  } else if (sequence.num_drawn >= sequence.start.max_new_tokens) {
-    sequence.finish = Finish::kMaxTokens;
-  }
+  sequence.Draw(drawn.id);
 }
 
 void Executor::Commit(const BatchInput& batch) {

@@ -194,14 +194,7 @@ ScriptedRunner::Break ScriptedRunner::Draw(HomeSequence& sequence, Speaker& spea
       result.logprobs.push_back(
           ScriptedLogprobs(spoken.id, start.top_logprobs, options_.limits.vocab_size));
     }
-    sequence.pending = spoken.id;
-    ++sequence.num_drawn;
-    const std::vector<TokenId>& stops = start.stop_ids;
-    if (std::find(stops.begin(), stops.end(), spoken.id) != stops.end()) {
-      sequence.finish = Finish::kStopId;
-    } else if (sequence.num_drawn >= start.max_new_tokens) {
-      sequence.finish = Finish::kMaxTokens;
-    }
+    sequence.Draw(spoken.id);
   }
   return Break::kNone;
 }
