@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/dispatch/backend.h"
+#include "kernels/dispatch/op_timer.h"
 #include "kernels/tensor/buffer.h"
 
 namespace atl::kernels {
@@ -31,6 +32,10 @@ class KernelContext {
 
   Backend backend() const { return backend_; }
   int num_threads() const { return threads_ == nullptr ? 1 : threads_->num_threads(); }
+
+  // May be null. Not while an operator runs; it must outlive the context or be taken away again.
+  void set_observer(OpObserver* observer) { observer_ = observer; }
+  OpObserver* observer() const { return observer_; }
 
   // 64-byte aligned; contents undefined; valid until the kernel returns. CHECKs that it fits:
   // callers size it with *ScratchBytes().
@@ -57,6 +62,7 @@ class KernelContext {
  private:
   Backend backend_;
   ThreadLender* threads_;
+  OpObserver* observer_ = nullptr;
   std::vector<Buffer> scratch_;
 };
 

@@ -42,6 +42,9 @@ struct TensorView {
     return n;
   }
 
+  // Of the elements, without what lies between strided rows.
+  int64_t num_bytes() const { return num_elements() * static_cast<int64_t>(SizeOf(dtype)); }
+
   float* f32() const {
     DCHECK(dtype == DType::kF32);
     return static_cast<float*>(data);

@@ -38,9 +38,11 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
   const TensorView query_gate = F32(workspace.query_gate_.f32(), {t, n * 2 * d});
   const TensorView k_rows = F32(workspace.k_.f32(), {t, kv_heads * d});
   const TensorView v_rows = F32(workspace.v_.f32(), {t, kv_heads * d});
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.q_proj, .y = query_gate}));
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.k_proj, .y = k_rows}));
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.v_proj, .y = v_rows}));
+  const kernels::LinearOutput projections[] = {{.w = weights_.q_proj, .y = query_gate},
+                                               {.w = weights_.k_proj, .y = k_rows},
+                                               {.w = weights_.v_proj, .y = v_rows}};
+  ATOLL_RETURN_IF_ERROR(
+      LinearGroup(context, {.x = args.x, .outputs = projections, .name = "attention_qkv"}));
 
   // Per head d query channels, then d gate channels.
   TensorView query = F32(workspace.query_gate_.f32(), {t, n, d});
@@ -72,8 +74,10 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
     b.strides = {n * 2 * d, 1, 0, 0};
     ATOLL_RETURN_IF_ERROR(SigmoidMul(context, {.a = a, .b = b, .out = a}));
   }
-  return Linear(context,
-                {.x = F32(workspace.out_.f32(), {t, n * d}), .w = weights_.o_proj, .y = args.y});
+  return Linear(context, {.x = F32(workspace.out_.f32(), {t, n * d}),
+                          .w = weights_.o_proj,
+                          .y = args.y,
+                          .name = "attention_out"});
 }
 
 }  // namespace atl

@@ -129,11 +129,12 @@ absl::Status DeltaNetLayer::Forward(kernels::KernelContext& context, KvCache& ca
   const TensorView conv = F32(workspace.conv_.f32(), {t, config_.conv_channels()});
   const TensorView a = F32(workspace.a_.f32(), {t, heads});
   const TensorView b = F32(workspace.b_.f32(), {t, heads});
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.in_proj_qkv, .y = qkv}));
-  ATOLL_RETURN_IF_ERROR(Linear(
-      context, {.x = x, .w = weights_.in_proj_z, .y = F32(workspace.z_.f32(), {t, values})}));
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.in_proj_a, .y = a}));
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.in_proj_b, .y = b}));
+  const kernels::LinearOutput projections[] = {
+      {.w = weights_.in_proj_qkv, .y = qkv},
+      {.w = weights_.in_proj_z, .y = F32(workspace.z_.f32(), {t, values})},
+      {.w = weights_.in_proj_a, .y = a},
+      {.w = weights_.in_proj_b, .y = b}};
+  ATOLL_RETURN_IF_ERROR(LinearGroup(context, {.x = x, .outputs = projections, .name = "delta_in"}));
   ATOLL_RETURN_IF_ERROR(DeltaGates(context, {.a = a,
                                              .b = b,
                                              .a_log = weights_.a_log,
@@ -149,8 +150,10 @@ absl::Status DeltaNetLayer::Forward(kernels::KernelContext& context, KvCache& ca
                              .weight = weights_.norm,
                              .epsilon = config_.rms_norm_eps,
                              .y = out}));
-  return Linear(context,
-                {.x = F32(workspace.out_.f32(), {t, values}), .w = weights_.out_proj, .y = y});
+  return Linear(context, {.x = F32(workspace.out_.f32(), {t, values}),
+                          .w = weights_.out_proj,
+                          .y = y,
+                          .name = "delta_out"});
 }
 
 }  // namespace atl

@@ -195,7 +195,7 @@ absl::Status Decoder::Logits(kernels::KernelContext& context, std::span<const in
   const TensorView x = F32(head_in_.f32(), {s, h});
   ATOLL_RETURN_IF_ERROR(
       RmsNorm(context, {.x = x, .weight = final_norm_, .epsilon = config_.rms_norm_eps, .y = x}));
-  return Linear(context, {.x = x, .w = head_, .y = out});
+  return Linear(context, {.x = x, .w = head_, .y = out, .name = "head"});
 }
 
 absl::Status Decoder::RunMixer(const Room& room, const DecoderBatch& batch, int layer,

@@ -39,16 +39,17 @@ absl::Status MoeBlock::SharedExpert(kernels::KernelContext& context, MoeWorkspac
   const int64_t rows = x.dims[0];
   const TensorView a = F32(workspace.shared_a_.f32(), {rows, config_.shared_intermediate});
   const TensorView b = F32(workspace.shared_b_.f32(), {rows, config_.shared_intermediate});
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.shared_gate_proj, .y = a}));
-  ATOLL_RETURN_IF_ERROR(Linear(context, {.x = x, .w = weights_.shared_up_proj, .y = b}));
-  ATOLL_RETURN_IF_ERROR(SiluMul(context, {.a = a, .b = b, .out = a}));
+  const kernels::LinearOutput projections[] = {
+      {.w = weights_.shared_gate_proj, .y = a},
+      {.w = weights_.shared_up_proj, .y = b},
+      {.w = weights_.shared_gate, .y = F32(workspace.shared_gate_.f32(), {rows, 1})}};
   ATOLL_RETURN_IF_ERROR(
-      Linear(context, {.x = a,
-                       .w = weights_.shared_down_proj,
-                       .y = F32(workspace.shared_out_.f32(), {rows, config_.hidden})}));
-  return Linear(
-      context,
-      {.x = x, .w = weights_.shared_gate, .y = F32(workspace.shared_gate_.f32(), {rows, 1})});
+      LinearGroup(context, {.x = x, .outputs = projections, .name = "shared_expert"}));
+  ATOLL_RETURN_IF_ERROR(SiluMul(context, {.a = a, .b = b, .out = a}));
+  return Linear(context, {.x = a,
+                          .w = weights_.shared_down_proj,
+                          .y = F32(workspace.shared_out_.f32(), {rows, config_.hidden}),
+                          .name = "shared_expert"});
 }
 
 absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
@@ -111,7 +112,8 @@ absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher&
   key.layer = static_cast<uint16_t>(layer_);
   if (rows > 0) {
     const TensorView logits = F32(workspace.logits_.f32(), {rows, config_.num_experts});
-    ATOLL_RETURN_IF_ERROR(Linear(context, {.x = args.x, .w = weights_.router, .y = logits}));
+    ATOLL_RETURN_IF_ERROR(
+        Linear(context, {.x = args.x, .w = weights_.router, .y = logits, .name = "router"}));
     ATOLL_RETURN_IF_ERROR(
         RouterTopk(context, {.logits = logits,
                              .k = config_.experts_per_token,

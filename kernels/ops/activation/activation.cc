@@ -20,6 +20,8 @@ absl::Status OverRows(KernelContext& context, const PairwiseArgs& args, Body&& b
   ATOLL_RETURN_IF_ERROR(CheckView("element-wise b", args.b, DType::kF32, {rows, count}));
   ATOLL_RETURN_IF_ERROR(CheckView("element-wise out", args.out, DType::kF32, {rows, count}));
   const int64_t per_task = std::max<int64_t>(1, kFloatsPerTask / std::max<int64_t>(1, count));
+  const OpTimer timer(context.observer(),
+                      {.name = "element-wise", .bytes = 3 * args.a.num_bytes()});
   context.ParallelFor(static_cast<int>((rows + per_task - 1) / per_task), [&](int task, int) {
     body(task * per_task, std::min(rows, (task + 1) * per_task));
   });

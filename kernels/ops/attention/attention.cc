@@ -41,6 +41,19 @@ absl::Status CheckArgs(const AttentionArgs& args) {
   return absl::OkStatus();
 }
 
+OpCost CostOf(const AttentionArgs& args) {
+  OpCost cost{.name = "attention", .bytes = args.q.num_bytes() + args.out.num_bytes()};
+  const int64_t heads = args.q.dims[1], channels = args.kv.head_dim;
+  for (const AttentionSequence& sequence : args.sequences) {
+    const int64_t rows = sequence.num_rows, end = sequence.position_begin + rows;
+    const int64_t keys_seen = rows * sequence.position_begin + rows * (rows + 1) / 2;
+    cost.bytes +=
+        2 * end * args.kv.num_kv_heads * channels * static_cast<int64_t>(SizeOf(args.kv.dtype));
+    cost.flops += 4 * keys_seen * heads * channels;
+  }
+  return cost;
+}
+
 }  // namespace
 
 absl::Status CheckSequences(const KvLayerView& kv, std::span<const AttentionSequence> sequences,
@@ -90,6 +103,7 @@ absl::Status Attention(KernelContext& context, const AttentionArgs& args) {
   const size_t scratch_bytes =
       AttentionScratchBytes(num_heads, kv_heads, args.kv.head_dim, max_positions);
 
+  const OpTimer timer(context.observer(), CostOf(args));
   // Later tiles of a sequence read more: they are handed out first, so that threads end together.
   context.ParallelFor(num_tiles * kv_heads, [&](int task, int thread) {
     int tile_index = num_tiles - 1 - task / kv_heads;

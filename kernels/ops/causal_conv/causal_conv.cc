@@ -60,6 +60,10 @@ absl::Status CausalConv(KernelContext& context, const CausalConvArgs& args) {
   int row_tiles = 0;
   for (const ConvSequence& sequence : args.sequences)
     row_tiles += CountOf(sequence.num_rows, kRowsPerTask);
+  const OpTimer timer(context.observer(),
+                      {.name = "causal_conv",
+                       .bytes = args.x.num_bytes() + args.out.num_bytes(),
+                       .flops = 2 * args.x.num_elements() * args.weight.dims[1]});
   context.ParallelFor(row_tiles * chunks, [&](int task, int /*thread*/) {
     int row_tile = task / chunks;
     size_t i = 0;
@@ -84,6 +88,7 @@ absl::Status WriteConvColumns(KernelContext& context, const TensorView& x,
     ATOLL_RETURN_IF_ERROR(CheckRows(i, sequences[i], x.dims[0]));
     if (sequences[i].num_rows > 0) ATOLL_RETURN_IF_ERROR(CheckRing(i, sequences[i], 1));
   }
+  const OpTimer timer(context.observer(), {.name = "conv_columns"});
   context.ParallelFor(static_cast<int>(sequences.size()), [&](int task, int /*thread*/) {
     const ConvSequence& sequence = sequences[static_cast<size_t>(task)];
     const int kept = std::min(sequence.num_rows, sequence.columns.ring_size);

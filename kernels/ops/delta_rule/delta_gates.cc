@@ -20,6 +20,7 @@ absl::Status DeltaGates(KernelContext& context, const DeltaGatesArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaGates A_log", args.a_log, {heads}));
   ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaGates dt_bias", args.dt_bias, {heads}));
   const int num_tasks = static_cast<int>((rows + kRowsPerTask - 1) / kRowsPerTask);
+  const OpTimer timer(context.observer(), {.name = "delta_gates", .bytes = 4 * args.a.num_bytes()});
   context.ParallelFor(num_tasks, [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;
     ATOLL_ON_PAGE(context, GateRows(args, begin, std::min(rows, begin + kRowsPerTask)));

@@ -74,6 +74,18 @@ absl::Status CheckSequence(size_t i, const DeltaSequence& sequence, int64_t num_
   return CheckRing(i, sequence);
 }
 
+// A state is read and written once; a row reads it with k and q and adds k δᵀ.
+OpCost CostOf(const DeltaRuleArgs& args) {
+  const int64_t state = DeltaStateFloats(args.shape);
+  OpCost cost{
+      .name = "delta_rule",
+      .bytes = args.q.num_bytes() + args.k.num_bytes() + args.v.num_bytes() + args.out.num_bytes(),
+      .flops = 6 * args.q.dims[0] * state};
+  cost.bytes +=
+      2 * static_cast<int64_t>(args.sequences.size()) * state * static_cast<int64_t>(sizeof(float));
+  return cost;
+}
+
 }  // namespace
 
 int64_t DeltaStateFloats(const DeltaShape& shape) {
@@ -96,6 +108,7 @@ absl::Status DeltaRule(KernelContext& context, const DeltaRuleArgs& args) {
   }
   const size_t scratch_bytes = DeltaRuleScratchBytes(args.shape, max_rows);
   const int heads = args.shape.num_value_heads;
+  const OpTimer timer(context.observer(), CostOf(args));
   context.ParallelFor(static_cast<int>(args.sequences.size()) * heads, [&](int task, int thread) {
     DeltaTask head;
     head.sequence = &args.sequences[static_cast<size_t>(task / heads)];

@@ -19,6 +19,7 @@ absl::Status Embedding(KernelContext& context, const EmbeddingArgs& args) {
       return InvalidArgument("Embedding: token id {} is outside the table of {} rows", Value(id),
                              vocabulary);
   }
+  const OpTimer timer(context.observer(), {.name = "embedding", .bytes = 2 * args.out.num_bytes()});
   context.ParallelFor(static_cast<int>(num_tokens), [&](int t, int /*thread*/) {
     ATOLL_ON_PAGE(context, EmbeddingRow(args, t));
   });

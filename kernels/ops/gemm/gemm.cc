@@ -18,6 +18,10 @@ absl::Status Linear(KernelContext& context, const LinearArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckView("Linear y", args.y, DType::kF32, {rows, columns}));
   if (depth < 1) return InvalidArgument("Linear: rows of x have no elements");
   if (rows == 0 || columns == 0) return absl::OkStatus();
+  const OpTimer timer(context.observer(),
+                      {.name = args.name,
+                       .bytes = args.x.num_bytes() + args.w.num_bytes() + args.y.num_bytes(),
+                       .flops = 2 * rows * depth * columns});
   const GemmPlan plan = PlanGemm(rows, columns, context.num_threads());
   context.ParallelFor(plan.row_tasks * plan.column_tasks, [&](int task, int thread) {
     const int64_t row = task / plan.column_tasks * plan.rows_per_task;
@@ -31,6 +35,14 @@ absl::Status Linear(KernelContext& context, const LinearArgs& args) {
     std::byte* scratch = context.Scratch(thread, kGemmScratchFloats * sizeof(float));
     ATOLL_ON_PAGE(context, LinearPart(part, reinterpret_cast<float*>(scratch)));
   });
+  return absl::OkStatus();
+}
+
+absl::Status LinearGroup(KernelContext& context, const LinearGroupArgs& args) {
+  for (const LinearOutput& output : args.outputs) {
+    ATOLL_RETURN_IF_ERROR(
+        Linear(context, {.x = args.x, .w = output.w, .y = output.y, .name = args.name}));
+  }
   return absl::OkStatus();
 }
 

@@ -3,6 +3,8 @@
 // and t, never k.
 #pragma once
 
+#include <span>
+
 #include "kernels/dispatch/kernel_context.h"
 #include "kernels/tensor/weight_view.h"
 
@@ -14,7 +16,21 @@ struct LinearArgs {
   TensorView x;
   WeightView w;
   TensorView y;
+  const char* name = "linear";  // what observers are told
 };
 absl::Status Linear(KernelContext& context, const LinearArgs& args);
+
+// Several layers of the same rows as one parallel region: x is read once, and no thread waits
+// between them. Shapes and errors as Linear's for each.
+struct LinearOutput {
+  WeightView w;
+  TensorView y;
+};
+struct LinearGroupArgs {
+  TensorView x;
+  std::span<const LinearOutput> outputs;
+  const char* name = "linear";
+};
+absl::Status LinearGroup(KernelContext& context, const LinearGroupArgs& args);
 
 }  // namespace atl::kernels

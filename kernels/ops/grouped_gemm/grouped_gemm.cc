@@ -59,12 +59,27 @@ void OverParts(KernelContext& context, const GroupedSwiGluArgs& args, int num_co
   });
 }
 
+// Touched experts' weights once, rows in and out, the activations between.
+OpCost CostOf(const GroupedSwiGluArgs& args) {
+  OpCost cost{.name = "experts"};
+  const int64_t exchange = static_cast<int64_t>(SizeOf(args.exchange_dtype));
+  for (const ExpertRows& expert : args.experts) {
+    if (expert.num_rows == 0) continue;
+    const ExpertWeights& weights = expert.weights;
+    cost.bytes += weights.gate.num_bytes() + weights.up.num_bytes() + weights.down.num_bytes();
+    cost.bytes += expert.num_rows * 2 * args.hidden * exchange;
+    cost.flops += int64_t{6} * expert.num_rows * args.hidden * args.intermediate;
+  }
+  return cost;
+}
+
 }  // namespace
 
 absl::Status GroupedSwiGlu(KernelContext& context, const GroupedSwiGluArgs& args) {
   CHECK(DenormalsAreZero());
   ATOLL_RETURN_IF_ERROR(CheckRows(args));
   ATOLL_RETURN_IF_ERROR(CheckExperts(args));
+  const OpTimer timer(context.observer(), CostOf(args));
   // Two phases: every column of the activations is ready before a down product reads them.
   OverParts(context, args, args.intermediate, kGateUpColumns,
             [&](const ExpertPart& part) { ATOLL_ON_PAGE(context, GateUpPart(args, part)); });

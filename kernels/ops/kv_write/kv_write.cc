@@ -44,6 +44,8 @@ absl::Status KvWrite(KernelContext& context, const KvWriteArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckSequences(kv, args.sequences, rows));
   int num_runs = 0;
   for (const AttentionSequence& sequence : args.sequences) num_runs += NumBlocks(sequence);
+  const OpTimer timer(context.observer(),
+                      {.name = "kv_write", .bytes = args.k.num_bytes() + args.v.num_bytes()});
   context.ParallelFor(num_runs * kv.num_kv_heads, [&](int task, int /*thread*/) {
     int block_index = task / kv.num_kv_heads;
     size_t i = 0;

@@ -20,6 +20,10 @@ absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args) {
                              args.source_rows[i], rows);
     if (args.outputs[i] == nullptr) return InvalidArgument("RoundRows: output {} has no memory", i);
   }
+  const OpTimer timer(context.observer(),
+                      {.name = "round_rows",
+                       .bytes = static_cast<int64_t>(args.outputs.size()) * hidden *
+                                static_cast<int64_t>(sizeof(float) + SizeOf(args.dtype))});
   context.ParallelFor(static_cast<int>(args.outputs.size()),
                       [&](int i, int /*thread*/) { ATOLL_ON_PAGE(context, RoundRow(args, i)); });
   return absl::OkStatus();
@@ -41,6 +45,10 @@ absl::Status Combine(KernelContext& context, const CombineArgs& args) {
     if (args.expert_rows[i] == nullptr)
       return InvalidArgument("Combine: expert row {} has no memory", i);
   }
+  const int64_t row_bytes = hidden * static_cast<int64_t>(SizeOf(args.exchange_dtype));
+  const OpTimer timer(context.observer(), {.name = "combine",
+                                           .bytes = 3 * args.hidden.num_bytes() +
+                                                    static_cast<int64_t>(chosen) * row_bytes});
   context.ParallelFor(static_cast<int>(rows),
                       [&](int t, int /*thread*/) { ATOLL_ON_PAGE(context, CombineRow(args, t)); });
   return absl::OkStatus();

@@ -33,6 +33,8 @@ absl::Status RotaryTable(KernelContext& context, const RotaryTableArgs& args) {
     if (!(frequency >= 0.0f && frequency <= 1.0f))
       return InvalidArgument("RotaryTable: frequency {} is outside 0 … 1", frequency);
   }
+  const OpTimer timer(context.observer(),
+                      {.name = "rotary_table", .bytes = 2 * args.cos.num_bytes()});
   context.ParallelFor(NumTasks(rows), [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;
     ref::RotaryTableRows(args, begin, std::min(rows, begin + kRowsPerTask));
@@ -50,6 +52,7 @@ absl::Status Rope(KernelContext& context, const RopeArgs& args) {
   if (2 * half > args.x.dims[2])
     return InvalidArgument("Rope: {} rotary channels do not fit into heads of {}", 2 * half,
                            args.x.dims[2]);
+  const OpTimer timer(context.observer(), {.name = "rope", .bytes = 2 * args.x.num_bytes()});
   context.ParallelFor(NumTasks(rows), [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;
     ATOLL_ON_PAGE(context, RopeRows(args, begin, std::min(rows, begin + kRowsPerTask)));

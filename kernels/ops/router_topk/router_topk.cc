@@ -29,6 +29,8 @@ absl::Status RouterTopk(KernelContext& context, const RouterTopkArgs& args) {
   if (args.experts.size() != chosen || args.weights.size() != chosen)
     return InvalidArgument("RouterTopk: {} expert ids and {} weights for {} rows of {}",
                            args.experts.size(), args.weights.size(), rows, args.k);
+  const OpTimer timer(context.observer(),
+                      {.name = "router_topk", .bytes = args.logits.num_bytes()});
   const size_t scratch_bytes = static_cast<size_t>((num_experts + 15) / 16 * 16) * sizeof(float);
   context.ParallelFor(
       static_cast<int>((rows + kRowsPerTask - 1) / kRowsPerTask), [&](int task, int thread) {
