@@ -129,6 +129,11 @@ inline U32x16 LoadU(const void* p) {
   const __m256i* words = static_cast<const __m256i*>(p);
   return {_mm256_loadu_si256(words), _mm256_loadu_si256(words + 1)};
 }
+inline void StoreU(void* p, U32x16 a) {
+  __m256i* words = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(words, a.lo);
+  _mm256_storeu_si256(words + 1, a.hi);
+}
 inline U32x16 WidenU(const uint16_t* p) {
   const __m128i* halves = reinterpret_cast<const __m128i*>(p);
   return {_mm256_cvtepu16_epi32(_mm_loadu_si128(halves)),
@@ -165,6 +170,8 @@ inline U32x16 ShiftRightU(U32x16 a) {
 // A value that a loop uses often stays out of memory operands: GCC would load it again for each
 // use.
 inline void KeepInRegisters(F32x16& a) { asm("" : "+x"(a.lo), "+x"(a.hi)); }
+// Brings the cache line of p near; p may be anywhere, also outside of any memory.
+inline void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 inline float Lane0(F32x16 a) { return _mm256_cvtss_f32(a.lo); }
 
 inline float ReduceAdd(F32x16 a) {

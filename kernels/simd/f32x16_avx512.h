@@ -87,6 +87,7 @@ inline F32x16 Select(Mask16 mask, F32x16 yes, F32x16 no) {
 inline U32x16 BitsOf(F32x16 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32x16 FromBits(U32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline U32x16 LoadU(const void* p) { return {_mm512_loadu_si512(p)}; }
+inline void StoreU(void* p, U32x16 a) { _mm512_storeu_si512(p, a.v); }
 inline U32x16 WidenU(const uint16_t* p) {
   return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
@@ -108,6 +109,8 @@ inline U32x16 ShiftRightU(U32x16 a) {
 }
 
 inline void KeepInRegisters(F32x16& a) { asm("" : "+v"(a.v)); }
+// Brings the cache line of p near; p may be anywhere, also outside of any memory.
+inline void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 inline float Lane0(F32x16 a) { return _mm512_cvtss_f32(a.v); }
 
 inline float ReduceAdd(F32x16 a) {

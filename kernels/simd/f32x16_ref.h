@@ -97,6 +97,7 @@ inline U32x16 LoadU(const void* p) {
   std::memcpy(&r, p, sizeof r);
   return r;
 }
+inline void StoreU(void* p, U32x16 a) { std::memcpy(p, &a, sizeof a); }
 inline U32x16 WidenU(const uint16_t* p) { ATOLL_LANES_U(p[i]); }
 inline U32x16 WidenU(const uint8_t* p) { ATOLL_LANES_U(p[i]); }
 inline U32x16 SetU(uint32_t x) { ATOLL_LANES_U(x); }
@@ -114,6 +115,8 @@ inline U32x16 ShiftRightU(U32x16 a) {
 }
 
 inline void KeepInRegisters(F32x16&) {}
+// Brings the cache line of p near; p may be anywhere, also outside of any memory.
+inline void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 inline float Lane0(F32x16 a) { return a.lane[0]; }
 
 inline float ReduceAdd(F32x16 a) {

@@ -2,7 +2,7 @@
 
 namespace {
 
-inline constexpr int kNumOperations = 26;
+inline constexpr int kNumOperations = 27;
 
 inline void PutU(uint32_t*& out, U32x16 words) {
   const F32x16 values = FromBits(words);
@@ -42,6 +42,10 @@ inline void Operations(const float* pa, const float* pb, const float* pc, uint32
   Store(narrow, a);
   Store(narrow + 16, b);
   PutU(out, LoadU(narrow));
+  Prefetch(narrow);
+  Bf16 copy[33];
+  StoreU(copy + 1, BitsOf(c));
+  PutU(out, LoadU(copy + 1));
   Put(out, Load(narrow + 1));
   for (int n : {0, 7, 16}) {
     Bf16 part[16] = {};
