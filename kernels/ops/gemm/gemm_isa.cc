@@ -10,6 +10,7 @@ ATOLL_PAGE_REF_BEGIN
 
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
+#include "kernels/ops/gemm/panels_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
@@ -17,6 +18,7 @@ ATOLL_PAGE_AVX2_BEGIN
 
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
+#include "kernels/ops/gemm/panels_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
@@ -24,4 +26,5 @@ ATOLL_PAGE_AVX512_BEGIN
 
 #include "kernels/ops/gemm/gemm_body.h"
 #include "kernels/ops/gemm/linear_body.h"
+#include "kernels/ops/gemm/panels_body.h"
 ATOLL_PAGE_END
