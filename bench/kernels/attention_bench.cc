@@ -1,0 +1,98 @@
+#include <chrono>
+#include <cstring>
+#include <numeric>
+
+#include "bench/kernels/pages.h"
+#include "kernels/ops/attention/attention.h"
+#include "kernels/tensor/buffer.h"
+#include "worker/executor/pool_lender.h"
+
+namespace atl::kernels {
+namespace {
+
+// The published shape.
+constexpr int kHeads = 16, kKvHeads = 2, kHeadDim = 256;
+
+// Caches of sequences of one depth, their blocks scattered over the pool, and rows of queries.
+class Fixture {
+ public:
+  Fixture(int num_sequences, int num_rows, int64_t depth)
+      : blocks_of_each_((depth + num_rows + kBlockTokens - 1) / kBlockTokens),
+        kv_(static_cast<size_t>(num_sequences * blocks_of_each_ * kBlockBytes)),
+        q_(static_cast<size_t>(num_sequences * num_rows * kHeads * kHeadDim), 0.03f),
+        out_(q_.size()),
+        blocks_(static_cast<size_t>(num_sequences * blocks_of_each_)) {
+    const std::vector<Bf16> numbers = WeightsOf(1 << 15);
+    for (size_t at = 0; at < kv_.size_bytes(); at += numbers.size() * sizeof(Bf16))
+      std::memcpy(kv_.data() + at, numbers.data(), numbers.size() * sizeof(Bf16));
+    for (size_t i = 0; i < q_.size(); ++i) q_[i] *= static_cast<float>(i % 17) - 8.0f;
+    // A step that has no divisor in common with the number of blocks visits each once.
+    int64_t step = 37;
+    while (std::gcd(step, static_cast<int64_t>(blocks_.size())) != 1) ++step;
+    for (size_t i = 0; i < blocks_.size(); ++i)
+      blocks_[i] = BlockId{static_cast<int32_t>(static_cast<int64_t>(i) * step %
+                                                static_cast<int64_t>(blocks_.size()))};
+    for (int i = 0; i < num_sequences; ++i)
+      sequences_.push_back(
+          {.row_begin = i * num_rows,
+           .num_rows = num_rows,
+           .position_begin = depth,
+           .blocks = std::span(blocks_).subspan(static_cast<size_t>(i * blocks_of_each_),
+                                                static_cast<size_t>(blocks_of_each_))});
+  }
+
+  AttentionArgs args() const {
+    const int64_t rows = static_cast<int64_t>(q_.size()) / (kHeads * kHeadDim);
+    return {.q = F32(q_.data(), {rows, kHeads, kHeadDim}),
+            .kv = {.base = kv_.data(),
+                   .block_stride_bytes = kBlockBytes,
+                   .num_kv_heads = kKvHeads,
+                   .head_dim = kHeadDim,
+                   .dtype = DType::kBf16},
+            .sequences = sequences_,
+            .scale = 0.0625f,
+            .out = F32(out_.data(), {rows, kHeads, kHeadDim})};
+  }
+
+ private:
+  static constexpr int64_t kBlockBytes = int64_t{4} * kKvHeads * kHeadDim * kBlockTokens;
+  int64_t blocks_of_each_;
+  Buffer kv_;
+  std::vector<float> q_, out_;
+  std::vector<BlockId> blocks_;
+  std::vector<AttentionSequence> sequences_;
+};
+
+class Costs : public OpObserver {
+ public:
+  void OnOp(const OpCost& cost, std::chrono::nanoseconds /*time*/) override {
+    bytes += static_cast<double>(cost.bytes);
+    flops += static_cast<double>(cost.flops);
+  }
+  double bytes = 0.0, flops = 0.0;
+};
+
+// Threads, sequences, new rows of each, depth before them.
+template <Backend kPage>
+void BM_Attention(benchmark::State& state) {
+  if (!PageRuns(state, kPage)) return;
+  ThreadPool pool(
+      {.num_threads = static_cast<int>(state.range(0)), .on_thread_start = SetDenormalsToZero});
+  PoolLender threads(pool);
+  KernelContext context(kPage, &threads);
+  Costs costs;
+  context.set_observer(&costs);
+  const Fixture fixture(static_cast<int>(state.range(1)), static_cast<int>(state.range(2)),
+                        state.range(3));
+  const AttentionArgs args = fixture.args();
+  for (auto _ : state) CHECK_OK(Attention(context, args));
+  state.counters["bytes"] = benchmark::Counter(costs.bytes, benchmark::Counter::kIsRate);
+  state.counters["flop"] = benchmark::Counter(costs.flops, benchmark::Counter::kIsRate);
+}
+ATOLL_BENCH_ON_PAGES(BM_Attention, ArgsProduct({{1, 2}, {1, 4, 16}, {1}, {1024, 8192, 32768}})
+                                       ->ArgsProduct({{1, 2}, {1}, {512, 2048}, {0}})
+                                       ->Unit(benchmark::kMillisecond)
+                                       ->UseRealTime());
+
+}  // namespace
+}  // namespace atl::kernels
