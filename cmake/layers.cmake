@@ -53,7 +53,10 @@ room(worker/scripted MAY worker/batch worker/executor common/step common/tokeniz
 room(worker/rpc NETWORK MAY worker/executor common/step proto)
 room(worker NETWORK MAY worker common kernels)
 
-room(tools/bench NETWORK MAY common/concurrency)
+room(tools/bench/plan)
+room(tools/bench/client NETWORK MAY tools/bench/plan)
+room(tools/bench/run NETWORK MAY tools/bench common/concurrency)
+room(tools/bench NETWORK MAY tools/bench)
 room(tools/check NETWORK MAY common coordinator worker kernels proto)
 room(tools/random_checkpoint MAY common kernels/tensor worker/weights)
 room(tools/verify MAY common coordinator/chat kernels worker tools/random_checkpoint)

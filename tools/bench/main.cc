@@ -5,10 +5,10 @@
 
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
-#include "tools/bench/load_options.h"
-#include "tools/bench/load_plan.h"
-#include "tools/bench/load_run.h"
-#include "tools/bench/report.h"
+#include "tools/bench/plan/load_options.h"
+#include "tools/bench/plan/load_plan.h"
+#include "tools/bench/run/load_run.h"
+#include "tools/bench/run/report.h"
 
 namespace {
 
