@@ -1,5 +1,9 @@
-// Time of one exchange (AllToAll and Wait) between two ranks that send each other the same number
-// of bytes: threads over inproc, processes over UCX. Prints a table; judges nothing.
+// Time of one exchange (AllToAll and Wait) between two ranks that send each other messages of the
+// given sizes, header included: threads over inproc, processes over UCX. Prints "bytes min p50
+// p99", the last three in microseconds, as raw_ucx.cc does; `compare` puts the two beside each
+// other.
+//
+//   UCX_TLS=posix,cma,self atoll-transport-bench ucx 4208 66128
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +13,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,22 +29,21 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr Epoch kEpoch = {.term = 1, .number = 1};
-constexpr size_t kPayloads[] = {0, 4 << 10, 64 << 10, 1 << 20};
-constexpr int kWarmUps = 50;
+constexpr int kWarmUps = 100;
 
-int Rounds(size_t payload_bytes) { return payload_bytes >= 1 << 20 ? 300 : 3000; }
+int Rounds(size_t size_bytes) { return size_bytes < 100'000 ? 5000 : 1000; }
 
 // Runs all rounds as one of two ranks; prints a line for each size as rank 0.
-void RunRank(Transport& transport, const std::string& name) {
+void RunRank(Transport& transport, std::span<const size_t> sizes) {
   const int peer = 1 - transport.rank();
   uint64_t step = 0;
-  for (const size_t payload_bytes : kPayloads) {
-    std::vector<std::byte> out(kMessageHeaderBytes + payload_bytes, std::byte{1});
+  for (const size_t size_bytes : sizes) {
+    std::vector<std::byte> out(size_bytes, std::byte{1});
     std::vector<std::byte> in(out.size());
     const MessageBuffer send = {peer, out.data(), out.size()};
     const MessageBuffer receive = {peer, in.data(), in.size()};
     std::vector<double> micros;
-    for (int round = -kWarmUps; round < Rounds(payload_bytes); ++round) {
+    for (int round = -kWarmUps; round < Rounds(size_bytes); ++round) {
       const auto begin = Clock::now();
       auto transfer = transport.AllToAll(
           {.key = {.epoch = kEpoch, .step = ++step}, .send = {&send, 1}, .receive = {&receive, 1}});
@@ -49,17 +54,17 @@ void RunRank(Transport& transport, const std::string& name) {
     }
     std::sort(micros.begin(), micros.end());
     if (transport.rank() != 0) continue;
-    std::printf("| %s | %zu | %.1f | %.1f | %.1f |\n", name.c_str(), payload_bytes, micros.front(),
-                micros[micros.size() / 2], micros[micros.size() * 99 / 100]);
+    std::printf("%zu %.2f %.2f %.2f\n", size_bytes, micros.front(), micros[micros.size() / 2],
+                micros[micros.size() * 99 / 100]);
     std::fflush(stdout);
   }
 }
 
-void RunInproc() {
+void RunInproc(std::span<const size_t> sizes) {
   auto transports = InprocGroup::Create({.world_size = 2, .epoch = kEpoch});
   CHECK_OK(transports.status());
-  std::thread other([&] { RunRank(*(*transports)[1], "inproc"); });
-  RunRank(*(*transports)[0], "inproc");
+  std::thread other([&] { RunRank(*(*transports)[1], sizes); });
+  RunRank(*(*transports)[0], sizes);
   other.join();
 }
 
@@ -77,22 +82,21 @@ std::string ReceiveText(int fd) {
   return text;
 }
 
-void RunUcxRank(int rank, int fd, const char* tls) {
-  CHECK(setenv("UCX_TLS", tls, /*overwrite=*/1) == 0);
+void RunUcxRank(int rank, int fd, std::span<const size_t> sizes) {
   auto transport = UcxTransport::Create({});
   CHECK_OK(transport.status());
   SendText(fd, (*transport)->address());
   std::vector<std::string> addresses(2, (*transport)->address());
   addresses[1 - rank] = ReceiveText(fd);
   CHECK_OK((*transport)->Join(kEpoch, rank, addresses));
-  RunRank(**transport, std::string("ucx ") + tls);
+  RunRank(**transport, sizes);
   // Neither leaves before the other has all.
   SendText(fd, "done");
   ReceiveText(fd);
 }
 
 // Two processes; the parent itself never touches UCX.
-void RunUcx(const char* tls) {
+void RunUcx(std::span<const size_t> sizes) {
   int ends[2];
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
   pid_t pids[2];
@@ -101,7 +105,7 @@ void RunUcx(const char* tls) {
     CHECK(pids[rank] >= 0);
     if (pids[rank] == 0) {
       close(ends[1 - rank]);
-      RunUcxRank(rank, ends[rank], tls);
+      RunUcxRank(rank, ends[rank], sizes);
       std::exit(0);
     }
   }
@@ -109,17 +113,24 @@ void RunUcx(const char* tls) {
   close(ends[1]);
   for (const pid_t pid : pids) {
     int status = 0;
-    CHECK(waitpid(pid, &status, 0) == pid && status == 0, "a rank of ucx {} failed", tls);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0, "a rank failed");
   }
 }
 
 }  // namespace
 }  // namespace atl
 
-int main() {
-  std::printf(
-      "| transport | payload bytes each way | min us | p50 us | p99 us |\n|---|---|---|---|---|\n");
-  std::fflush(stdout);
-  for (const char* tls : {"posix,cma,self", "tcp,self"}) atl::RunUcx(tls);
-  atl::RunInproc();
+int main(int num_arguments, char** arguments) {
+  const std::string_view transport = num_arguments > 1 ? arguments[1] : "";
+  std::vector<size_t> sizes;
+  for (int i = 2; i < num_arguments; ++i) {
+    sizes.push_back(
+        std::max<size_t>(std::strtoull(arguments[i], nullptr, 10), atl::kMessageHeaderBytes));
+  }
+  if ((transport != "ucx" && transport != "inproc") || sizes.empty()) {
+    std::fprintf(stderr, "usage: %s ucx|inproc BYTES...\n", arguments[0]);
+    return 2;
+  }
+  transport == "ucx" ? atl::RunUcx(sizes) : atl::RunInproc(sizes);
+  return 0;
 }
