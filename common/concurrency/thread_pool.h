@@ -51,7 +51,9 @@ class ThreadPool {
   bool HasWork(uint32_t seen_generation) const;
 
   const ThreadPoolOptions options_;
+  // Each line below is written by few and polled by others, so no two groups share one.
   // What is run. Written by Run only while no task is claimed, read only by who has claimed one.
+  alignas(64) std::atomic<bool> running_{false};
   Task task_ = nullptr;
   void* arg_ = nullptr;
   int num_tasks_ = 0;
@@ -61,7 +63,6 @@ class ThreadPool {
   alignas(64) std::atomic<int> num_done_{0};
   alignas(64) std::atomic<int> num_sleeping_{0};
   std::atomic<bool> caller_sleeps_{false};
-  std::atomic<bool> running_{false};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable work_came_;
