@@ -41,15 +41,24 @@ class Fixture {
                                                 static_cast<size_t>(blocks_of_each_))});
   }
 
-  AttentionArgs args() const {
-    const int64_t rows = static_cast<int64_t>(q_.size()) / (kHeads * kHeadDim);
-    return {.q = F32(q_.data(), {rows, kHeads, kHeadDim}),
+  int64_t num_rows() const { return static_cast<int64_t>(q_.size()) / (kHeads * kHeadDim); }
+  AttentionPlanArgs plan_args(int num_threads) const {
+    return {.num_heads = kHeads,
+            .num_kv_heads = kKvHeads,
+            .head_dim = kHeadDim,
+            .num_rows = static_cast<int>(num_rows()),
+            .num_threads = num_threads,
+            .sequences = sequences_};
+  }
+  AttentionArgs args(const AttentionPlan& plan) const {
+    const int64_t rows = num_rows();
+    return {.plan = &plan,
+            .q = F32(q_.data(), {rows, kHeads, kHeadDim}),
             .kv = {.base = kv_.data(),
                    .block_stride_bytes = kBlockBytes,
                    .num_kv_heads = kKvHeads,
                    .head_dim = kHeadDim,
                    .dtype = DType::kBf16},
-            .sequences = sequences_,
             .scale = 0.0625f,
             .out = F32(out_.data(), {rows, kHeads, kHeadDim})};
   }
@@ -84,7 +93,9 @@ void BM_Attention(benchmark::State& state) {
   context.set_observer(&costs);
   const Fixture fixture(static_cast<int>(state.range(1)), static_cast<int>(state.range(2)),
                         state.range(3));
-  const AttentionArgs args = fixture.args();
+  AttentionPlan plan;
+  CHECK_OK(plan.Make(fixture.plan_args(context.num_threads())));
+  const AttentionArgs args = fixture.args(plan);
   for (auto _ : state) CHECK_OK(Attention(context, args));
   state.counters["bytes"] = benchmark::Counter(costs.bytes, benchmark::Counter::kIsRate);
   state.counters["flop"] = benchmark::Counter(costs.flops, benchmark::Counter::kIsRate);

@@ -28,9 +28,10 @@ std::vector<float> LogitsOf(int64_t count) {
 
 void Draw(benchmark::State& state, const SampleParams& params) {
   SetDenormalsToZero();
+  const KernelContext context(BestBackend().value(), nullptr);
   const std::vector<float> logits = LogitsOf(kVocab);
   int64_t position = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(SampleToken(logits, params, position++).value());
+  for (auto _ : state) benchmark::DoNotOptimize(SampleToken(context, logits, params, position++).value());
 }
 BENCHMARK_CAPTURE(Draw, greedy, SampleParams{.temperature = 0.0f})->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(Draw, plain, SampleParams{})->Unit(benchmark::kMicrosecond);

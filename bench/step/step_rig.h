@@ -1,0 +1,78 @@
+// One worker's forward pass without a coordinator: a checkpoint, its caches and threads, and steps
+// of any batch at any depth. Histories are random rows put into the caches, not computed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/roofline/roofline.h"
+#include "common/base/status.h"
+#include "common/concurrency/thread_pool.h"
+#include "worker/executor/output_head.h"
+#include "worker/executor/pool_lender.h"
+#include "worker/kv_cache/kv_cache.h"
+#include "worker/model/decoder.h"
+#include "worker/moe/token_dispatcher.h"
+#include "worker/transport/transport.h"
+#include "worker/weights/checkpoint.h"
+
+namespace atl::bench {
+
+struct StepRigOptions {
+  std::string model;
+  int num_threads = 1;
+  int num_blocks = 0;  // of 64 tokens
+  int num_slots = 0;
+};
+
+// Equal sequences that run beside each other.
+struct StepShape {
+  int num_sequences = 1;
+  int num_rows = 1;  // of each
+  int depth = 0;     // committed tokens of each
+};
+
+class StepRig {
+ public:
+  // Over `transport`, which outlives the rig. expert_owner[layer][expert] → rank; empty: this one.
+  static absl::StatusOr<std::unique_ptr<StepRig>> Create(
+      const StepRigOptions& options, Transport* transport,
+      std::vector<std::vector<int32_t>> expert_owner = {});
+
+  const ModelConfig& config() const { return config_; }
+  kernels::KernelContext& context() { return *context_; }
+
+  // Sequences of `shape` with random histories; those before are forgotten.
+  void Start(const StepShape& shape);
+  // One step of all of them with random tokens: layers, head, greedy draw, commit. A step of
+  // several rows is committed as the next depth, one of a single row too. rows_by_rank: as in a
+  // plan; empty where this rank is alone. Seconds it took.
+  absl::StatusOr<double> Step(std::vector<int32_t> rows_by_rank = {});
+
+ private:
+  StepRig() = default;
+  void FillCaches();
+  absl::Status Run(const BatchInput& batch, std::vector<int32_t> rows_by_rank);
+  uint32_t Random();
+
+  ModelConfig config_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  ModelWeights weights_;
+  std::unique_ptr<ThreadPool> threads_;
+  std::unique_ptr<PoolLender> lender_;
+  std::unique_ptr<kernels::KernelContext> context_;
+  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<OutputHead> head_;
+  std::unique_ptr<KvCache> cache_;
+  std::unique_ptr<TokenDispatcher> dispatcher_;
+  Transport* transport_ = nullptr;
+  std::vector<std::vector<int32_t>> expert_owner_;
+
+  StepShape shape_;
+  std::vector<HomeSequence> sequences_;
+  uint64_t step_ = 0;
+  uint32_t random_ = 1;
+};
+
+}  // namespace atl::bench
