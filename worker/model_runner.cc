@@ -12,12 +12,6 @@
 namespace atl {
 namespace {
 
-absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint) {
-  if (flag == "bfloat16" || flag == "bf16") return kernels::DType::kBf16;
-  if (flag == "float32" || flag == "fp32") return kernels::DType::kF32;
-  return checkpoint.dtype();
-}
-
 int64_t MappedBytes(const Checkpoint& checkpoint) {
   int64_t bytes = 0;
   for (const auto& file : checkpoint.files()) bytes += static_cast<int64_t>(file->size_bytes());

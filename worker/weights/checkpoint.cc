@@ -224,6 +224,13 @@ std::string Checkpoint::FileAt(const void* data) const {
   return "";
 }
 
+void Checkpoint::Release(const TensorView& view, PageRelease release) const {
+  const auto* const data = static_cast<const std::byte*>(view.data);
+  for (const auto& file : files_) {
+    if (file->Contains(data)) file->Release(data, static_cast<uint64_t>(view.num_bytes()), release);
+  }
+}
+
 absl::StatusOr<DType> Checkpoint::dtype() const {
   const auto it = tensors_.find("embed_tokens.weight");
   if (it == tensors_.end())
@@ -232,27 +239,11 @@ absl::StatusOr<DType> Checkpoint::dtype() const {
   return it->second.tensor->dtype == "F32" ? DType::kF32 : DType::kBf16;
 }
 
-void Prefault(const std::vector<WeightRange>& ranges,
-              const std::function<void(uint64_t, uint64_t, const std::string&)>& progress) {
-  constexpr uint64_t kPage = 4096;
-  constexpr uint64_t kReportBytes = uint64_t{64} << 20;
-  uint64_t total = 0;
-  for (const WeightRange& range : ranges) total += range.size_bytes;
-  uint64_t done = 0;
-  uint64_t reported = 0;
-  unsigned sum = 0;
-  for (const WeightRange& range : ranges) {
-    for (uint64_t at = 0; at < range.size_bytes; at += kPage) {
-      sum += static_cast<unsigned>(*static_cast<const volatile std::byte*>(range.data + at));
-      done += std::min(kPage, range.size_bytes - at);
-      if (done - reported >= kReportBytes) {
-        progress(done, total, range.file);
-        reported = done;
-      }
-    }
-  }
-  static_cast<void>(sum);
-  progress(total, total, ranges.empty() ? "" : ranges.back().file);
+absl::StatusOr<DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint) {
+  if (flag == "bfloat16" || flag == "bf16") return DType::kBf16;
+  if (flag == "float32" || flag == "fp32") return DType::kF32;
+  if (flag == "auto") return checkpoint.dtype();
+  return InvalidArgument("--dtype {}: expected auto, bfloat16 (bf16) or float32 (fp32)", flag);
 }
 
 }  // namespace atl

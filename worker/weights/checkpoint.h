@@ -2,7 +2,6 @@
 // names.
 #pragma once
 
-#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -12,18 +11,12 @@
 #include "common/base/status.h"
 #include "kernels/tensor/buffer.h"
 #include "kernels/tensor/weight_view.h"
+#include "worker/weights/mapped_pages.h"
 #include "worker/weights/safetensors.h"
 #include "worker/weights/shard_index.h"
 #include "worker/weights/weight_source.h"
 
 namespace atl {
-
-// Bytes of a mapped file that a worker will read, and the file's name for the progress line.
-struct WeightRange {
-  const std::byte* data = nullptr;
-  uint64_t size_bytes = 0;
-  std::string file;
-};
 
 // BF16, F16 and F32, and matrices in F8_E4M3 with block scales. Matrices stay views into the mapped
 // files. Not for several threads while weights are being asked for.
@@ -49,6 +42,9 @@ class Checkpoint : public WeightSource {
 
   // The file that these bytes are mapped from; empty for memory of the checkpoint's own.
   std::string FileAt(const void* data) const;
+  // Lets go of the pages of a dense view that nobody reads any more; nothing where it is of the
+  // checkpoint's own memory.
+  void Release(const kernels::TensorView& view, PageRelease release) const;
   // The type of the embedding table decides what --dtype auto means: F32, or bf16 for every
   // narrower type.
   absl::StatusOr<kernels::DType> dtype() const;
@@ -81,9 +77,7 @@ class Checkpoint : public WeightSource {
   int num_skipped_ = 0;
 };
 
-// Faults the ranges in from disk, in order; `progress(done, total, file)` is called now and then
-// and at the end.
-void Prefault(const std::vector<WeightRange>& ranges,
-              const std::function<void(uint64_t, uint64_t, const std::string&)>& progress);
+// What --dtype asks for: bfloat16 (bf16), float32 (fp32), or auto, the checkpoint's.
+absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint);
 
 }  // namespace atl

@@ -84,6 +84,13 @@ class RangeList {
   explicit RangeList(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
 
   void Add(const WeightView& weight) {
+    if (weight.panels != nullptr) {
+      const int64_t elements = kernels::PanelsElements(weight.rows(), weight.columns());
+      ranges_.push_back({reinterpret_cast<const std::byte*>(weight.panels),
+                         static_cast<uint64_t>(elements) * sizeof(kernels::Bf16),
+                         "packed weights"});
+      return;
+    }
     AddView(weight.values);
     AddView(weight.scales);
   }
@@ -152,7 +159,8 @@ std::vector<WeightRange> OwnedRanges(const Checkpoint& checkpoint, const ModelWe
                                      const std::vector<std::vector<int>>& owned) {
   RangeList ranges(checkpoint);
   ranges.Add(weights.embedding);
-  if (weights.head.values.data != weights.embedding.data) ranges.Add(weights.head);
+  if (weights.head.panels != nullptr || weights.head.values.data != weights.embedding.data)
+    ranges.Add(weights.head);
   for (size_t i = 0; i < weights.layers.size(); ++i) {
     const LayerWeights& l = weights.layers[i];
     for (const WeightView* matrix :

@@ -1,5 +1,6 @@
 #include "worker/weights/safetensors.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -10,12 +11,13 @@
 #include <system_error>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/base/status_macros.h"
-#include "common/config/file.h"
 
 namespace atl {
 namespace {
 
+constexpr uint64_t kPageBytes = 4096;
 constexpr size_t kPrefixBytes = 8;  // the header's size, little-endian
 
 // The header's size, from the first bytes of a file of `size_bytes`.
@@ -42,7 +44,7 @@ absl::StatusOr<size_t> HeaderBytes(std::string_view prefix, uint64_t size_bytes)
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SafetensorsFile>> SafetensorsFile::Open(const std::string& path) {
-  ATOLL_ASSIGN_OR_RETURN(const InputFile input, InputFile::Open(path));
+  ATOLL_ASSIGN_OR_RETURN(InputFile input, InputFile::Open(path));
   const size_t size_bytes = input.size_bytes();
   ATOLL_ASSIGN_OR_RETURN(const std::string prefix,
                          input.Read(0, std::min(size_bytes, kPrefixBytes)));
@@ -60,8 +62,8 @@ absl::StatusOr<std::unique_ptr<SafetensorsFile>> SafetensorsFile::Open(const std
   }
   file->bytes_ = static_cast<const std::byte*>(mapped);
   file->size_bytes_ = size_bytes;
-  file->is_mapped_ = true;
-  ATOLL_RETURN_IF_ERROR(input.CheckSize());
+  file->input_.emplace(std::move(input));
+  ATOLL_RETURN_IF_ERROR(file->input_->CheckSize());
   const size_t data_begin = kPrefixBytes + *header_bytes;
   auto tensors =
       ReadSafetensorsHeader(file->header_, file->bytes_ + data_begin, size_bytes - data_begin);
@@ -89,12 +91,37 @@ absl::StatusOr<std::unique_ptr<SafetensorsFile>> SafetensorsFile::FromBytes(
 }
 
 SafetensorsFile::~SafetensorsFile() {
-  if (is_mapped_) munmap(const_cast<std::byte*>(bytes_), size_bytes_);
+  if (input_.has_value()) munmap(const_cast<std::byte*>(bytes_), size_bytes_);
 }
 
 bool SafetensorsFile::Contains(const void* data) const {
   const auto* const byte = static_cast<const std::byte*>(data);
   return !std::less<>()(byte, bytes_) && std::less<>()(byte, bytes_ + size_bytes_);
+}
+
+uint64_t SafetensorsFile::OffsetOf(const void* data) const {
+  CHECK(Contains(data), "{}: not of this file", path_);
+  return static_cast<uint64_t>(static_cast<const std::byte*>(data) - bytes_);
+}
+
+absl::StatusOr<std::string> SafetensorsFile::Read(uint64_t offset, size_t size_bytes) const {
+  CHECK(offset <= size_bytes_ && size_bytes <= size_bytes_ - offset);
+  if (input_.has_value()) return input_->Read(offset, size_bytes);
+  return std::string(reinterpret_cast<const char*>(bytes_ + offset), size_bytes);
+}
+
+void SafetensorsFile::Release(const std::byte* data, uint64_t size_bytes,
+                              PageRelease release) const {
+  // What a page shares with neighbours, who may still be read, stays.
+  const uint64_t begin = (OffsetOf(data) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const uint64_t end = (OffsetOf(data) + size_bytes) / kPageBytes * kPageBytes;
+  if (!input_.has_value() || begin >= end) return;
+  // Wishes: the bytes stay in the file whatever becomes of them.
+  madvise(const_cast<std::byte*>(bytes_) + begin, end - begin, MADV_DONTNEED);
+  if (release == PageRelease::kForget) {
+    posix_fadvise(input_->descriptor(), static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                  POSIX_FADV_DONTNEED);
+  }
 }
 
 }  // namespace atl

@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/status.h"
+#include "common/config/file.h"
+#include "worker/weights/mapped_pages.h"
 #include "worker/weights/safetensors_header.h"
 
 namespace atl {
@@ -31,6 +34,13 @@ class SafetensorsFile {
   size_t size_bytes() const { return size_bytes_; }
   // Whether `data` points into this file's bytes.
   bool Contains(const void* data) const;
+  // Where a byte of this file stands in it.
+  uint64_t OffsetOf(const void* data) const;
+  // Bytes of the file, without mapping their pages. kDataLoss: it has been cut short.
+  absl::StatusOr<std::string> Read(uint64_t offset, size_t size_bytes) const;
+  // Lets go of the pages that lie within these bytes of the file; who reads them again waits for
+  // them.
+  void Release(const std::byte* data, uint64_t size_bytes, PageRelease release) const;
   // The bytes of the JSON header, for a digest of what the file claims to hold.
   const std::string& header() const { return header_; }
 
@@ -39,9 +49,9 @@ class SafetensorsFile {
 
   std::string path_;
   std::string header_;
+  std::optional<InputFile> input_;    // of a mapped file
   const std::byte* bytes_ = nullptr;  // of the whole file
   size_t size_bytes_ = 0;
-  bool is_mapped_ = false;
   StoredTensors tensors_;
 };
 

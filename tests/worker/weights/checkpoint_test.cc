@@ -114,6 +114,10 @@ TEST(CheckpointTest, LoadsTheEmbeddedModelAndSkipsItsMtpLayer) {
   EXPECT_EQ(weights.layers.size(), 8u);
   EXPECT_EQ(checkpoint->num_skipped(), 19);
   EXPECT_EQ(checkpoint->dtype().value(), kernels::DType::kBf16);
+  EXPECT_EQ(ChooseDType("auto", *checkpoint).value(), kernels::DType::kBf16);
+  EXPECT_EQ(ChooseDType("fp32", *checkpoint).value(), kernels::DType::kF32);
+  EXPECT_STATUS(ChooseDType("int8", *checkpoint), absl::StatusCode::kInvalidArgument,
+                "--dtype int8");
   EXPECT_EQ(checkpoint->digest().size(), 16u);
 }
 
