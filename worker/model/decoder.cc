@@ -76,26 +76,29 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& conf
                    .shared_intermediate = config.shared_intermediate,
                    .exchange_dtype = options.dtype,
                    .combine_order = options.combine_order};
-  decoder->embedding_ = weights.embedding;
-  decoder->final_norm_ = weights.final_norm;
-  decoder->head_ = weights.head;
-  int attention_index = 0, linear_index = 0;
-  for (int i = 0; i < config.num_layers(); ++i) {
-    const LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
-    const MoeBlock moe(decoder->moe_, layer.moe, i);
-    if (layer.type == LayerType::kFullAttention) {
-      decoder->layers_.push_back(
-          {layer.input_norm, layer.post_norm,
-           AttentionLayer(decoder->attention_, layer.attention, attention_index++), moe});
-    } else {
-      decoder->layers_.push_back(
-          {layer.input_norm, layer.post_norm,
-           DeltaNetLayer(decoder->delta_net_, layer.delta_net, linear_index++), moe});
-    }
-  }
+  decoder->UseWeights(weights);
   decoder->load_.expert_rows.assign(decoder->layers_.size(),
                                     std::vector<uint32_t>(static_cast<size_t>(config.num_experts)));
   return decoder;
+}
+
+void Decoder::UseWeights(const ModelWeights& weights) {
+  embedding_ = weights.embedding;
+  final_norm_ = weights.final_norm;
+  head_ = weights.head;
+  layers_.clear();
+  int attention_index = 0, linear_index = 0;
+  for (int i = 0; i < config_.num_layers(); ++i) {
+    const LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
+    const MoeBlock moe(moe_, layer.moe, i);
+    if (layer.type == LayerType::kFullAttention) {
+      layers_.push_back({layer.input_norm, layer.post_norm,
+                         AttentionLayer(attention_, layer.attention, attention_index++), moe});
+    } else {
+      layers_.push_back({layer.input_norm, layer.post_norm,
+                         DeltaNetLayer(delta_net_, layer.delta_net, linear_index++), moe});
+    }
+  }
 }
 
 KvCacheConfig Decoder::MakeKvCacheConfig() const {
@@ -127,7 +130,8 @@ absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
   if (room.observer != nullptr) moe_out_.ReserveFloats(t * config_.hidden_size);
   cos_.ReserveFloats(t * half);
   sin_.ReserveFloats(t * half);
-  attention_workspace_.Prepare(attention_, num_rows_, batch.sequences);
+  ATOLL_RETURN_IF_ERROR(
+      attention_workspace_.Prepare(room.context, attention_, num_rows_, batch.sequences));
   delta_net_workspace_.Prepare(delta_net_, num_rows_, batch.sequences);
   moe_workspace_.Prepare(moe_, num_rows_, std::max(all_rows, num_rows_));
   if (num_rows_ == 0) return absl::OkStatus();

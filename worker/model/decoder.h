@@ -52,6 +52,9 @@ class Decoder {
                                                          const ModelWeights& weights,
                                                          const DecoderOptions& options);
 
+  // Between two forward passes: the same weights, of which more have panels now.
+  void UseWeights(const ModelWeights& weights);
+
   const ModelConfig& config() const { return config_; }
   // What a cache for this model looks like; the caller fills in how many blocks, slots, spares and
   // late rows.
