@@ -6,24 +6,12 @@
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
 #include "worker/executor/plan_order.h"
+#include "worker/executor/pool_lender.h"
 
 namespace atl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// The executor's compute threads, as kernels see them.
-class PoolLender : public kernels::ThreadLender {
- public:
-  explicit PoolLender(ThreadPool& pool) : pool_(pool) {}
-  int num_threads() const override { return pool_.num_threads(); }
-  void Run(int num_tasks, void (*task)(void*, int, int), void* arg) override {
-    pool_.Run(num_tasks, task, arg);
-  }
-
- private:
-  ThreadPool& pool_;
-};
 
 uint32_t MicrosSince(Clock::time_point start) {
   return static_cast<uint32_t>(
