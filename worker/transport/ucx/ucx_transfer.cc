@@ -15,8 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr ucp_tag_t kWholeTag = ~ucp_tag_t{0};
-// Polls without a pause for others, then with one: the peer may need this very core.
-constexpr int kPollsBeforeYield = 16;
+// Polls between two looks at peers, clock and epoch: two or three microseconds.
+constexpr int kPollsPerLook = 64;
 
 }  // namespace
 
@@ -184,14 +184,23 @@ absl::Status UcxTransfer::WaitUntil(Clock::time_point deadline) {
   return WaitFor(&UcxTransfer::AllDone, deadline);
 }
 
+// Polls for a few microseconds; true when something moved.
+bool UcxTransfer::Poll(bool (UcxTransfer::*done)() const) {
+  bool moved = false;
+  for (int poll = 0; poll < kPollsPerLook; ++poll) {
+    moved |= transport_->worker().Progress();
+    Settle();
+    if (!failure_.ok() || (this->*done)()) break;
+    _mm_pause();
+  }
+  return moved;
+}
+
 absl::Status UcxTransfer::WaitFor(bool (UcxTransfer::*done)() const, Clock::time_point deadline) {
-  UcxWorker& worker = transport_->worker();
   auto spin_end = Clock::now() + transport_->options().spin;
-  int polls = 0;
   while (status_.ok()) {
     if (status_ = transport_->EpochStatus(); !status_.ok()) break;
-    const bool moved = worker.Progress();
-    Settle();
+    const bool moved = Poll(done);
     if (failure_.ok() && (this->*done)()) break;
     transport_->NoteFarewells();
     absl::Status failed = failure_.ok() ? CheckPeersAndTime(deadline) : failure_;
@@ -199,13 +208,10 @@ absl::Status UcxTransfer::WaitFor(bool (UcxTransfer::*done)() const, Clock::time
       const auto now = Clock::now();
       if (moved) {
         spin_end = now + transport_->options().spin;
-        polls = 0;
       } else if (now >= spin_end) {
-        failed = worker.Sleep(deadline);
-      } else if (++polls < kPollsBeforeYield) {
-        _mm_pause();
+        failed = transport_->worker().Sleep(deadline);
       } else {
-        sched_yield();
+        sched_yield();  // the peer may need this very core
       }
     }
     if (!failed.ok()) {

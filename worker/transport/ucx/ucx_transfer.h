@@ -64,6 +64,7 @@ class UcxTransfer final : public Transfer {
   void SettleReceive(Receive& receive);
   bool AllReceived() const { return num_receiving_ == 0; }
   bool AllDone() const { return num_receiving_ == 0 && num_sending_ == 0; }
+  bool Poll(bool (UcxTransfer::*done)() const);
   absl::Status WaitFor(bool (UcxTransfer::*done)() const,
                        std::chrono::steady_clock::time_point deadline);
   // What is to be done after a look at the requests that did not complete the wait.
