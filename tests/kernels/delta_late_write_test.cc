@@ -32,15 +32,15 @@ TEST_P(LateWriteTest, PiecesOfAnySize) {
   KernelContext context(GetParam(), nullptr);
   testing::TestThreads lender(2);
   KernelContext two(GetParam(), &lender);
-  for (const DeltaShape& shape : kDeltaShapes) {
-    const DeltaInputs inputs(shape, 140, 71);
+  for (const DeltaCase& each : kDeltaCases) {
+    const DeltaInputs inputs(each, 140, 71);
     const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
     for (const int late_rows : {1, 8}) {
       for (const int piece : kPieceSizes) {
         EXPECT_TRUE(
             SameBytes(RunInPieces(late_rows == 1 ? two : context, inputs, late_rows, piece), whole))
-            << shape.key_dim << " x " << shape.value_dim << ", pieces of " << piece << ", "
-            << late_rows << " late rows";
+            << each.shape.key_dim << " x " << each.shape.value_dim << ", pieces of " << piece
+            << ", " << late_rows << " late rows";
       }
       EXPECT_TRUE(SameBytes(RunInPieces(context, inputs, late_rows, 2), whole));
       EXPECT_TRUE(SameBytes(RunInPieces(context, inputs, late_rows, late_rows + 1), whole));
@@ -53,26 +53,25 @@ TEST_P(LateWriteTest, PiecesOfAnySize) {
 TEST_P(LateWriteTest, EveryPrefixOfAStepMayBeCommitted) {
   KernelContext context(GetParam(), nullptr);
   constexpr int kLateRows = 8;
-  for (const DeltaShape& shape : kDeltaShapes) {
-    const DeltaInputs inputs(shape, 120, 72);
+  for (const DeltaCase& each : kDeltaCases) {
+    const DeltaInputs inputs(each, 120, 72);
     const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
-    TestHome home(shape, kLateRows);
+    TestHome home(inputs, kLateRows);
     home.Run(context, inputs, 5);
     home.Commit(5);
     for (int step = 0; home.length() + kLateRows <= inputs.count; ++step) {
       const int accepted = 1 + 5 * step % kLateRows;  // all of 1 … 8, in no order
       DeltaInputs drafted = inputs;
-      const DeltaInputs other(shape, 120, 73);
+      const DeltaInputs other(each, 120, 73);
       const auto spoil = [&](std::vector<float>& to, const std::vector<float>& from) {
         const int64_t width = static_cast<int64_t>(to.size()) / inputs.count;
         const int64_t begin = (home.length() + accepted) * width;
         std::copy(from.begin() + begin, from.end(), to.begin() + begin);
       };
-      spoil(drafted.q, other.q);
-      spoil(drafted.k, other.k);
-      spoil(drafted.v, other.v);
-      spoil(drafted.beta, other.beta);
-      spoil(drafted.decay, other.decay);
+      spoil(drafted.qkv, other.qkv);
+      spoil(drafted.z, other.z);
+      spoil(drafted.a, other.a);
+      spoil(drafted.b, other.b);
       const std::vector<float> out = home.Run(context, drafted, kLateRows);
       ASSERT_TRUE(SameRows(out, whole, inputs, home.length(), accepted)) << accepted;
       home.Commit(accepted);
@@ -84,10 +83,10 @@ TEST_P(LateWriteTest, EveryPrefixOfAStepMayBeCommitted) {
 TEST_P(LateWriteTest, AbandonedStepsLeaveNoTrace) {
   KernelContext context(GetParam(), nullptr);
   for (const int late_rows : {1, 8}) {
-    for (const DeltaShape& shape : kDeltaShapes) {
-      const DeltaInputs inputs(shape, 90, 74), other(shape, 90, 75);
+    for (const DeltaCase& each : kDeltaCases) {
+      const DeltaInputs inputs(each, 90, 74), other(each, 90, 75);
       const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
-      TestHome home(shape, late_rows);
+      TestHome home(inputs, late_rows);
       Numbers numbers(76);
       while (home.length() < inputs.count) {
         const int left = inputs.count - static_cast<int>(home.length());
@@ -106,10 +105,11 @@ TEST_P(LateWriteTest, AbandonedStepsLeaveNoTrace) {
 // A state that is written at once is what this design avoids: the tests above must see it.
 TEST_P(LateWriteTest, WritingAtOnceWouldShow) {
   KernelContext context(GetParam(), nullptr);
-  const DeltaInputs inputs({1, 2, 16, 32}, 30, 77);
+  const DeltaInputs inputs({{1, 2, 16, 32}}, 30, 77);
   const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
   std::vector<float> state(static_cast<size_t>(DeltaStateFloats(inputs.shape)));
   std::vector<float> next = state;
+  std::vector<Bf16> columns(static_cast<size_t>(7 * inputs.shape.conv_channels()));
   int64_t length = 0;
   bool same = true;
   while (length + 4 <= inputs.count) {
@@ -120,6 +120,7 @@ TEST_P(LateWriteTest, WritingAtOnceWouldShow) {
     sequence.state = state.data();
     sequence.spare = next.data();
     sequence.store = length == 0 ? DeltaStore::kOwn : DeltaStore::kSpare;
+    sequence.columns = sequence.new_columns = {columns.data(), 7, DType::kBf16};
     DeltaRuleArgs args = inputs.Args(static_cast<int>(length), 4);
     args.sequences = {&sequence, 1};
     args.out = F32(out.data(), {4, 2, 32});
@@ -134,8 +135,8 @@ TEST_P(LateWriteTest, WritingAtOnceWouldShow) {
 // The waiting rows of an abandoned step are written and stay written.
 TEST_P(LateWriteTest, AnAbandonedStepBringsTheStateToTheCommittedLength) {
   KernelContext context(GetParam(), nullptr);
-  const DeltaInputs inputs({2, 4, 18, 24}, 12, 78);
-  TestHome home(inputs.shape, 4), straight(inputs.shape, 4);
+  const DeltaInputs inputs({{2, 4, 18, 24}}, 12, 78);
+  TestHome home(inputs, 4), straight(inputs, 4);
   home.Run(context, inputs, 3);
   home.Commit(3);
   home.Run(context, inputs, 4);

@@ -23,6 +23,9 @@ ATOLL_PAGE_REF_BEGIN
 inline float FmaOne(float a, float b, float c) { return std::fma(a, b, c); }
 inline float ExpOne(float x) { return Lane0(Exp(Set1(x))); }
 inline float SiluOne(float x) { return Lane0(Silu(Set1(x))); }
+inline float SigmoidOne(float x) { return Lane0(Sigmoid(Set1(x))); }
+inline float SoftplusOne(float x) { return Lane0(Softplus(Set1(x))); }
+inline float RsqrtOne(float x) { return Lane0(Rsqrt(Set1(x))); }
 ATOLL_PAGE_END
 
 namespace atl::kernels {

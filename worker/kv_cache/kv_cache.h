@@ -9,7 +9,6 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 #include "kernels/ops/attention/kv_layout.h"
-#include "kernels/ops/causal_conv/causal_conv.h"
 #include "kernels/ops/delta_rule/delta_rule.h"
 #include "kernels/tensor/buffer.h"
 

@@ -6,7 +6,6 @@
 
 #include "common/base/status.h"
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/ops/causal_conv/causal_conv.h"
 #include "kernels/ops/delta_rule/delta_rule.h"
 #include "kernels/tensor/buffer.h"
 #include "worker/kv_cache/kv_cache.h"
@@ -25,10 +24,6 @@ struct DeltaNetConfig {
   int conv_kernel = 0;
   float rms_norm_eps = 1e-6f;
   StateWrite state_write = StateWrite::kLate;
-
-  int conv_channels() const {
-    return 2 * shape.num_key_heads * shape.key_dim + shape.num_value_heads * shape.value_dim;
-  }
 };
 
 // Buffers and per-step lists that all linear layers share; made before the layer loop.
@@ -38,16 +33,14 @@ class DeltaNetWorkspace {
 
  private:
   friend class DeltaNetLayer;
-  kernels::Buffer qkv_, conv_, z_, a_, b_, beta_, decay_, out_;
+  kernels::Buffer qkv_, z_, a_, b_;
   std::span<const SequenceRows> rows_;
-  std::vector<kernels::ConvSequence> conv_sequences_;
-  std::vector<kernels::DeltaSequence> delta_sequences_;
+  std::vector<kernels::DeltaSequence> sequences_;
 };
 
 class DeltaNetLayer {
  public:
-  DeltaNetLayer(const DeltaNetConfig& config, const DeltaNetWeights& weights, int linear_index)
-      : config_(config), weights_(weights), linear_index_(linear_index) {}
+  DeltaNetLayer(const DeltaNetConfig& config, const DeltaNetWeights& weights, int linear_index);
 
   // y = DeltaNet(x) for the T rows of the step. Waiting rows are applied to the states (and count
   // from then on), new rows wait or go to the spare or, at position 0, to the slot itself: nothing
@@ -57,15 +50,14 @@ class DeltaNetLayer {
                        const kernels::TensorView& y) const;
 
  private:
-  absl::Status Convolve(kernels::KernelContext& context, KvCache& cache,
-                        DeltaNetWorkspace& workspace, const kernels::TensorView& qkv,
-                        const kernels::TensorView& out) const;
-  absl::Status RunDeltaRule(kernels::KernelContext& context, KvCache& cache,
-                            DeltaNetWorkspace& workspace, const kernels::TensorView& conv,
-                            const kernels::TensorView& out) const;
+  // What DeltaRule is to know of each sequence, into the workspace.
+  void PlanSequences(KvCache& cache, DeltaNetWorkspace& workspace) const;
+  // Waiting rows are in the state now, whether or not this step is committed.
+  void CountWaitingRows(KvCache& cache, const DeltaNetWorkspace& workspace) const;
 
   DeltaNetConfig config_;
   DeltaNetWeights weights_;
+  std::vector<float> conv_;  // [taps][C]
   int linear_index_;
 };
 

@@ -26,18 +26,23 @@ absl::Status CheckShape(const DeltaShape& shape) {
 
 absl::Status CheckViews(const DeltaRuleArgs& args) {
   const DeltaShape& shape = args.shape;
-  const int64_t rows = args.q.dims[0];
-  const int64_t key_heads = shape.num_key_heads, value_heads = shape.num_value_heads;
+  const DeltaWeights& weights = args.weights;
+  const int64_t rows = args.qkv.dims[0], heads = shape.num_value_heads, taps = weights.conv.dims[0];
+  const int64_t channels = shape.conv_channels();
+  ATOLL_RETURN_IF_ERROR(CheckView("DeltaRule qkv", args.qkv, DType::kF32, {rows, channels}));
   ATOLL_RETURN_IF_ERROR(
-      CheckView("DeltaRule q", args.q, DType::kF32, {rows, key_heads, shape.key_dim}));
+      CheckView("DeltaRule z", args.z, DType::kF32, {rows, heads, shape.value_dim}));
   ATOLL_RETURN_IF_ERROR(
-      CheckView("DeltaRule k", args.k, DType::kF32, {rows, key_heads, shape.key_dim}));
-  ATOLL_RETURN_IF_ERROR(
-      CheckView("DeltaRule v", args.v, DType::kF32, {rows, value_heads, shape.value_dim}));
-  ATOLL_RETURN_IF_ERROR(
-      CheckView("DeltaRule out", args.out, DType::kF32, {rows, value_heads, shape.value_dim}));
-  ATOLL_RETURN_IF_ERROR(CheckView("DeltaRule beta", args.beta, DType::kF32, {rows, value_heads}));
-  return CheckView("DeltaRule decay", args.decay, DType::kF32, {rows, value_heads});
+      CheckView("DeltaRule out", args.out, DType::kF32, {rows, heads, shape.value_dim}));
+  ATOLL_RETURN_IF_ERROR(CheckView("DeltaRule a", args.a, DType::kF32, {rows, heads}));
+  ATOLL_RETURN_IF_ERROR(CheckView("DeltaRule b", args.b, DType::kF32, {rows, heads}));
+  ATOLL_RETURN_IF_ERROR(CheckView("DeltaRule conv", weights.conv, DType::kF32, {taps, channels}));
+  if (taps < 2 || taps > kMaxConvTaps)
+    return InvalidArgument("DeltaRule: a convolution of {} taps; expected 2 … {}", taps,
+                           kMaxConvTaps);
+  ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaRule A_log", weights.a_log, {heads}));
+  ATOLL_RETURN_IF_ERROR(CheckFloats("DeltaRule dt_bias", weights.dt_bias, {heads}));
+  return CheckFloats("DeltaRule norm", weights.norm, {shape.value_dim});
 }
 
 absl::Status CheckRing(size_t i, const DeltaSequence& sequence) {
@@ -49,10 +54,29 @@ absl::Status CheckRing(size_t i, const DeltaSequence& sequence) {
     return InvalidArgument("sequence {}: its waiting rows have no memory", i);
   if (waiting > ring.ring_size)
     return InvalidArgument("sequence {}: {} rows wait in a ring of {}", i, waiting, ring.ring_size);
-  if (writes && (sequence.num_rows > std::max(1, ring.ring_size / 2) ||
+  if (writes && (sequence.num_rows > std::min(std::max(1, ring.ring_size / 2), kDeltaBlockRows) ||
                  waiting + sequence.num_rows > ring.ring_size))
     return InvalidArgument("sequence {}: {} new rows beside {} waiting ones in a ring of {}", i,
                            sequence.num_rows, waiting, ring.ring_size);
+  return absl::OkStatus();
+}
+
+absl::Status CheckColumns(size_t i, const DeltaSequence& sequence, int taps) {
+  const ConvColumns& from = sequence.columns;
+  const ConvColumns& to = sequence.new_columns;
+  const int64_t before = std::min<int64_t>(taps - 1, sequence.position_begin);
+  // In one ring the new columns stand beside those that are still read.
+  const int64_t beside = to.ring == from.ring && before > 0 ? sequence.num_rows : 0;
+  if (before > 0 && (from.ring == nullptr || from.ring_size < before + beside))
+    return InvalidArgument("sequence {}: its ring holds {} columns, {} are needed", i,
+                           from.ring == nullptr ? 0 : from.ring_size, before + beside);
+  if (sequence.num_rows > 0 && (to.ring == nullptr || to.ring_size < taps - 1))
+    return InvalidArgument("sequence {}: its ring for new columns holds {}, {} are needed", i,
+                           to.ring == nullptr ? 0 : to.ring_size, taps - 1);
+  for (const ConvColumns& columns : {from, to})
+    if (columns.dtype != to.dtype || (to.dtype != DType::kBf16 && to.dtype != DType::kF32))
+      return InvalidArgument("sequence {}: columns of {} and {}; expected bfloat16 or float32", i,
+                             NameOf(from.dtype), NameOf(to.dtype));
   return absl::OkStatus();
 }
 
@@ -77,44 +101,53 @@ absl::Status CheckSequence(size_t i, const DeltaSequence& sequence, int64_t num_
 // A state is read and written once; a row reads it with k and q and adds k δᵀ.
 OpCost CostOf(const DeltaRuleArgs& args) {
   const int64_t state = DeltaStateFloats(args.shape);
-  OpCost cost{
-      .name = "delta_rule",
-      .bytes = args.q.num_bytes() + args.k.num_bytes() + args.v.num_bytes() + args.out.num_bytes(),
-      .flops = 6 * args.q.dims[0] * state};
+  OpCost cost{.name = "delta_rule",
+              .bytes = args.qkv.num_bytes() + args.z.num_bytes() + args.out.num_bytes() +
+                       args.weights.conv.num_bytes(),
+              .flops = 6 * args.qkv.dims[0] * state +
+                       2 * args.qkv.num_elements() * args.weights.conv.dims[0]};
   cost.bytes +=
       2 * static_cast<int64_t>(args.sequences.size()) * state * static_cast<int64_t>(sizeof(float));
   return cost;
 }
 
+// The value heads of a key head share its q and k in one task, unless threads would go without.
+int HeadsPerTask(const DeltaRuleArgs& args, int num_threads) {
+  const DeltaShape& shape = args.shape;
+  const int64_t tasks = static_cast<int64_t>(args.sequences.size()) * shape.num_key_heads;
+  return tasks >= 2 * num_threads ? shape.num_value_heads / shape.num_key_heads : 1;
+}
+
 }  // namespace
 
 int64_t DeltaStateFloats(const DeltaShape& shape) {
-  return int64_t{shape.num_value_heads} * shape.key_dim * PaddedValueDim(shape.value_dim);
+  return int64_t{shape.num_value_heads} * shape.key_dim * PaddedTo16(shape.value_dim);
 }
 
-size_t DeltaRuleScratchBytes(const DeltaShape& shape, int max_rows) {
-  return (static_cast<size_t>(shape.key_dim) * kDeltaSlice + static_cast<size_t>(max_rows)) *
-         sizeof(float);
+size_t DeltaRuleScratchBytes(const DeltaShape& shape, int taps) {
+  return static_cast<size_t>(DeltaScratch::Floats(shape, taps)) * sizeof(float);
 }
 
 absl::Status DeltaRule(KernelContext& context, const DeltaRuleArgs& args) {
   CHECK(DenormalsAreZero());
   ATOLL_RETURN_IF_ERROR(CheckShape(args.shape));
   ATOLL_RETURN_IF_ERROR(CheckViews(args));
-  int max_rows = 0;
+  const int taps = static_cast<int>(args.weights.conv.dims[0]);
   for (size_t i = 0; i < args.sequences.size(); ++i) {
-    ATOLL_RETURN_IF_ERROR(CheckSequence(i, args.sequences[i], args.q.dims[0]));
-    max_rows = std::max(max_rows, args.sequences[i].num_rows);
+    ATOLL_RETURN_IF_ERROR(CheckSequence(i, args.sequences[i], args.qkv.dims[0]));
+    ATOLL_RETURN_IF_ERROR(CheckColumns(i, args.sequences[i], taps));
   }
-  const size_t scratch_bytes = DeltaRuleScratchBytes(args.shape, max_rows);
-  const int heads = args.shape.num_value_heads;
+  const size_t scratch_bytes = DeltaRuleScratchBytes(args.shape, taps);
+  const int heads_per_task = HeadsPerTask(args, context.num_threads());
+  const int tasks = args.shape.num_value_heads / heads_per_task;
   const OpTimer timer(context.observer(), CostOf(args));
-  context.ParallelFor(static_cast<int>(args.sequences.size()) * heads, [&](int task, int thread) {
-    DeltaTask head;
-    head.sequence = &args.sequences[static_cast<size_t>(task / heads)];
-    head.value_head = task % heads;
-    head.scratch = context.Scratch(thread, scratch_bytes);
-    if (head.sequence->num_rows > 0) ATOLL_ON_PAGE(context, RunHead(args, head));
+  context.ParallelFor(static_cast<int>(args.sequences.size()) * tasks, [&](int task, int thread) {
+    DeltaTask heads;
+    heads.sequence = &args.sequences[static_cast<size_t>(task / tasks)];
+    heads.head_begin = task % tasks * heads_per_task;
+    heads.head_end = heads.head_begin + heads_per_task;
+    heads.scratch = reinterpret_cast<float*>(context.Scratch(thread, scratch_bytes));
+    if (heads.sequence->num_rows > 0) ATOLL_ON_PAGE(context, RunHeads(args, heads));
   });
   return absl::OkStatus();
 }

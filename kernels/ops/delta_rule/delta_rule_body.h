@@ -1,6 +1,7 @@
-// The delta rule over F32x16, lanes over value channels; included once a page (see
-// kernels/simd/f32x16.h). A row is applied in the pass of the next one, as late write does between
-// steps: S <- fma(k, delta, decay · S), the same operation wherever it happens.
+// The delta rule over F32x16, lanes over value channels; included once a page after
+// delta_rows_body.h (see kernels/simd/f32x16.h). A row is applied in the pass of the next one, as
+// late write does between steps: S <- fma(k, delta, decay · S), the same operation wherever it
+// happens.
 
 namespace {
 
@@ -36,48 +37,29 @@ struct DeltaReads {
 template <int kChain>
 using Chain = std::integral_constant<int, kChain>;
 
+// One value head of one sequence, and a block of its rows in scratch.
 struct DeltaHead {
-  const DeltaRuleArgs* args;
+  const DeltaShape* shape;
   const DeltaSequence* sequence;
+  const DeltaScratch* rows;
+  RowBlock block;
   int value_head;
   int key_head;
-  const float* kq;  // [num_rows]
-  float* slice;     // [key_dim][32]: S in L1 while the rows pass
 
-  const float* K(int row) const { return Row(args->k, row, key_head); }
-  const float* Q(int row) const { return Row(args->q, row, key_head); }
-  const float* V(int row) const { return Row(args->v, row, value_head); }
-  float* Out(int row) const { return Row(args->out, row, value_head); }
-  float Beta(int row) const { return *Row(args->beta, row, value_head); }
-  float Decay(int row) const { return *Row(args->decay, row, value_head); }
-  float* Row(const TensorView& view, int row, int head) const {
-    const int64_t head_stride = view.rank == 3 ? view.strides[1] : 1;
-    return view.f32() + (sequence->row_begin + row) * view.strides[0] + head * head_stride;
-  }
+  const float* K(int row) const { return rows->k + row * rows->key_width; }
+  const float* Q(int row) const { return rows->q + row * rows->key_width; }
   int64_t Slot(int64_t position) const { return position % sequence->waiting.ring_size; }
   float* WaitingK(int64_t slot) const {
-    const DeltaShape& shape = args->shape;
-    return sequence->waiting.k + (slot * shape.num_key_heads + key_head) * shape.key_dim;
+    return sequence->waiting.k + (slot * shape->num_key_heads + key_head) * shape->key_dim;
   }
   float* WaitingDelta(int64_t slot) const {
-    const DeltaShape& shape = args->shape;
-    return sequence->waiting.delta + (slot * shape.num_value_heads + value_head) * shape.value_dim;
+    return sequence->waiting.delta +
+           (slot * shape->num_value_heads + value_head) * shape->value_dim;
   }
   float* WaitingDecay(int64_t slot) const {
-    return sequence->waiting.decay + slot * args->shape.num_value_heads + value_head;
+    return sequence->waiting.decay + slot * shape->num_value_heads + value_head;
   }
-  int64_t num_waiting() const { return sequence->position_begin - sequence->state_length; }
 };
-
-// k · q in the tree of sixteen lanes.
-inline float Dot(const float* a, const float* b, int count) {
-  F32x16 sum = Zero();
-  for (int i = 0; i < count; i += 16) {
-    const int n = count - i < 16 ? count - i : 16;
-    sum = Fma(LoadN(a + i, n, 0.0f), LoadN(b + i, n, 0.0f), sum);
-  }
-  return ReduceAdd(sum);
-}
 
 template <int V>
 inline DeltaRow<V> WaitingRow(const DeltaHead& head, const DeltaLanes<V>& lanes, int64_t position) {
@@ -97,15 +79,14 @@ inline void Apply(const DeltaRow<V>& row, int key, F32x16 (&s)[V]) {
   for (int v = 0; v < V; ++v) s[v] = Fma(k, row.delta[v], Mul(row.decay, s[v]));
 }
 
-// Applies a row to S at `from` and puts the result at `to` (may be the same).
+// Applies a row to S.
 template <int V>
-void ApplyRow(const DeltaLanes<V>& lanes, int key_dim, const DeltaRow<V>& row, const float* from,
-              float* to) {
-  for (int key = 0; key < key_dim; ++key, from += lanes.width, to += lanes.width) {
+void ApplyRow(const DeltaLanes<V>& lanes, int key_dim, const DeltaRow<V>& row, float* s_at) {
+  for (int key = 0; key < key_dim; ++key, s_at += lanes.width) {
     F32x16 s[V];
-    for (int v = 0; v < V; ++v) s[v] = Load(from + 16 * v);
+    for (int v = 0; v < V; ++v) s[v] = Load(s_at + 16 * v);
     Apply<V>(row, key, s);
-    for (int v = 0; v < V; ++v) Store(to + 16 * v, s[v]);
+    for (int v = 0; v < V; ++v) Store(s_at + 16 * v, s[v]);
   }
 }
 
@@ -114,7 +95,7 @@ void ApplyRow(const DeltaLanes<V>& lanes, int key_dim, const DeltaRow<V>& row, c
 template <int V, typename RowOrNull>
 inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_row, float* s_at,
                      const RowOrNull& row, DeltaReads<V>& reads) {
-  const int key_dim = head.args->shape.key_dim;
+  const int key_dim = head.shape->key_dim;
   const int64_t width = lanes.width;
   const float* k = head.K(new_row);
   const float* q = head.Q(new_row);
@@ -152,35 +133,35 @@ inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_
   }
 }
 
-// The row's delta and output from what the pass read.
+// The row's delta from what the pass read; its output takes the place of v.
 template <int V>
 inline DeltaRow<V> FinishRow(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_row,
                              const DeltaReads<V>& reads) {
+  const DeltaScratch& rows = *head.rows;
   DeltaRow<V> row;
   row.k = head.K(new_row);
-  row.decay = Set1(head.Decay(new_row));
-  const F32x16 beta = Set1(head.Beta(new_row)), kq = Set1(head.kq[new_row]);
-  const float* value = head.V(new_row) + lanes.channel;
-  float* out = head.Out(new_row) + lanes.channel;
+  row.decay = Set1(rows.decay[new_row]);
+  const F32x16 beta = Set1(rows.beta[new_row]), kq = Set1(rows.kq[new_row]);
+  float* value = rows.v + new_row * rows.value_width + lanes.channel;
   for (int v = 0; v < V; ++v) {
-    const F32x16 missing = Sub(LoadN(value + 16 * v, lanes.n[v], 0.0f), Mul(row.decay, reads.r[v]));
+    const F32x16 missing = Sub(Load(value + 16 * v), Mul(row.decay, reads.r[v]));
     row.delta[v] = Mul(beta, missing);
-    StoreN(out + 16 * v, Fma(row.delta[v], kq, Mul(row.decay, reads.z[v])), lanes.n[v]);
+    Store(value + 16 * v, Fma(row.delta[v], kq, Mul(row.decay, reads.z[v])));
   }
   return row;
 }
 
-// Puts a new row into the ring: each task its own part of delta; k and decay by the task of the
-// first slice (k only of the key head's first value head), so that nothing is written twice.
+// Puts a new row into the ring: each task its own part of delta; k and decay with the first slice
+// (k only by the key head's first value head), so that nothing is written twice.
 template <int V>
 inline void Wait(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_row,
                  const DeltaRow<V>& row) {
-  const DeltaShape& shape = head.args->shape;
+  const DeltaShape& shape = *head.shape;
   const int64_t slot = head.Slot(head.sequence->position_begin + new_row);
   for (int v = 0; v < V; ++v)
     StoreN(head.WaitingDelta(slot) + lanes.channel + 16 * v, row.delta[v], lanes.n[v]);
   if (lanes.channel != 0) return;
-  *head.WaitingDecay(slot) = head.Decay(new_row);
+  *head.WaitingDecay(slot) = head.rows->decay[new_row];
   if (head.value_head % (shape.num_value_heads / shape.num_key_heads) == 0)
     std::memcpy(head.WaitingK(slot), row.k, static_cast<size_t>(shape.key_dim) * sizeof(float));
 }
@@ -193,78 +174,127 @@ void CopyLanes(const DeltaLanes<V>& lanes, int key_dim, const float* from, float
   }
 }
 
+// Before the first row: applies the waiting rows to the state, but for `left` of them, and copies
+// it to where the rows run, if that is elsewhere.
 template <int V>
-void RunLanes(const DeltaHead& head, const DeltaLanes<V>& lanes) {
+void BeginLanes(const DeltaHead& head, const DeltaLanes<V>& lanes, int left, float* run_at) {
   const DeltaSequence& sequence = *head.sequence;
-  const int key_dim = head.args->shape.key_dim;
-  const int64_t begin = sequence.position_begin;
-  const bool waits = begin > sequence.state_length;
-  // One row that only waits needs no copy of S: the last waiting row is applied in its own pass.
-  const bool in_place = waits && sequence.num_rows == 1 && sequence.store == DeltaStore::kWait;
+  const int key_dim = head.shape->key_dim;
   float* const state = sequence.state + lanes.slice_at + lanes.lane;
-  float* const copy = head.slice + lanes.lane;
+  if (sequence.position_begin == 0) return CopyLanes<V>(lanes, key_dim, nullptr, run_at);
+  if (sequence.state_length == 0) CopyLanes<V>(lanes, key_dim, nullptr, state);
+  for (int64_t p = sequence.state_length; p < sequence.position_begin - left; ++p)
+    ApplyRow<V>(lanes, key_dim, WaitingRow<V>(head, lanes, p), state);
+  if (run_at != state) CopyLanes<V>(lanes, key_dim, state, run_at);
+}
 
-  if (waits && sequence.state_length == 0) CopyLanes<V>(lanes, key_dim, nullptr, state);
-  for (int64_t p = sequence.state_length; p < begin - (in_place ? 1 : 0); ++p)
-    ApplyRow<V>(lanes, key_dim, WaitingRow<V>(head, lanes, p), state, state);
-
+// One row that only waits needs no copy of S: the last waiting row is applied in its own pass.
+template <int V>
+[[gnu::noinline, gnu::flatten]] void RunOneRow(const DeltaHead& head, const DeltaLanes<V>& lanes) {
+  const DeltaSequence& sequence = *head.sequence;
+  float* const state = sequence.state + lanes.slice_at + lanes.lane;
+  const bool waits = sequence.position_begin > sequence.state_length;
+  BeginLanes<V>(head, lanes, waits ? 1 : 0, state);
   DeltaReads<V> reads;
-  if (in_place) {
-    ReadPass<V>(head, lanes, 0, state, WaitingRow<V>(head, lanes, begin - 1), reads);
+  if (waits) {
+    ReadPass<V>(head, lanes, 0, state, WaitingRow<V>(head, lanes, sequence.position_begin - 1),
+                reads);
   } else {
-    CopyLanes<V>(lanes, key_dim, begin == 0 ? nullptr : state, copy);
-    ReadPass<V>(head, lanes, 0, copy, nullptr, reads);
+    ReadPass<V>(head, lanes, 0, state, nullptr, reads);
   }
+  Wait<V>(head, lanes, 0, FinishRow<V>(head, lanes, 0, reads));
+}
+
+template <int V>
+[[gnu::noinline, gnu::flatten]] void RunLanes(const DeltaHead& head, const DeltaLanes<V>& lanes) {
+  const DeltaSequence& sequence = *head.sequence;
+  const bool wait = sequence.store == DeltaStore::kWait;
+  const int num_rows = head.block.count();
+  float* const s_at = (wait                                   ? head.rows->slice
+                       : sequence.store == DeltaStore::kSpare ? sequence.spare + lanes.slice_at
+                                                              : sequence.state + lanes.slice_at) +
+                      lanes.lane;
+  if (head.block.begin == 0) BeginLanes<V>(head, lanes, 0, s_at);
+  DeltaReads<V> reads;
+  ReadPass<V>(head, lanes, 0, s_at, nullptr, reads);
   for (int new_row = 0;; ++new_row) {
     const DeltaRow<V> row = FinishRow<V>(head, lanes, new_row, reads);
-    if (sequence.store == DeltaStore::kWait) Wait<V>(head, lanes, new_row, row);
-    if (new_row + 1 < sequence.num_rows) {
-      ReadPass<V>(head, lanes, new_row + 1, copy, row, reads);
+    if (wait) Wait<V>(head, lanes, new_row, row);
+    if (new_row + 1 < num_rows) {
+      ReadPass<V>(head, lanes, new_row + 1, s_at, row, reads);
       continue;
     }
-    float* const end =
-        sequence.store == DeltaStore::kSpare ? sequence.spare + lanes.slice_at + lanes.lane : state;
-    if (sequence.store != DeltaStore::kWait) ApplyRow<V>(lanes, key_dim, row, copy, end);
+    if (!wait) ApplyRow<V>(lanes, head.shape->key_dim, row, s_at);
     return;
   }
 }
 
+template <int V>
+void RunLanesOrRow(const DeltaHead& head, const DeltaLanes<V>& lanes) {
+  if (head.sequence->num_rows == 1 && head.sequence->store == DeltaStore::kWait)
+    return RunOneRow<V>(head, lanes);
+  RunLanes<V>(head, lanes);
+}
+
 // The vectors of a slice, as many at a time as the page's registers hold.
 void RunSlice(const DeltaHead& head, int64_t slice_at, int channel, int width) {
-  const int value_dim = head.args->shape.value_dim;
   const auto live = [&](int first) {
-    const int n = value_dim - first;
+    const int n = head.shape->value_dim - first;
     return n < 0 ? 0 : n > 16 ? 16 : n;
   };
   if constexpr (kPassVectors == 2) {
     if (width == 32) {
-      RunLanes<2>(head, {slice_at, width, 0, channel, {live(channel), live(channel + 16)}});
+      RunLanesOrRow<2>(head, {slice_at, width, 0, channel, {live(channel), live(channel + 16)}});
       return;
     }
   }
   for (int lane = 0; lane < width; lane += 16)
-    RunLanes<1>(head, {slice_at, width, lane, channel + lane, {live(channel + lane)}});
+    RunLanesOrRow<1>(head, {slice_at, width, lane, channel + lane, {live(channel + lane)}});
 }
 
-}  // namespace
-
-void RunHead(const DeltaRuleArgs& args, const DeltaTask& task) {
+// Convolution of v and gates, the rule slice by slice, and the gated norm: one value head's block.
+void RunValueHead(const DeltaRuleArgs& args, const DeltaHead& head) {
   const DeltaShape& shape = args.shape;
-  DeltaHead head{};
-  head.args = &args;
-  head.sequence = task.sequence;
-  head.value_head = task.value_head;
-  head.key_head = task.value_head / (shape.num_value_heads / shape.num_key_heads);
-  head.slice = reinterpret_cast<float*>(task.scratch);
-  float* kq = head.slice + int64_t{shape.key_dim} * kDeltaSlice;
-  head.kq = kq;
-  for (int row = 0; row < task.sequence->num_rows; ++row)
-    kq[row] = Dot(head.K(row), head.Q(row), shape.key_dim);
-  const int64_t padded = PaddedValueDim(shape.value_dim);
-  const int64_t head_at = task.value_head * padded * shape.key_dim;
+  const int first_row = head.sequence->row_begin + head.block.begin;
+  const int64_t values_at = int64_t{2} * shape.num_key_heads * shape.key_dim;
+  const HeadChannels channels{values_at + int64_t{head.value_head} * shape.value_dim,
+                              shape.value_dim, true};
+  ConvolveHead(args, *head.sequence, channels, head.block, *head.rows, head.rows->v);
+  GateRows(args, head.value_head, first_row, head.block.count(), *head.rows);
+  const int64_t padded = head.rows->value_width;
+  const int64_t head_at = head.value_head * padded * shape.key_dim;
   for (int64_t channel = 0; channel < padded; channel += kDeltaSlice) {
     const int width =
         static_cast<int>(padded - channel < kDeltaSlice ? padded - channel : int64_t{kDeltaSlice});
     RunSlice(head, head_at + channel * shape.key_dim, static_cast<int>(channel), width);
+  }
+  GateOutputs(args, head.value_head, first_row, head.block.count(), *head.rows);
+}
+
+}  // namespace
+
+void RunHeads(const DeltaRuleArgs& args, const DeltaTask& task) {
+  const DeltaShape& shape = args.shape;
+  const DeltaSequence& sequence = *task.sequence;
+  const int heads_of_a_key = shape.num_value_heads / shape.num_key_heads;
+  const DeltaScratch scratch(shape, static_cast<int>(args.weights.conv.dims[0]), task.scratch);
+  DeltaHead head{};
+  head.shape = &shape;
+  head.sequence = &sequence;
+  head.rows = &scratch;
+  head.key_head = task.head_begin / heads_of_a_key;
+  // Of the tasks that share a key head, one puts its columns into the ring.
+  const bool first = task.head_begin % heads_of_a_key == 0;
+  const int64_t key_at = int64_t{head.key_head} * shape.key_dim;
+  const int64_t keys = int64_t{shape.num_key_heads} * shape.key_dim;
+  for (int begin = 0; begin < sequence.num_rows; begin += kDeltaBlockRows) {
+    const int left = sequence.num_rows - begin;
+    head.block = {begin, begin + (left < kDeltaBlockRows ? left : kDeltaBlockRows)};
+    ConvolveHead(args, sequence, {key_at, shape.key_dim, first}, head.block, scratch, scratch.q);
+    ConvolveHead(args, sequence, {keys + key_at, shape.key_dim, first}, head.block, scratch,
+                 scratch.k);
+    NormaliseKeys(args, head.block.count(), scratch);
+    for (head.value_head = task.head_begin; head.value_head < task.head_end; ++head.value_head)
+      RunValueHead(args, head);
   }
 }

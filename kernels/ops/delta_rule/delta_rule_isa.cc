@@ -10,20 +10,23 @@
 ATOLL_PAGE_REF_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
-#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rows_body.h"
+// The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
-#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rows_body.h"
+// The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
-#include "kernels/ops/delta_rule/delta_gates_body.h"
+#include "kernels/ops/delta_rule/delta_rows_body.h"
+// The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
 ATOLL_PAGE_END

@@ -1,38 +1,68 @@
-// The pages of delta_rule; only delta_rule.cc and delta_gates.cc include it.
+// The pages of delta_rule; only delta_rule.cc and delta_rule_isa.cc include it.
 #pragma once
+
+#include <algorithm>
+#include <cstdint>
 
 #include "kernels/ops/delta_rule/delta_rule.h"
 
 namespace atl::kernels {
 
 inline constexpr int kDeltaSlice = 32;  // value channels of a slice; half of it where it suffices
+inline constexpr int kMaxConvTaps = 8;
+// Rows that pass a head together: what they need stays in the second-level cache, and loading the
+// slices anew for the next ones costs a sixtieth.
+inline constexpr int kDeltaBlockRows = 64;
 
-// Value channels of one head, rounded up to whole slices (the last may be a half).
-constexpr int64_t PaddedValueDim(int value_dim) {
-  const int rest = value_dim % kDeltaSlice;
-  return value_dim - rest +
-         (rest == 0                 ? 0
-          : rest <= kDeltaSlice / 2 ? kDeltaSlice / 2
-                                    : kDeltaSlice);
-}
+constexpr int64_t PaddedTo16(int64_t n) { return (n + 15) / 16 * 16; }
 
-// One task: one value head of one sequence. `scratch` has DeltaRuleScratchBytes.
+// One task: value heads [head_begin, head_end) of one key head, of one sequence.
 struct DeltaTask {
   const DeltaSequence* sequence = nullptr;
-  int value_head = 0;
-  std::byte* scratch = nullptr;
+  int head_begin = 0;
+  int head_end = 0;
+  float* scratch = nullptr;  // DeltaRuleScratchBytes
+};
+
+// The scratch: rows of one block, padded to 16 channels, all of which are set.
+struct DeltaScratch {
+  DeltaScratch(const DeltaShape& shape, int taps, float* base)
+      : key_width(PaddedTo16(shape.key_dim)),
+        value_width(PaddedTo16(shape.value_dim)),
+        columns(base),
+        q(columns + (taps - 1 + kDeltaBlockRows) * std::max(key_width, value_width)),
+        k(q + kDeltaBlockRows * key_width),
+        v(k + kDeltaBlockRows * key_width),
+        beta(v + kDeltaBlockRows * value_width),
+        decay(beta + kDeltaBlockRows),
+        kq(decay + kDeltaBlockRows),
+        slice(kq + kDeltaBlockRows) {}
+  // Floats of all of it.
+  static int64_t Floats(const DeltaShape& shape, int taps) {
+    const int64_t keys = PaddedTo16(shape.key_dim), values = PaddedTo16(shape.value_dim);
+    return (taps - 1 + kDeltaBlockRows) * std::max(keys, values) +
+           kDeltaBlockRows * (2 * keys + values + 3) + int64_t{shape.key_dim} * kDeltaSlice;
+  }
+
+  int64_t key_width;
+  int64_t value_width;
+  float* columns;  // [taps − 1 + rows][channels of one head]: what the convolution reads
+  float* q;        // [rows][key_width]
+  float* k;        // [rows][key_width]
+  float* v;        // [rows][value_width]: v, then o in its place
+  float* beta;     // [rows]
+  float* decay;    // [rows]
+  float* kq;       // [rows]
+  float* slice;    // [key_dim][32]: S of rows that wait
 };
 
 namespace ref {
-void GateRows(const DeltaGatesArgs& args, int64_t begin, int64_t end);
-void RunHead(const DeltaRuleArgs& args, const DeltaTask& task);
+void RunHeads(const DeltaRuleArgs& args, const DeltaTask& task);
 }  // namespace ref
 namespace avx2 {
-void GateRows(const DeltaGatesArgs& args, int64_t begin, int64_t end);
-void RunHead(const DeltaRuleArgs& args, const DeltaTask& task);
+void RunHeads(const DeltaRuleArgs& args, const DeltaTask& task);
 }  // namespace avx2
 namespace avx512 {
-void GateRows(const DeltaGatesArgs& args, int64_t begin, int64_t end);
-void RunHead(const DeltaRuleArgs& args, const DeltaTask& task);
+void RunHeads(const DeltaRuleArgs& args, const DeltaTask& task);
 }  // namespace avx512
 }  // namespace atl::kernels
