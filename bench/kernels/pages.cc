@@ -1,0 +1,70 @@
+#include "bench/kernels/pages.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+
+namespace atl::kernels {
+namespace {
+
+constexpr std::array<int, 2> kThreads = {1, 2};
+constexpr std::array<Backend, 3> kPages = {Backend::kRef, Backend::kAvx2, Backend::kAvx512};
+
+bench::Roofline Measure(int num_threads) {
+  SetDenormalsToZero();
+  ThreadPool pool({.num_threads = num_threads, .on_thread_start = SetDenormalsToZero});
+  PoolLender lender(pool);
+  KernelContext context(BestBackend().value(), &lender);
+  return bench::MeasureRoofline(context);
+}
+
+}  // namespace
+
+const bench::Roofline& RooflineOf(int num_threads) {
+  static std::array<std::optional<bench::Roofline>, kThreads.size()> measured;
+  auto& roofline = measured.at(static_cast<size_t>(num_threads - 1));
+  if (!roofline.has_value()) roofline = Measure(num_threads);
+  return *roofline;
+}
+
+KernelBench::KernelBench(benchmark::State& state, Backend page, int num_threads)
+    : state_(state),
+      pool_({.num_threads = num_threads, .on_thread_start = SetDenormalsToZero}),
+      lender_(pool_),
+      context_(page, &lender_),
+      roofline_(RooflineOf(num_threads)) {}
+
+void KernelBench::OnOp(const OpCost& cost, std::chrono::nanoseconds /*time*/) {
+  bytes_ += static_cast<double>(cost.bytes);
+  flops_ += static_cast<double>(cost.flops);
+  roofline_s_ += roofline_.SecondsFor(cost);
+}
+
+void KernelBench::SetCounters(std::chrono::duration<double> elapsed) {
+  const double seconds = elapsed.count();
+  state_.counters["of_bw"] = bytes_ / roofline_.read_bytes_per_s / seconds;
+  state_.counters["of_fma"] = flops_ / roofline_.flops_per_s / seconds;
+  state_.counters["of_roofline"] = roofline_s_ / seconds;
+}
+
+bool RegisterKernelBench(const std::string& name, KernelBenchBody body,
+                         const std::vector<std::string>& dims,
+                         const std::vector<std::vector<int64_t>>& shapes) {
+  for (const Backend page : kPages) {
+    for (const int num_threads : kThreads) {
+      auto* const registered = benchmark::RegisterBenchmark(
+          fmt::format("{}/{}/threads:{}", name, NameOf(page), num_threads).c_str(),
+          [body, page, num_threads](benchmark::State& state) {
+            if (!PageRuns(state, page)) return;
+            KernelBench bench(state, page, num_threads);
+            body(bench);
+          });
+      registered->ArgNames(dims)->Unit(benchmark::kMicrosecond)->UseRealTime();
+      for (const auto& shape : shapes) registered->Args(shape);
+    }
+  }
+  return true;
+}
+
+}  // namespace atl::kernels
