@@ -11,12 +11,6 @@
 namespace atl {
 namespace {
 
-absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint) {
-  if (flag == "bfloat16" || flag == "bf16") return kernels::DType::kBf16;
-  if (flag == "float32" || flag == "fp32") return kernels::DType::kF32;
-  return checkpoint.dtype();
-}
-
 class LocalLogits : public LogitsSource {
  public:
   static absl::StatusOr<std::unique_ptr<LogitsSource>> Create(const CheckFlags& flags,
