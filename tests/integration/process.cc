@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,11 +33,14 @@ std::unique_ptr<Process> Process::Start(const std::string& path,
   argv.push_back(nullptr);
   std::array<int, 2> ends{};
   CHECK(pipe2(ends.data(), O_CLOEXEC) == 0);
+  const int log = memfd_create("log", MFD_CLOEXEC);
+  CHECK(log >= 0, "no memory for the log of {}", path);
   const pid_t pid = fork();
   CHECK(pid >= 0, "{} cannot be started", path);
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(ends[1], STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
     execv(path.c_str(), argv.data());
     _exit(127);
   }
@@ -46,6 +50,7 @@ std::unique_ptr<Process> Process::Start(const std::string& path,
   process->pid_descriptor_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   CHECK(process->pid_descriptor_ >= 0, "no descriptor of process {}", pid);
   process->output_ = ends[0];
+  process->log_ = log;
   return process;
 }
 
@@ -56,6 +61,7 @@ Process::~Process() {
   }
   close(pid_descriptor_);
   close(output_);
+  close(log_);
 }
 
 std::optional<std::string> Process::NextLine(Clock::time_point deadline) {
@@ -75,7 +81,7 @@ std::optional<std::string> Process::NextLine(Clock::time_point deadline) {
 }
 
 std::string Process::ReadLine(const std::string& prefix) {
-  const Clock::time_point deadline = Clock::now() + std::chrono::seconds(10);
+  const Clock::time_point deadline = Clock::now() + kPatience;
   while (const std::optional<std::string> line = NextLine(deadline)) {
     if (line->starts_with(prefix)) return line->substr(prefix.size());
   }
@@ -86,12 +92,22 @@ void Process::Signal(int signal) {
   if (pid_ > 0) kill(pid_, signal);
 }
 
-std::optional<int> Process::Wait(std::chrono::seconds limit) {
+std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
   if (!IsReadable(pid_descriptor_, Clock::now() + limit)) return std::nullopt;
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+std::string Process::Log() const {
+  std::string log;
+  std::array<char, 4096> bytes{};
+  ssize_t size = 0;
+  while ((size = pread(log_, bytes.data(), bytes.size(), static_cast<off_t>(log.size()))) > 0) {
+    log.append(bytes.data(), static_cast<size_t>(size));
+  }
+  return log;
 }
 
 }  // namespace atl::testing

@@ -12,7 +12,10 @@
 
 namespace atl::testing {
 
-// The kernel kills it when the thread that started it ends. Standard error is the test's own.
+// What a machine with other work to do may take for anything that ends by itself.
+inline constexpr std::chrono::seconds kPatience{60};
+
+// The kernel kills it when the thread that started it ends. Standard error is kept in memory.
 // **Threads**: one.
 class Process {
  public:
@@ -22,11 +25,13 @@ class Process {
   ~Process();
 
   // What stands behind `prefix` in the first line of its standard output that begins so; empty when
-  // it ends, or when ten seconds pass, without one.
+  // it ends, or when kPatience passes, without one.
   std::string ReadLine(const std::string& prefix);
   void Signal(int signal);
   // Its exit status, or 128 and the signal that ended it; nothing when it still runs after `limit`.
-  std::optional<int> Wait(std::chrono::seconds limit);
+  std::optional<int> Wait(std::chrono::milliseconds limit = kPatience);
+  // All of its standard error so far: the log.
+  std::string Log() const;
 
  private:
   Process() = default;
@@ -35,6 +40,7 @@ class Process {
   pid_t pid_ = -1;
   int pid_descriptor_ = -1;
   int output_ = -1;
+  int log_ = -1;
   std::string read_;
 };
 

@@ -1,4 +1,4 @@
-// A client for tests: plain sockets, bytes in and bytes out. Every wait ends after ten seconds.
+// A client for tests: plain sockets, bytes in and bytes out. Every wait ends after a minute.
 #pragma once
 
 #include <map>
