@@ -21,6 +21,7 @@ struct Flags {
   std::vector<int> prefill = {128, 512, 2048};
   std::vector<std::string> decode = {"1:0",    "4:0",    "16:0",    "64:0",
                                      "1:8192", "4:8192", "1:32768", "4:32768"};
+  bool use_panels = true;
   bool tables = true;
 };
 
@@ -86,7 +87,8 @@ absl::Status Main(const Flags& flags) {
     cases.push_back(
         {fmt::format("decode {} at depth {}", shape.num_sequences, shape.depth), shape});
   }
-  StepRigOptions options = {.model = flags.model, .num_threads = flags.num_threads};
+  StepRigOptions options = {
+      .model = flags.model, .num_threads = flags.num_threads, .use_panels = flags.use_panels};
   for (const Case& c : cases) {
     options.num_slots = std::max(options.num_slots, c.shape.num_sequences);
     options.num_blocks =
@@ -126,6 +128,7 @@ int main(int argc, char** argv) {
   app.add_option("--prefill", flags.prefill, "Tokens of a prompt, each a case; 0: none")
       ->delimiter(',');
   app.add_option("--decode", flags.decode, "BATCH:DEPTH, each a case; 0: none")->delimiter(',');
+  app.add_flag("!--row-major", flags.use_panels, "Weights as the files have them, not packed");
   app.add_flag("!--no-tables", flags.tables, "Only the summary");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = atl::bench::Main(flags);

@@ -5,6 +5,8 @@
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
+#include "worker/panels/panel_place.h"
+#include "worker/weights/content_digest.h"
 
 namespace atl::bench {
 namespace {
@@ -44,6 +46,7 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
   rig->cache_ = std::make_unique<KvCache>(cache);
   rig->head_ = std::make_unique<OutputHead>(*rig->decoder_, *rig->context_);
   rig->transport_ = transport;
+  rig->random_ = options.seed;
   rig->dispatcher_ =
       std::make_unique<TokenDispatcher>(rig->decoder_->MakeDispatcherConfig(), transport);
   rig->expert_owner_ = std::move(expert_owner);
@@ -52,7 +55,45 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
         static_cast<size_t>(rig->config_.num_layers()),
         std::vector<int32_t>(static_cast<size_t>(rig->config_.num_experts), transport->rank()));
   }
+  if (options.use_panels) ATOLL_RETURN_IF_ERROR(rig->UsePanels(options));
+  rig->ReadWeights();
   return rig;
+}
+
+std::vector<std::vector<int>> StepRig::OwnedExperts() const {
+  std::vector<std::vector<int>> owned(expert_owner_.size());
+  for (size_t layer = 0; layer < owned.size(); ++layer) {
+    for (int expert = 0; expert < config_.num_experts; ++expert) {
+      if (expert_owner_[layer][static_cast<size_t>(expert)] == transport_->rank())
+        owned[layer].push_back(expert);
+    }
+  }
+  return owned;
+}
+
+absl::Status StepRig::UsePanels(const StepRigOptions& options) {
+  PanelLayout layout(weights_);
+  const std::vector<int> units = layout.UnitsOf(OwnedExperts());
+  ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, ContentDigest(*checkpoint_));
+  ATOLL_ASSIGN_OR_RETURN(auto space, OpenPanelSpace({.mode = PanelMode::kFile,
+                                                     .folders = PanelFolders("", options.model),
+                                                     .digest = digest,
+                                                     .units = units},
+                                                    layout));
+  panels_ = std::make_unique<PanelStore>(
+      *checkpoint_, std::move(layout), std::move(space),
+      PanelStoreOptions{.backend = context_->backend(), .release = PageRelease::kForget});
+  panels_->Want(units);
+  for (PackProgress progress = PackProgress::kPacked; progress != PackProgress::kDone;) {
+    ATOLL_ASSIGN_OR_RETURN(progress, panels_->PackNext(std::stop_token()));
+    if (panels_->Adopt(weights_)) decoder_->UseWeights(weights_);
+  }
+  return absl::OkStatus();
+}
+
+void StepRig::ReadWeights() const {
+  Prefault(OwnedRanges(*checkpoint_, weights_, OwnedExperts()),
+           [](uint64_t, uint64_t, const std::string&) {});
 }
 
 uint32_t StepRig::Random() { return random_ = random_ * 1664525u + 1013904223u; }
@@ -62,7 +103,7 @@ void StepRig::Start(const StepShape& shape) {
   sequences_.clear();
   int32_t next_block = 0;
   // Room for what the measured steps add.
-  const int blocks = cache_->config().num_blocks / shape.num_sequences;
+  const int blocks = cache_->config().num_blocks / std::max(1, shape.num_sequences);
   for (int i = 0; i < shape.num_sequences; ++i) {
     HomeSequence sequence;
     sequence.start = {.seq = SeqId{static_cast<uint64_t>(i) + 1},

@@ -14,6 +14,7 @@
 #include "worker/kv_cache/kv_cache.h"
 #include "worker/model/decoder.h"
 #include "worker/moe/token_dispatcher.h"
+#include "worker/panels/panel_store.h"
 #include "worker/transport/transport.h"
 #include "worker/weights/checkpoint.h"
 
@@ -22,8 +23,10 @@ namespace atl::bench {
 struct StepRigOptions {
   std::string model;
   int num_threads = 1;
-  int num_blocks = 0;  // of 64 tokens
+  bool use_panels = true;  // packed before the first step, in the file that a worker would use
+  int num_blocks = 0;      // of 64 tokens
   int num_slots = 0;
+  uint32_t seed = 1;  // of tokens and histories; differs between ranks, whose rows would else agree
 };
 
 // Equal sequences that run beside each other.
@@ -52,6 +55,9 @@ class StepRig {
 
  private:
   StepRig() = default;
+  absl::Status UsePanels(const StepRigOptions& options);
+  void ReadWeights() const;
+  std::vector<std::vector<int>> OwnedExperts() const;
   void FillCaches();
   absl::Status Run(const BatchInput& batch, std::vector<int32_t> rows_by_rank);
   uint32_t Random();
@@ -59,6 +65,7 @@ class StepRig {
   ModelConfig config_;
   std::unique_ptr<Checkpoint> checkpoint_;
   ModelWeights weights_;
+  std::unique_ptr<PanelStore> panels_;
   std::unique_ptr<ThreadPool> threads_;
   std::unique_ptr<PoolLender> lender_;
   std::unique_ptr<kernels::KernelContext> context_;
