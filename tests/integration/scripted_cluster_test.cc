@@ -42,9 +42,15 @@ class ScriptedClusterTest : public ::testing::Test {
   ~ScriptedClusterTest() override { std::filesystem::remove(script_); }
 
   void TearDown() override {
-    if (!HasFailure()) return;
-    if (coordinator_ != nullptr) std::cerr << "coordinator:\n" << coordinator_->Log();
-    for (const auto& worker : workers_) std::cerr << "a worker:\n" << worker->Log();
+    if (HasFailure()) std::cerr << Logs();
+  }
+
+  // What every process has said; with the assertions of a start too, behind which nothing can run.
+  std::string Logs() const {
+    std::string logs;
+    if (coordinator_ != nullptr) logs += "\ncoordinator:\n" + coordinator_->Log();
+    for (const auto& worker : workers_) logs += "\na worker:\n" + worker->Log();
+    return logs;
   }
 
   void Serve(const std::string& rules, const Layout& layout = {}) {
@@ -62,7 +68,7 @@ class ScriptedClusterTest : public ::testing::Test {
     coordinator_ = Process::Start(ATOLL_COORDINATOR_PROGRAM, args);
     const std::string join = coordinator_->ReadLine("atoll: workers join at ");
     const std::string url = coordinator_->ReadLine("atoll: listening on http://");
-    ASSERT_FALSE(join.empty() || url.empty());
+    ASSERT_FALSE(join.empty() || url.empty()) << Logs();
     port_ = std::stoi(url.substr(url.rfind(':') + 1));
     args = {"--model", "scripted:" + script_, "--tokenizer", kTokenizer, "--coordinator",
             join,      "--log-level",         "info"};
@@ -77,8 +83,9 @@ class ScriptedClusterTest : public ::testing::Test {
   void AwaitReady(int status) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (HttpClient(port_).Get("/ready").status != status) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "/ready never says " << status;
-      ASSERT_EQ(coordinator_->Wait(kBetweenQuestions), std::nullopt);
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+          << "/ready never says " << status << Logs();
+      ASSERT_EQ(coordinator_->Wait(kBetweenQuestions), std::nullopt) << Logs();
     }
   }
 
