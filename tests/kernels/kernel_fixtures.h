@@ -15,11 +15,6 @@
 #include "kernels/tensor/weight_view.h"
 #include "tests/kernels/sequence_fixtures.h"
 
-ATOLL_PAGE_REF_BEGIN
-inline float SigmoidOne(float x) { return Lane0(Sigmoid(Set1(x))); }
-inline float RsqrtOne(float x) { return Lane0(Rsqrt(Set1(x))); }
-ATOLL_PAGE_END
-
 namespace atl::kernels {
 
 // A test that runs on each page; a page that this CPU lacks is skipped aloud.
