@@ -49,6 +49,15 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
                   "How long waits poll before they sleep, in microseconds")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
+  app->add_option(
+         "--panels", flags->panels,
+         "Where weights are kept packed, which makes steps faster: file, which the workers "
+         "of a machine share and a later start finds again; memory; off; auto: a file "
+         "where it leaves as much room as it takes, else memory where both copies fit")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "file", "memory", "off"}));
+  app->add_option("--panels-dir", flags->panels_dir,
+                  "Folder of that file; default: the checkpoint's, else ~/.cache/atoll");
   app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   atl::log::SetProcessName("worker");
   atl::log::SetLevel(flags->log_level == "debug"     ? atl::log::Level::kDebug
                      : flags->log_level == "warning" ? atl::log::Level::kWarning

@@ -8,6 +8,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "common/log/log.h"
 #include "worker/cache_size.h"
+#include "worker/weights/content_digest.h"
 
 namespace atl {
 namespace {
@@ -18,6 +19,10 @@ int64_t MappedBytes(const Checkpoint& checkpoint) {
   return bytes;
 }
 
+// What a process needs beside weights and cache: code, workspaces, buffers of the exchange.
+constexpr int64_t kProcessBytes = int64_t{1} << 30;
+constexpr std::chrono::seconds kReportEvery(1);
+
 constexpr double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 }  // namespace
@@ -25,6 +30,9 @@ constexpr double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / 
 absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFlags& flags,
                                                                  WorkerHello machine) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner);
+  runner->model_ = flags.model;
+  runner->panels_dir_ = flags.panels_dir;
+  runner->panel_mode_ = PanelModeOf(flags.panels);
   ATOLL_RETURN_IF_ERROR(runner->OpenCheckpoint(flags));
   ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype,
                          ChooseDType(flags.dtype, *runner->checkpoint_));
@@ -86,19 +94,30 @@ absl::StatusOr<KvCacheConfig> ModelRunner::MakeCacheConfig(const WorkerFlags& fl
 }
 
 absl::Status ModelRunner::JoinEpoch(const EpochStart& start) {
-  TouchOwnedWeights(start);
+  const OwnedExperts owned = ExpertsOf(start);
+  packer_.reset();
+  ATOLL_RETURN_IF_ERROR(PlacePanels(owned));
+  AdoptPanels();
+  ReadWeights(owned);
   executor_->LeaveEpoch();
   ATOLL_RETURN_IF_ERROR(transport_->Join(start.epoch, start.rank, start.transport_addresses));
-  return executor_->StartEpoch(start, transport_.get());
+  ATOLL_RETURN_IF_ERROR(executor_->StartEpoch(start, transport_.get()));
+  if (panels_ != nullptr) packer_ = std::make_unique<PanelPacker>(*panels_);
+  return absl::OkStatus();
+}
+
+std::optional<StepResult> ModelRunner::Execute(const StepPlan& plan) {
+  AdoptPanels();
+  return executor_->Execute(plan);
 }
 
 void ModelRunner::Progress() {
+  AdoptPanels();
   if (transport_->rank() >= 0) transport_->Progress();
 }
 
-// Reads what this rank owns from disk now, not in the first answer.
-void ModelRunner::TouchOwnedWeights(const EpochStart& start) {
-  std::vector<std::vector<int>> owned(static_cast<size_t>(config_.num_layers()));
+ModelRunner::OwnedExperts ModelRunner::ExpertsOf(const EpochStart& start) const {
+  OwnedExperts owned(static_cast<size_t>(config_.num_layers()));
   for (size_t layer = 0; layer < std::min(owned.size(), start.expert_owner.size()); ++layer) {
     for (size_t expert = 0; expert < start.expert_owner[layer].size(); ++expert) {
       if (start.expert_owner[layer][expert] == start.rank &&
@@ -107,13 +126,59 @@ void ModelRunner::TouchOwnedWeights(const EpochStart& start) {
       }
     }
   }
-  Prefault(OwnedRanges(*checkpoint_, weights_, owned), [](uint64_t done, uint64_t total,
-                                                          const std::string& file) {
+  return owned;
+}
+
+absl::Status ModelRunner::PlacePanels(const OwnedExperts& owned) {
+  if (panels_ == nullptr && panel_mode_ != PanelMode::kOff) {
+    PanelLayout layout(weights_);
+    ATOLL_ASSIGN_OR_RETURN(const PanelRequest request, RequestPanels(layout, owned));
+    ATOLL_ASSIGN_OR_RETURN(auto space, OpenPanelSpace(request, layout));
+    if (space == nullptr) return absl::OkStatus();
+    // Where memory holds the files once and not twice, the cache keeps what is read.
+    const int64_t both = MappedBytes(*checkpoint_) + static_cast<int64_t>(layout.size_bytes());
+    const PageRelease release =
+        both > MemoryLimitBytes() ? PageRelease::kForget : PageRelease::kUnmap;
+    panels_ =
+        std::make_unique<PanelStore>(*checkpoint_, std::move(layout), std::move(space),
+                                     PanelStoreOptions{.backend = backend_, .release = release});
+  }
+  if (panels_ != nullptr) panels_->Want(panels_->layout().UnitsOf(owned));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PanelRequest> ModelRunner::RequestPanels(const PanelLayout& layout,
+                                                        const OwnedExperts& owned) const {
+  const KvCacheConfig& cache = executor_->cache_config();
+  int64_t used = kProcessBytes + cache.num_blocks * cache.bytes_per_block() +
+                 (cache.num_slots + cache.num_spares) * cache.bytes_per_state();
+  for (const WeightRange& range : OwnedRanges(*checkpoint_, weights_, owned))
+    used += static_cast<int64_t>(range.size_bytes);
+  ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, ContentDigest(*checkpoint_));
+  return PanelRequest{.mode = panel_mode_,
+                      .folders = PanelFolders(panels_dir_, model_),
+                      .digest = digest,
+                      .units = layout.UnitsOf(owned),
+                      .memory_free_bytes = MemoryLimitBytes() - used};
+}
+
+// Reads what this rank owns from disk now, not in the first answer.
+void ModelRunner::ReadWeights(const OwnedExperts& owned) const {
+  auto reported = std::chrono::steady_clock::now();
+  Prefault(OwnedRanges(*checkpoint_, weights_, owned), [&](uint64_t done, uint64_t total,
+                                                           const std::string& file) {
+    const auto now = std::chrono::steady_clock::now();
+    if (done < total && now - reported < kReportEvery) return;
+    reported = now;
     LOG_INFO("loading weights: {:.1f} of {:.1f} MiB ({:.0f} %), {}",
              Mebibytes(static_cast<int64_t>(done)), Mebibytes(static_cast<int64_t>(total)),
              total == 0 ? 100.0 : 100.0 * static_cast<double>(done) / static_cast<double>(total),
              file);
   });
+}
+
+void ModelRunner::AdoptPanels() {
+  if (panels_ != nullptr && panels_->Adopt(weights_)) executor_->UseWeights(weights_);
 }
 
 }  // namespace atl

@@ -8,6 +8,9 @@
 #include "worker/executor/executor.h"
 #include "worker/executor/step_runner.h"
 #include "worker/flags.h"
+#include "worker/panels/panel_packer.h"
+#include "worker/panels/panel_place.h"
+#include "worker/panels/panel_store.h"
 #include "worker/transport/ucx/ucx_transport.h"
 #include "worker/weights/checkpoint.h"
 #include "worker/weights/model_weights.h"
@@ -22,12 +25,10 @@ class ModelRunner : public StepRunner {
                                                              WorkerHello machine);
 
   const WorkerHello& hello() const override { return hello_; }
-  // Reads the weights that this rank owns, too, with progress in the log.
+  // Reads the weights that this rank owns, too, with progress in the log, and begins to pack them.
   absl::Status JoinEpoch(const EpochStart& start) override;
   WorkerReady MakeReady() const override { return executor_->MakeReady(); }
-  std::optional<StepResult> Execute(const StepPlan& plan) override {
-    return executor_->Execute(plan);
-  }
+  std::optional<StepResult> Execute(const StepPlan& plan) override;
   // Peers' keepalives want an answer.
   void Progress() override;
   void EndEpoch(const std::string& reason) override { transport_->EndEpoch(reason); }
@@ -37,8 +38,17 @@ class ModelRunner : public StepRunner {
   absl::Status OpenCheckpoint(const WorkerFlags& flags);
   absl::StatusOr<KvCacheConfig> MakeCacheConfig(const WorkerFlags& flags,
                                                 const ExecutorOptions& options) const;
-  void TouchOwnedWeights(const EpochStart& start);
+  // owned[layer] lists the experts of this rank.
+  using OwnedExperts = std::vector<std::vector<int>>;
+  OwnedExperts ExpertsOf(const EpochStart& start) const;
+  absl::Status PlacePanels(const OwnedExperts& owned);
+  absl::StatusOr<PanelRequest> RequestPanels(const PanelLayout& layout,
+                                             const OwnedExperts& owned) const;
+  void ReadWeights(const OwnedExperts& owned) const;
+  void AdoptPanels();
 
+  std::string model_, panels_dir_;
+  PanelMode panel_mode_{};
   kernels::Backend backend_{};
   ModelConfig config_;
   std::unique_ptr<Checkpoint> checkpoint_;
@@ -46,6 +56,8 @@ class ModelRunner : public StepRunner {
   WorkerHello hello_;
   std::unique_ptr<UcxTransport> transport_;  // outlives what the executor has in flight
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<PanelStore> panels_;  // null: weights stay as they are
+  std::unique_ptr<PanelPacker> packer_;
 };
 
 }  // namespace atl

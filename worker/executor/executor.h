@@ -43,6 +43,9 @@ class Executor {
                                                           const ModelWeights& weights,
                                                           const ExecutorOptions& options);
 
+  // Between two steps: the same weights, of which more have panels now.
+  void UseWeights(const ModelWeights& weights) { decoder_->UseWeights(weights); }
+
   // A new membership. The transport is joined already and outlives the epoch. Sequences of another
   // term are forgotten. kInvalidArgument: owners that do not fit the model or the ranks.
   absl::Status StartEpoch(const EpochStart& start, Transport* transport);

@@ -77,6 +77,7 @@ absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run) {
   int32_t next_block = run.first_block, held = 0, begin = 0;
   size_t piece = 0;
   const auto step = [&](SequenceWork work) -> absl::Status {
+    if (run.before_step) run.before_step();
     work.seq = run.seq;
     work.begin = begin;
     work.probe = run.probe;

@@ -62,6 +62,7 @@ struct SoloRun {
   SeqId seq{1};
   SlotId slot{0};
   int32_t first_block = 0;  // blocks first_block … are used
+  std::function<void()> before_step;
 };
 struct SoloOutput {
   std::vector<float>

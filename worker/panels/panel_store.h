@@ -52,6 +52,7 @@ class PanelStore {
   // Without locks; the views of before stay valid.
   bool Adopt(ModelWeights& weights);
 
+  const PanelLayout& layout() const { return layout_; }
   uint64_t ready_bytes() const { return ready_bytes_; }
   uint64_t wanted_bytes() const { return wanted_bytes_; }
 

@@ -2,10 +2,13 @@
 // threads, the page, the number of workers, the placement. A planted mistake (experts combined in
 // descending order) must turn it red.
 #include <cstring>
+#include <numeric>
 #include <random>
 
 #include "tests/support/status_matchers.h"
 #include "worker/executor/local_cluster.h"
+#include "worker/panels/panel_memory.h"
+#include "worker/panels/panel_store.h"
 
 namespace atl {
 namespace {
@@ -67,6 +70,25 @@ class OneAnswerTest : public ::testing::TestWithParam<Case> {
                    {.ids = ids_, .pieces = pieces, .num_generate = kGenerated, .home = home});
   }
 
+  std::vector<int> AllUnits(const PanelLayout& layout) const {
+    std::vector<int> experts(static_cast<size_t>(model_.config.num_experts));
+    std::iota(experts.begin(), experts.end(), 0);
+    return layout.UnitsOf(
+        std::vector<std::vector<int>>(static_cast<size_t>(model_.config.num_layers()), experts));
+  }
+
+  // A store that makes a unit ready at a time. The model's own weights stay row-major.
+  std::unique_ptr<PanelStore> MakeStore() const {
+    PanelLayout layout(model_.weights);
+    const std::vector<int> units = AllUnits(layout);
+    auto memory = PanelMemory::Create(layout).value();
+    auto store =
+        std::make_unique<PanelStore>(*model_.checkpoint, std::move(layout), std::move(memory),
+                                     PanelStoreOptions{.backend = best_, .batch_bytes = 1});
+    store->Want(units);
+    return store;
+  }
+
   void ExpectSame(const SoloOutput& out) const {
     EXPECT_EQ(out.generated, reference_.generated);
     ASSERT_EQ(out.logits.size(), reference_.logits.size());
@@ -111,6 +133,56 @@ TEST_P(OneAnswerTest, PagesAndThreads) {
       ExpectSame(out);
     }
   }
+}
+
+// The reference runs row-major.
+TEST_P(OneAnswerTest, Panels) {
+  kernels::SetDenormalsToZero();
+  const auto store = MakeStore();
+  ModelWeights weights = model_.weights;
+  while (store->PackNext({}).value() != PackProgress::kDone) store->Adopt(weights);
+  for (const Backend backend : {Backend::kRef, Backend::kAvx2, Backend::kAvx512}) {
+    if (!kernels::ChooseBackend(std::string(kernels::NameOf(backend))).ok()) continue;
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(std::string(kernels::NameOf(backend)) + ", threads " + std::to_string(threads));
+      ExecutorOptions options = Options();
+      options.backend = backend;
+      options.num_threads = threads;
+      ASSERT_OK_AND_ASSIGN(const auto cluster,
+                           LocalCluster::Create(model_.config, weights, {.executor = options}));
+      ASSERT_OK_AND_ASSIGN(
+          const SoloOutput out,
+          RunSolo(*cluster, {.ids = ids_, .pieces = {33}, .num_generate = kGenerated}));
+      ExpectSame(out);
+    }
+  }
+}
+
+// Two workers, of which each learns of some more before every step.
+TEST_P(OneAnswerTest, PanelsThatAppearBetweenSteps) {
+  kernels::SetDenormalsToZero();
+  const auto store = MakeStore();
+  ModelWeights weights = model_.weights;
+  ASSERT_OK_AND_ASSIGN(
+      const auto cluster,
+      LocalCluster::Create(model_.config, weights, {.num_workers = 2, .executor = Options()}));
+  const std::vector<int32_t> pieces = {40, 9, 1, 30, 65, 1, 1, 1};
+  const size_t num_steps = pieces.size() + kGenerated;
+  const size_t units_at_once = 1 + AllUnits(store->layout()).size() / num_steps;
+  size_t steps_with_news = 0;
+  const auto before_step = [&] {
+    for (size_t i = 0; i < units_at_once; ++i) ASSERT_OK(store->PackNext({}));
+    if (!store->Adopt(weights)) return;
+    ++steps_with_news;
+    for (int rank = 0; rank < 2; ++rank) cluster->executor(rank).UseWeights(weights);
+  };
+  ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster, {.ids = ids_,
+                                                                .pieces = pieces,
+                                                                .num_generate = kGenerated,
+                                                                .home = 1,
+                                                                .before_step = before_step}));
+  ExpectSame(out);
+  EXPECT_GE(steps_with_news, std::min<size_t>(3, AllUnits(store->layout()).size()));
 }
 
 TEST_P(OneAnswerTest, WorkersHomesAndPlacements) {
