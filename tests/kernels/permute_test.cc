@@ -17,7 +17,9 @@ TEST_P(PermuteTest, RoundRowsCopiesAndRounds) {
   Numbers numbers(1);
   testing::TestThreads lender(2);
   KernelContext context(backend(), &lender);
-  const int32_t sources[] = {2, 0, 2};
+  // More rows than one task takes, and not a multiple of it.
+  std::vector<int32_t> sources;
+  for (int i = 0; i < 19; ++i) sources.push_back((i * 2 + 2) % 3);
   for (const DType dtype : kDTypes) {
     for (const Layout layout : kLayouts) {
       for (const int64_t hidden : {1, 15, 16, 17, 70}) {
@@ -25,11 +27,11 @@ TEST_P(PermuteTest, RoundRowsCopiesAndRounds) {
         x.Fill(numbers);
         std::deque<Matrix> rows;
         std::vector<void*> outputs;
-        for (int i = 0; i < 3; ++i)
+        for (size_t i = 0; i < sources.size(); ++i)
           outputs.push_back(rows.emplace_back(1, hidden, dtype, layout).view().data);
         ASSERT_OK(RoundRows(
             context, {.x = x.view(), .source_rows = sources, .outputs = outputs, .dtype = dtype}));
-        for (size_t i = 0; i < 3; ++i) {
+        for (size_t i = 0; i < sources.size(); ++i) {
           EXPECT_TRUE(rows[i].PaddingIsIntact());
           for (int64_t c = 0; c < hidden; ++c) {
             const float value = x.At(sources[i], c);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <numeric>
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
@@ -43,15 +42,15 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
     }
     peers_[r].dispatch_in.Reserve(layout_.dispatch_bytes(theirs, theirs * k));
     peers_[r].return_in.Reserve(layout_.return_offset(own * k));
+    peers_[r].pairs.reserve(own * k);
   }
   rounded_.Reserve(own * layout_.row_bytes());
   local_out_.Reserve(own * k * layout_.row_bytes());
-  if (row_index_.size() < own) {
-    row_index_.resize(own);
-    std::iota(row_index_.begin(), row_index_.end(), 0);
+  for (Rounding* rounding : {&sent_, &kept_}) {
+    const size_t rows_max = rounding == &kept_ ? own : own * std::min(k, peers_.size());
+    rounding->rows.reserve(rows_max);
+    rounding->outputs.reserve(rows_max);
   }
-  own_rows_.resize(own);
-  for (size_t t = 0; t < own; ++t) own_rows_[t] = rounded_.data() + t * layout_.row_bytes();
   result_rows_.resize(own * k);
   pairs_.reserve(pairs_max);
   inputs_.resize(pairs_max);
@@ -63,97 +62,105 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
   return absl::OkStatus();
 }
 
-// Sorts each row's pairs to the ranks that own their experts; rows travel once per rank. Own pairs
-// get places in local_out_.
-void TokenDispatcher::FillDispatch(const Routing& routing, int num_rows,
-                                   std::span<const int32_t> owner) {
+void TokenDispatcher::Rounding::Clear() {
+  rows.clear();
+  outputs.clear();
+}
+
+void TokenDispatcher::Rounding::Add(int32_t row, void* output) {
+  rows.push_back(row);
+  outputs.push_back(output);
+}
+
+// Rows travel once per rank; own pairs get places in local_out_.
+void TokenDispatcher::Route(const Routing& routing, int num_rows, std::span<const int32_t> owner) {
   const int me = transport_->rank();
   const size_t k = static_cast<size_t>(routing.k);
-  for (Peer& peer : peers_) peer.rows_out = peer.rows_numbered = peer.pairs_out = peer.pairs_in = 0;
-  // Rows first (pairs stand behind all rows of a message), then pairs.
-  for (size_t t = 0; t < static_cast<size_t>(num_rows); ++t) {
-    for (size_t j = 0; j < k; ++j) {
-      const int rank = owner[routing.experts[t * k + j]];
-      if (rank == me) continue;
-      bool seen = false;
-      for (size_t before = 0; before < j; ++before)
-        seen |= owner[routing.experts[t * k + before]] == rank;
-      if (seen) continue;
-      Peer& peer = peers_[static_cast<size_t>(rank)];
-      std::memcpy(peer.dispatch_out[parity_].data() + layout_.row_offset(peer.rows_out++),
-                  own_rows_[t], layout_.row_bytes());
-    }
+  for (Peer& peer : peers_) {
+    peer.pairs.clear();
+    peer.rows_out = peer.pairs_in = 0;
+    peer.last_row = -1;
   }
-  // A second walk numbers the rows in the same order.
-  std::array<uint32_t, 64> row_of_pair;  // k ≤ 64
-  for (size_t t = 0; t < static_cast<size_t>(num_rows); ++t) {
-    for (size_t j = 0; j < k; ++j) {
-      const uint16_t expert = routing.experts[t * k + j];
+  sent_.Clear();
+  kept_.Clear();
+  for (int t = 0; t < num_rows; ++t) {
+    const size_t first = static_cast<size_t>(t) * k;
+    void* const kept = rounded_.data() + kept_.rows.size() * layout_.row_bytes();
+    bool is_kept = false;
+    for (size_t p = first; p < first + k; ++p) {
+      const uint16_t expert = routing.experts[p];
       const int rank = owner[expert];
       if (rank == me) {
         void* output = local_out_.data() + static_cast<size_t>(num_local_++) * layout_.row_bytes();
-        pairs_.push_back({expert, own_rows_[t], output});
-        result_rows_[t * k + j] = output;
+        pairs_.push_back({expert, kept, output});
+        result_rows_[p] = output;
+        is_kept = true;
         continue;
       }
       Peer& peer = peers_[static_cast<size_t>(rank)];
-      size_t first = j;
-      for (size_t before = 0; before < j && first == j; ++before) {
-        if (owner[routing.experts[t * k + before]] == rank) first = before;
+      if (peer.last_row != t) {
+        peer.last_row = t;
+        sent_.Add(t, peer.dispatch_out[parity_].data() + layout_.row_offset(peer.rows_out++));
       }
-      row_of_pair[j] =
-          first == j ? static_cast<uint32_t>(peer.rows_numbered++) : row_of_pair[first];
-      const ExchangePair pair = {.row = row_of_pair[j], .expert = expert};
-      std::memcpy(peer.dispatch_out[parity_].data() + layout_.pairs_offset(peer.rows_out) +
-                      peer.pairs_out * sizeof pair,
-                  &pair, sizeof pair);
-      result_rows_[t * k + j] = peer.return_in.data() + layout_.return_offset(peer.pairs_out++);
+      result_rows_[p] = peer.return_in.data() + layout_.return_offset(peer.pairs.size());
+      peer.pairs.push_back({static_cast<uint32_t>(peer.rows_out - 1), expert, 0});
     }
+    if (is_kept) kept_.Add(t, kept);
   }
+}
+
+absl::Status TokenDispatcher::Round(kernels::KernelContext& context, const kernels::TensorView& x,
+                                    const Rounding& rounding) const {
+  if (rounding.rows.empty()) return absl::OkStatus();
+  return kernels::RoundRows(context, {.x = x,
+                                      .source_rows = rounding.rows,
+                                      .outputs = rounding.outputs,
+                                      .dtype = config_.exchange_dtype});
 }
 
 absl::Status TokenDispatcher::Dispatch(kernels::KernelContext& context, const MessageKey& key,
                                        const kernels::TensorView& x, const Routing& routing,
                                        std::span<const int32_t> owner) {
-  const int me = transport_->rank();
   const int num_rows = static_cast<int>(x.dims[0]);
-  CHECK(num_rows <= rows_by_rank_[static_cast<size_t>(me)], "{} rows, {} planned", num_rows,
-        rows_by_rank_[static_cast<size_t>(me)]);
+  const int planned = rows_by_rank_[static_cast<size_t>(transport_->rank())];
+  CHECK(num_rows <= planned, "{} rows, {} planned", num_rows, planned);
   key_ = key;
   owner_ = owner;
   parity_ = key.layer % 2;
   for (auto& transfer : in_flight_[static_cast<size_t>(parity_)])
-    ATOLL_RETURN_IF_ERROR(WaitFor(*transfer));
+    ATOLL_RETURN_IF_ERROR(TimedWait(*transfer, &Transfer::Wait));
   in_flight_[static_cast<size_t>(parity_)].clear();
   pairs_.clear();
   num_local_ = 0;
-  if (num_rows > 0) {
-    ATOLL_RETURN_IF_ERROR(kernels::RoundRows(
-        context, {.x = x,
-                  .source_rows = std::span(row_index_).first(static_cast<size_t>(num_rows)),
-                  .outputs = std::span(own_rows_).first(static_cast<size_t>(num_rows)),
-                  .dtype = config_.exchange_dtype}));
-  }
-  FillDispatch(routing, num_rows, owner);
+  Route(routing, num_rows, owner);
+  ATOLL_RETURN_IF_ERROR(Round(context, x, sent_));
+  ATOLL_RETURN_IF_ERROR(SendDispatch());
+  return Round(context, x, kept_);
+}
 
+// The rows are in the messages already.
+absl::Status TokenDispatcher::SendDispatch() {
   sends_.clear();
   receives_.clear();
-  for (size_t r = 0; r < peers_.size(); ++r) {
-    if (static_cast<int>(r) == me) continue;
-    Peer& peer = peers_[r];
+  const int me = transport_->rank();
+  for (int r = 0; r < static_cast<int>(peers_.size()); ++r) {
+    if (r == me) continue;
+    Peer& peer = peers_[static_cast<size_t>(r)];
     if (rows_by_rank_[static_cast<size_t>(me)] > 0) {
       const ExchangeCounts counts = {.rows = static_cast<uint32_t>(peer.rows_out),
-                                     .pairs = static_cast<uint32_t>(peer.pairs_out)};
+                                     .pairs = static_cast<uint32_t>(peer.pairs.size())};
       std::byte* data = peer.dispatch_out[parity_].data();
       std::memcpy(data + DispatchLayout::counts_offset(), &counts, sizeof counts);
-      sends_.push_back(
-          {static_cast<int>(r), data, layout_.dispatch_bytes(peer.rows_out, peer.pairs_out)});
+      if (!peer.pairs.empty()) {
+        std::memcpy(data + layout_.pairs_offset(peer.rows_out), peer.pairs.data(),
+                    peer.pairs.size() * sizeof(ExchangePair));
+      }
+      sends_.push_back({r, data, layout_.dispatch_bytes(peer.rows_out, peer.pairs.size())});
     }
-    const size_t theirs = static_cast<size_t>(rows_by_rank_[r]);
+    const size_t theirs = static_cast<size_t>(rows_by_rank_[static_cast<size_t>(r)]);
     if (theirs > 0) {
-      receives_.push_back({static_cast<int>(r), peer.dispatch_in.data(),
-                           layout_.dispatch_bytes(
-                               theirs, theirs * static_cast<size_t>(config_.experts_per_token))});
+      const size_t pairs_max = theirs * static_cast<size_t>(config_.experts_per_token);
+      receives_.push_back({r, peer.dispatch_in.data(), layout_.dispatch_bytes(theirs, pairs_max)});
     }
   }
   key_.kind = MessageKind::kDispatch;
@@ -215,12 +222,7 @@ void TokenDispatcher::GroupByExpert() {
 }
 
 absl::StatusOr<ReceivedWork> TokenDispatcher::Receive() {
-  const auto start = std::chrono::steady_clock::now();
-  const absl::Status received = dispatch_->WaitReceived();
-  waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                           std::chrono::steady_clock::now() - start)
-                                           .count());
-  ATOLL_RETURN_IF_ERROR(received);
+  ATOLL_RETURN_IF_ERROR(TimedWait(*dispatch_, &Transfer::WaitReceived));
   for (const MessageBuffer& receive : receives_) {
     ATOLL_RETURN_IF_ERROR(ParseDispatch(receive.rank, dispatch_->bytes_from(receive.rank)));
   }
@@ -241,9 +243,9 @@ absl::Status TokenDispatcher::Return() {
       sends_.push_back({static_cast<int>(r), peer.return_out[parity_].data(),
                         layout_.return_offset(peer.pairs_in)});
     }
-    if (peer.pairs_out > 0) {
+    if (!peer.pairs.empty()) {
       receives_.push_back(
-          {static_cast<int>(r), peer.return_in.data(), layout_.return_offset(peer.pairs_out)});
+          {static_cast<int>(r), peer.return_in.data(), layout_.return_offset(peer.pairs.size())});
     }
   }
   key_.kind = MessageKind::kReturn;
@@ -253,12 +255,7 @@ absl::Status TokenDispatcher::Return() {
 }
 
 absl::StatusOr<std::span<const void* const>> TokenDispatcher::Collect() {
-  const auto start = std::chrono::steady_clock::now();
-  const absl::Status received = return_->WaitReceived();
-  waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                           std::chrono::steady_clock::now() - start)
-                                           .count());
-  ATOLL_RETURN_IF_ERROR(received);
+  ATOLL_RETURN_IF_ERROR(TimedWait(*return_, &Transfer::WaitReceived));
   for (const MessageBuffer& receive : receives_) {
     if (return_->bytes_from(receive.rank) != receive.size_bytes) {
       return DataLoss("layer {}: return of rank {} has {} bytes, expected {}", key_.layer,
@@ -269,9 +266,9 @@ absl::StatusOr<std::span<const void* const>> TokenDispatcher::Collect() {
   return std::span<const void* const>(result_rows_);
 }
 
-absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
+absl::Status TokenDispatcher::TimedWait(Transfer& transfer, absl::Status (Transfer::*wait)()) {
   const auto start = std::chrono::steady_clock::now();
-  const absl::Status status = transfer.Wait();
+  const absl::Status status = (transfer.*wait)();
   waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                            std::chrono::steady_clock::now() - start)
                                            .count());
@@ -280,7 +277,7 @@ absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
 
 absl::Status TokenDispatcher::Flush() {
   for (auto& flights : in_flight_) {
-    for (auto& transfer : flights) ATOLL_RETURN_IF_ERROR(WaitFor(*transfer));
+    for (auto& transfer : flights) ATOLL_RETURN_IF_ERROR(TimedWait(*transfer, &Transfer::Wait));
     flights.clear();
   }
   return absl::OkStatus();

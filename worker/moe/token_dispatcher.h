@@ -58,9 +58,9 @@ class TokenDispatcher {
   // in the layer loop. kResourceExhausted: a message would be larger than the transport allows.
   absl::Status Prepare(std::span<const int32_t> rows_by_rank);
 
-  // Rounds the rows of x [T, H] once to the exchange type and sends each once to every other rank
-  // that owns an expert of it. A rank without planned rows sends nothing; every rank calls this in
-  // each layer. T may be 0.
+  // Rounds the rows of x [T, H] to the exchange type, straight into the messages, and sends each
+  // once to every other rank that owns an expert of it; what stays is rounded while they fly. A
+  // rank without planned rows sends nothing; every rank calls this in each layer. T may be 0.
   absl::Status Dispatch(kernels::KernelContext& context, const MessageKey& key,
                         const kernels::TensorView& x, const Routing& routing,
                         std::span<const int32_t> owner);
@@ -89,15 +89,28 @@ class TokenDispatcher {
     std::array<kernels::Buffer, 2> return_out;
     kernels::Buffer dispatch_in;
     kernels::Buffer return_in;
-    size_t rows_out = 0, pairs_out = 0;  // of this layer's dispatch to the peer
-    size_t rows_numbered = 0;            // … as the pairs are written
-    size_t pairs_in = 0;                 // of this layer's dispatch from the peer
+    std::vector<ExchangePair> pairs;  // of this layer's dispatch to the peer; stand behind its rows
+    size_t rows_out = 0;              // … and the rows
+    int last_row = -1;                // … of them, the own row that came last
+    size_t pairs_in = 0;              // of this layer's dispatch from the peer
+  };
+  // Own rows and where each is to be rounded to.
+  struct Rounding {
+    std::vector<int32_t> rows;
+    std::vector<void*> outputs;
+    void Clear();
+    void Add(int32_t row, void* output);
   };
 
-  void FillDispatch(const Routing& routing, int num_rows, std::span<const int32_t> owner);
+  // Lists what goes where: pairs, and the rows to be rounded.
+  void Route(const Routing& routing, int num_rows, std::span<const int32_t> owner);
+  absl::Status Round(kernels::KernelContext& context, const kernels::TensorView& x,
+                     const Rounding& rounding) const;
+  absl::Status SendDispatch();
   absl::Status ParseDispatch(int rank, size_t bytes);
   void GroupByExpert();
-  absl::Status WaitFor(Transfer& transfer);
+  // Waits with `wait` and counts the time.
+  absl::Status TimedWait(Transfer& transfer, absl::Status (Transfer::*wait)());
 
   DispatcherConfig config_;
   DispatchLayout layout_;
@@ -109,11 +122,10 @@ class TokenDispatcher {
   MessageKey key_;
   int parity_ = 0;
   std::span<const int32_t> owner_;
-  kernels::Buffer rounded_;               // [T, H] in the exchange type
+  kernels::Buffer rounded_;               // [rows for an expert here, H] in the exchange type
   kernels::Buffer local_out_;             // [local pairs, H]
   std::vector<const void*> result_rows_;  // by own pair t · k + j
-  std::vector<void*> own_rows_;           // pointers into rounded_, for RoundRows
-  std::vector<int32_t> row_index_;        // 0, 1, 2 …
+  Rounding sent_, kept_;                  // into messages, into rounded_
   struct Computed {
     int expert;
     const void* input;

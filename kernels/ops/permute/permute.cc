@@ -1,11 +1,19 @@
 #include "kernels/ops/permute/permute.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "kernels/ops/permute/permute_isa.h"
 #include "kernels/ops/view_check.h"
 
 namespace atl::kernels {
+namespace {
+
+// Rows of one task of RoundRows: one takes a fraction of a microsecond.
+constexpr int kRowsPerTask = 8;
+
+}  // namespace
 
 absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args) {
   CHECK(DenormalsAreZero());
@@ -24,8 +32,12 @@ absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args) {
                       {.name = "round_rows",
                        .bytes = static_cast<int64_t>(args.outputs.size()) * hidden *
                                 static_cast<int64_t>(sizeof(float) + SizeOf(args.dtype))});
-  context.ParallelFor(static_cast<int>(args.outputs.size()),
-                      [&](int i, int /*thread*/) { ATOLL_ON_PAGE(context, RoundRow(args, i)); });
+  const int num_rows = static_cast<int>(args.outputs.size());
+  context.ParallelFor((num_rows + kRowsPerTask - 1) / kRowsPerTask, [&](int task, int /*thread*/) {
+    const int begin = task * kRowsPerTask;
+    const int end = std::min(begin + kRowsPerTask, num_rows);
+    ATOLL_ON_PAGE(context, RoundRowRange(args, begin, end));
+  });
   return absl::OkStatus();
 }
 

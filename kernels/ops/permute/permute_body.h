@@ -34,13 +34,16 @@ inline void CombineRowOf(const CombineArgs& args, int64_t t) {
 
 }  // namespace
 
-void RoundRow(const RoundRowsArgs& args, int64_t i) {
-  const float* from = args.x.f32() + args.source_rows[static_cast<size_t>(i)] * args.x.strides[0];
-  void* to = args.outputs[static_cast<size_t>(i)];
-  if (args.dtype == DType::kBf16)
-    NarrowRow(from, static_cast<Bf16*>(to), args.x.dims[1]);
-  else
-    NarrowRow(from, static_cast<float*>(to), args.x.dims[1]);
+// Outputs [begin, end).
+void RoundRowRange(const RoundRowsArgs& args, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i) {
+    const float* from = args.x.f32() + args.source_rows[static_cast<size_t>(i)] * args.x.strides[0];
+    void* to = args.outputs[static_cast<size_t>(i)];
+    if (args.dtype == DType::kBf16)
+      NarrowRow(from, static_cast<Bf16*>(to), args.x.dims[1]);
+    else
+      NarrowRow(from, static_cast<float*>(to), args.x.dims[1]);
+  }
 }
 
 void CombineRow(const CombineArgs& args, int64_t t) {

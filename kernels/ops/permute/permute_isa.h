@@ -5,15 +5,15 @@
 
 namespace atl::kernels {
 namespace ref {
-void RoundRow(const RoundRowsArgs& args, int64_t i);
+void RoundRowRange(const RoundRowsArgs& args, int64_t begin, int64_t end);
 void CombineRow(const CombineArgs& args, int64_t t);
 }  // namespace ref
 namespace avx2 {
-void RoundRow(const RoundRowsArgs& args, int64_t i);
+void RoundRowRange(const RoundRowsArgs& args, int64_t begin, int64_t end);
 void CombineRow(const CombineArgs& args, int64_t t);
 }  // namespace avx2
 namespace avx512 {
-void RoundRow(const RoundRowsArgs& args, int64_t i);
+void RoundRowRange(const RoundRowsArgs& args, int64_t begin, int64_t end);
 void CombineRow(const CombineArgs& args, int64_t t);
 }  // namespace avx512
 }  // namespace atl::kernels
