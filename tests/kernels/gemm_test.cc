@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/panel_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 
@@ -104,6 +105,83 @@ TEST_P(GemmTest, RowsAndThreadsDoNotEnter) {
   }
 }
 
+// Panels have the bytes of the matrix that they were packed from: any shape, rows and threads.
+TEST_P(GemmTest, PanelsEqualRowMajor) {
+  Numbers numbers(6);
+  testing::TestThreads three(3);
+  for (const int64_t depth : {1, 2, 33, 255, 256, 257, 600}) {
+    for (const int64_t columns : {1, 16, 31, 32, 33, 100}) {
+      Matrix w(columns, depth, DType::kBf16, {1, 3});
+      w.Fill(numbers);
+      const PackedWeight packed(backend(), w.view());
+      for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16, 25, 40}) {
+        SCOPED_TRACE(::testing::Message() << "T " << rows << " N " << columns << " K " << depth);
+        Matrix x(rows, depth, DType::kF32, {1, 3});
+        x.Fill(numbers);
+        const std::vector<float> expected = Run(x.view(), w.view());
+        ASSERT_TRUE(SameBytes(expected, Run(x.view(), packed.view())));
+        ASSERT_TRUE(SameBytes(expected, Run(x.view(), packed.view(), &three)));
+      }
+    }
+  }
+}
+
+// More rows than a task takes, cut for the sake of threads as well.
+TEST_P(GemmTest, ManyRowsFromPanels) {
+  Numbers numbers(7);
+  Matrix x(1100, 300), w(70, 300, DType::kBf16);
+  x.Fill(numbers);
+  w.Fill(numbers);
+  const PackedWeight packed(backend(), w.view());
+  const std::vector<float> expected = Chains(x, w, 1100, 70, 300);
+  testing::TestThreads two(2);
+  EXPECT_TRUE(SameBytes(expected, Run(x.view(), packed.view())));
+  EXPECT_TRUE(SameBytes(expected, Run(x.view(), packed.view(), &two)));
+  EXPECT_TRUE(SameBytes(expected, Run(x.view(), w.view(), &two)));
+}
+
+// Rows of a packed matrix: from its panels where they begin with one, else row-major. The values
+// are spoilt after packing, so only the second reads NaN.
+TEST_P(GemmTest, ASliceReadsItsPanels) {
+  Numbers numbers(8);
+  Matrix x(3, 64), w(100, 64, DType::kBf16);
+  x.Fill(numbers);
+  w.Fill(numbers);
+  const PackedWeight packed(backend(), w.view());
+  const std::vector<float> slice = Run(x.view(), Rows(WeightView(w.view()), 64, 20));
+  for (int64_t n = 64; n < 84; ++n) w.Set(n, 5, NAN);
+  EXPECT_TRUE(SameBytes(slice, Run(x.view(), Rows(packed.view(), 64, 20))));
+  const std::vector<float> odd = Run(x.view(), Rows(packed.view(), 65, 3));
+  EXPECT_TRUE(std::isnan(odd[0]));
+}
+
+// A group gives what its layers give one by one, also with an empty one among them.
+TEST_P(GemmTest, AGroupEqualsItsLayers) {
+  Numbers numbers(9);
+  testing::TestThreads two(2);
+  Matrix first(300, 90, DType::kBf16), second(1, 90), third(40, 90, DType::kBf16);
+  for (Matrix* w : {&first, &second, &third}) w->Fill(numbers);
+  const PackedWeight packed(backend(), third.view());
+  for (const int64_t rows : {1, 5, 60}) {
+    Matrix x(rows, 90);
+    x.Fill(numbers);
+    Matrix a(rows, 300), b(rows, 1, DType::kF32, {1, 2}), none(rows, 0), c(rows, 40);
+    const LinearOutput outputs[] = {{.w = first.view(), .y = a.view()},
+                                    {.w = second.view(), .y = b.view()},
+                                    {.w = Rows(first.view(), 0, 0), .y = none.view()},
+                                    {.w = packed.view(), .y = c.view()}};
+    for (ThreadLender* threads :
+         {static_cast<ThreadLender*>(nullptr), static_cast<ThreadLender*>(&two)}) {
+      KernelContext context(backend(), threads);
+      ASSERT_OK(LinearGroup(context, {.x = x.view(), .outputs = outputs}));
+      EXPECT_TRUE(SameBytes(a.Values(), Run(x.view(), first.view())));
+      EXPECT_TRUE(SameBytes(b.Values(), Run(x.view(), second.view())));
+      EXPECT_TRUE(SameBytes(c.Values(), Run(x.view(), third.view())));
+      EXPECT_TRUE(b.PaddingIsIntact());
+    }
+  }
+}
+
 // The tails add nothing: an infinite or NaN weight beyond K or N never meets a zero.
 TEST_P(GemmTest, SpecialValuesStayInTheirOutputs) {
   Matrix x(2, 19), w(18, 19, DType::kBf16);
@@ -113,11 +191,14 @@ TEST_P(GemmTest, SpecialValuesStayInTheirOutputs) {
     for (int64_t n = 0; n < 18; ++n) w.Set(n, k, 1.0f);
   }
   w.Set(17, 18, INFINITY);
-  const std::vector<float> y = Run(x.view(), w.view());
-  for (int n = 0; n < 17; ++n) EXPECT_EQ(y[static_cast<size_t>(n)], 19.0f);
-  EXPECT_EQ(y[17], INFINITY);
-  EXPECT_EQ(y[18], 0.0f);
-  EXPECT_TRUE(std::isnan(y[35]));
+  const PackedWeight packed(backend(), w.view());
+  for (const WeightView& weight : {WeightView(w.view()), packed.view()}) {
+    const std::vector<float> y = Run(x.view(), weight);
+    for (int n = 0; n < 17; ++n) EXPECT_EQ(y[static_cast<size_t>(n)], 19.0f);
+    EXPECT_EQ(y[17], INFINITY);
+    EXPECT_EQ(y[18], 0.0f);
+    EXPECT_TRUE(std::isnan(y[35]));
+  }
 }
 
 TEST_P(GemmTest, RefusesWhatDoesNotFit) {

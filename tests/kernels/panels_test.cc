@@ -2,31 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/panel_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {
 namespace {
-
-// 64-byte aligned memory for panels, filled with what no test writes, one more element behind.
-class Panels {
- public:
-  explicit Panels(int64_t elements)
-      : elements_(elements), memory_(static_cast<size_t>(elements + 1) * sizeof(Bf16)) {
-    std::fill_n(data(), elements + 1, kFill);
-  }
-  Bf16* data() { return reinterpret_cast<Bf16*>(memory_.data()); }
-  uint16_t At(int64_t i) { return data()[i].bits; }
-  bool EndIsIntact() { return data()[elements_].bits == kFill.bits; }
-
- private:
-  static constexpr Bf16 kFill{0xffff};
-  int64_t elements_;
-  Buffer memory_;
-};
 
 // The definition in weight_view.h, element by element.
 uint16_t PanelElement(const Matrix& w, int64_t rows, int64_t depth, int64_t i) {
@@ -47,7 +29,7 @@ TEST_P(PanelsTest, EveryElementStandsInItsPlace) {
         Matrix w(rows, depth, DType::kBf16, layout);
         w.Fill(numbers);
         const int64_t elements = PanelsElements(rows, depth);
-        Panels panels(elements);
+        PanelMemory panels(elements);
         KernelContext context(backend(), nullptr);
         ASSERT_OK(PackPanels(context,
                              {.w = w.view(), .count = NumPanels(rows), .panels = panels.data()}));
@@ -66,7 +48,7 @@ TEST_P(PanelsTest, ARangeIsItsPartOfTheWholeOnAnyThreads) {
   w.Fill(numbers);
   testing::TestThreads three(3);
   KernelContext context(backend(), &three);
-  Panels range(2 * PanelElements(kDepth));
+  PanelMemory range(2 * PanelElements(kDepth));
   ASSERT_OK(PackPanels(context, {.w = w.view(), .first = 5, .count = 2, .panels = range.data()}));
   for (int64_t i = 0; i < 2 * PanelElements(kDepth); ++i)
     ASSERT_EQ(range.At(i), PanelElement(w, kRows, kDepth, 5 * PanelElements(kDepth) + i)) << i;
@@ -76,7 +58,7 @@ TEST_P(PanelsTest, ARangeIsItsPartOfTheWholeOnAnyThreads) {
 TEST_P(PanelsTest, RefusesWhatDoesNotFit) {
   KernelContext context(backend(), nullptr);
   Matrix w(40, 8, DType::kBf16), wide(40, 8);
-  Panels panels(PanelsElements(40, 8));
+  PanelMemory panels(PanelsElements(40, 8));
   EXPECT_STATUS(PackPanels(context, {.w = wide.view(), .count = 2, .panels = panels.data()}),
                 absl::StatusCode::kInvalidArgument, "PackPanels w: expected [40, 8] bfloat16");
   EXPECT_STATUS(

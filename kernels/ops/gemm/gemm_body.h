@@ -6,12 +6,6 @@ namespace {
 
 inline constexpr bool kPageIsAvx512 = kPageName[3] == '5';
 inline constexpr bool kPageIsAvx2 = kPageName[3] == '2';
-// A tile's accumulators, weights and one broadcast fill the registers: 12 · 2 + 2 + 1 of 32 zmm, or
-// 6 · 2 halves + 2 + 1 of 16 ymm.
-inline constexpr int kTileRows = kPageIsAvx512 ? 12 : kPageIsAvx2 ? 6 : 4;
-inline constexpr int kTilePanels = kPageIsAvx512 ? 2 : 1;
-inline constexpr int kTileColumns = kTilePanels * 16;
-
 inline int Smaller(int a, int b) { return a < b ? a : b; }
 
 // Weights of up to 16 columns: row n at w + n · stride; rows past `num_columns` read the last one
@@ -148,8 +142,9 @@ struct Transposed<F8E4m3> {
   F32x16 At(int j) const { return rows[j]; }
 };
 
-// --- One row of x: no scratch, the weights go from memory through a transpose into the chains. One
-// group of 16 rows at a time: memory streams well from sixteen places, from 32 at two thirds.
+// --- One row of x, row-major weights: no scratch, they go from memory through a transpose into the
+// chains. One group of 16 rows at a time: memory streams well from sixteen places, from 32 at two
+// thirds.
 
 template <typename Weight>
 inline F32x16 RowTimesColumns(const float* x, int64_t depth, const WeightRows<Weight>& w) {
@@ -177,128 +172,6 @@ template <typename Weight>
   for (int n = 0; n < w.num_columns; n += 16) {
     const WeightRows<Weight> columns = w.From(n);
     StoreN(y + n, RowTimesColumns(x, depth, columns), Smaller(columns.num_columns, 16));
-  }
-}
-
-// --- Many rows of x: weights are transposed into a panel in L1, and tiles of rows pass over it.
-
-// panel[k][16] of `depth` ≤ kGemmDepth weights; writes whole steps (at most kGemmDepth rows).
-template <typename Weight>
-[[gnu::noinline, gnu::flatten]] void PackPanel(const WeightRows<Weight>& w, int64_t k_begin,
-                                               int depth, float* panel) {
-  constexpr int kStep = Transposed<Weight>::kStep;
-  for (int k = 0; k < depth; k += kStep) {
-    Transposed<Weight> t;
-    if (depth - k >= kStep)
-      t.LoadFull(w, k_begin + k);
-    else
-      t.LoadTail(w, k_begin + k, depth - k);
-#pragma GCC unroll 32
-    for (int j = 0; j < kStep; ++j) Store(panel + (k + j) * 16, t.At(j));
-  }
-}
-
-struct Tile {
-  const float* x;      // [rows][kGemmDepth]
-  const float* panel;  // [panels][kGemmDepth][16]
-  int depth;
-  float* y;
-  int64_t y_stride;
-  int num_columns;
-};
-enum class Chain { kStart, kContinue };
-
-template <int kRows, int kPanels>
-[[gnu::noinline]] void RunTile(const Tile& tile, Chain chain) {
-  F32x16 acc[kRows][kPanels];
-  for (int r = 0; r < kRows; ++r)
-    for (int p = 0; p < kPanels; ++p)
-      acc[r][p] = chain == Chain::kStart ? Zero()
-                                         : LoadN(tile.y + r * tile.y_stride + 16 * p,
-                                                 Smaller(tile.num_columns - 16 * p, 16), 0.0f);
-  for (int k = 0; k < tile.depth; ++k) {
-    F32x16 w[kPanels];
-    for (int p = 0; p < kPanels; ++p) {
-      w[p] = Load(tile.panel + (p * kGemmDepth + k) * 16);
-      KeepInRegisters(w[p]);
-    }
-    for (int r = 0; r < kRows; ++r) {
-      const F32x16 x = Set1(tile.x[r * kGemmDepth + k]);
-      for (int p = 0; p < kPanels; ++p) acc[r][p] = Fma(x, w[p], acc[r][p]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r)
-    for (int p = 0; p < kPanels; ++p)
-      StoreN(tile.y + r * tile.y_stride + 16 * p, acc[r][p],
-             Smaller(tile.num_columns - 16 * p, 16));
-}
-
-template <int kRows>
-inline void RunTiles(Tile& tile, int& num_rows, Chain chain) {
-  for (; num_rows >= kRows; num_rows -= kRows) {
-    if (tile.num_columns > 16)
-      RunTile<kRows, kTilePanels>(tile, chain);
-    else
-      RunTile<kRows, 1>(tile, chain);
-    tile.x += kRows * kGemmDepth;
-    tile.y += kRows * tile.y_stride;
-  }
-}
-
-// Copies `depth` elements of a row from k_begin on, widened.
-template <typename X>
-inline void WidenInto(const X* x, int64_t depth, float* to) {
-  for (int64_t k = 0; k < depth; k += 16) {
-    const int n = depth - k < 16 ? static_cast<int>(depth - k) : 16;
-    StoreN(to + k, LoadN(x + k, n, 0.0f), n);
-  }
-}
-
-// Where rows of x stand. Strided rows of fp32, or rows by pointer.
-struct StridedRows {
-  const float* x;
-  int64_t stride;
-  const float* Row(int t) const { return x + t * stride; }
-};
-template <typename X>
-struct PointerRows {
-  const void* const* rows;
-  const X* Row(int t) const { return static_cast<const X*>(rows[t]); }
-};
-
-// What RowsTimes computes: y[t][n] for num_rows ≤ kGemmRows rows and the columns of `w`.
-// `scratch` holds kGemmScratchFloats.
-struct Block {
-  int num_rows;
-  int64_t depth;
-  float* y;
-  int64_t y_stride;
-  float* scratch;
-};
-
-template <typename Rows, typename Weight>
-[[gnu::noinline]] void RowsTimes(const Rows& rows, const WeightRows<Weight>& w,
-                                 const Block& block) {
-  float* panel = block.scratch;
-  float* staged = panel + kTilePanels * kGemmDepth * 16;
-  for (int64_t k = 0; k < block.depth; k += kGemmDepth) {
-    const int depth = static_cast<int>(block.depth - k < kGemmDepth ? block.depth - k : kGemmDepth);
-    for (int t = 0; t < block.num_rows; ++t)
-      WidenInto(rows.Row(t) + k, depth, staged + t * kGemmDepth);
-    for (int n = 0; n < w.num_columns; n += kTileColumns) {
-      const int columns = Smaller(w.num_columns - n, kTileColumns);
-      for (int p = 0; 16 * p < columns; ++p) {
-        PackPanel(w.From(n + 16 * p), k, depth, panel + p * kGemmDepth * 16);
-      }
-      Tile tile{staged, panel, depth, block.y + n, block.y_stride, columns};
-      const Chain chain = k == 0 ? Chain::kStart : Chain::kContinue;
-      int left = block.num_rows;
-      RunTiles<kTileRows>(tile, left, chain);
-      if constexpr (kTileRows > 8) RunTiles<8>(tile, left, chain);
-      if constexpr (kTileRows > 4) RunTiles<4>(tile, left, chain);
-      RunTiles<2>(tile, left, chain);
-      RunTiles<1>(tile, left, chain);
-    }
   }
 }
 

@@ -2,20 +2,17 @@
 
 namespace {
 
-// `rows` of x times the columns [first, first + num_columns) of `weight`: into y
-// [num_rows][num_columns].
-template <typename Rows>
-inline void ExpertProduct(const Rows& rows, const WeightView& weight, int first, int num_columns,
-                          const Block& block) {
-  OnWeightType(kernels::Rows(weight, first, num_columns),
-               [&](const auto& w) { RowsTimes(rows, w, block); });
-}
-
-// The same for one row.
-inline void ExpertRowProduct(const float* x, const WeightView& weight, int first, int num_columns,
-                             float* y) {
-  OnWeightType(kernels::Rows(weight, first, num_columns),
-               [&](const auto& w) { RowTimes(x, weight.columns(), w, y); });
+// `rows` of x times the columns of `part`: into y [num_rows][stride].
+template <typename XRows>
+inline void ExpertProduct(const XRows& rows, int num_rows, const WeightView& weight,
+                          const ExpertPart& part, float* y, int64_t stride) {
+  RowsTimesWeight(rows, Rows(weight, part.column_begin, part.num_columns),
+                  Block{.num_rows = num_rows,
+                        .depth = weight.columns(),
+                        .num_columns = part.num_columns,
+                        .y = y,
+                        .y_stride = stride,
+                        .scratch = part.scratch});
 }
 
 inline void SiluTimes(const float* gate, const float* up, float* out, int count) {
@@ -30,23 +27,14 @@ inline void GateUpPartOf(const GroupedSwiGluArgs& args, const ExpertPart& part) 
   const ExpertRows& expert = *part.expert;
   float* gate = part.scratch + kGemmScratchFloats;
   float* up = gate + kProductFloats / 2;
-  float* widened = gate + kProductFloats;
   const ExpertWeights& weights = expert.weights;
   const int columns = part.num_columns;
   for (int r = 0; r < expert.num_rows; r += kGemmRows) {
     const int num_rows = Smaller(expert.num_rows - r, kGemmRows);
     const int first_row = expert.row_begin + r;
     const PointerRows<Exchange> rows{args.inputs.data() + first_row};
-    if (num_rows == 1) {
-      WidenInto(rows.Row(0), args.hidden, widened);
-      ExpertRowProduct(widened, weights.gate, part.column_begin, columns, gate);
-      ExpertRowProduct(widened, weights.up, part.column_begin, columns, up);
-    } else {
-      ExpertProduct(rows, weights.gate, part.column_begin, columns,
-                    Block{num_rows, args.hidden, gate, kGateUpColumns, part.scratch});
-      ExpertProduct(rows, weights.up, part.column_begin, columns,
-                    Block{num_rows, args.hidden, up, kGateUpColumns, part.scratch});
-    }
+    ExpertProduct(rows, num_rows, weights.gate, part, gate, kGateUpColumns);
+    ExpertProduct(rows, num_rows, weights.up, part, up, kGateUpColumns);
     float* out = args.workspace.f32() + first_row * args.workspace.strides[0] + part.column_begin;
     for (int t = 0; t < num_rows; ++t)
       SiluTimes(gate + t * kGateUpColumns, up + t * kGateUpColumns,
@@ -71,12 +59,7 @@ inline void DownPartOf(const GroupedSwiGluArgs& args, const ExpertPart& part) {
     const int first_row = expert.row_begin + r;
     const StridedRows rows{args.workspace.f32() + first_row * args.workspace.strides[0],
                            args.workspace.strides[0]};
-    if (num_rows == 1)
-      ExpertRowProduct(rows.Row(0), expert.weights.down, part.column_begin, part.num_columns,
-                       product);
-    else
-      ExpertProduct(rows, expert.weights.down, part.column_begin, part.num_columns,
-                    Block{num_rows, args.intermediate, product, kDownColumns, part.scratch});
+    ExpertProduct(rows, num_rows, expert.weights.down, part, product, kDownColumns);
     for (int t = 0; t < num_rows; ++t) {
       void* out = args.outputs[static_cast<size_t>(first_row + t)];
       NarrowInto(product + t * kDownColumns, static_cast<Exchange*>(out) + part.column_begin,

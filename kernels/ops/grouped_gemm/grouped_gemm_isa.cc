@@ -1,6 +1,7 @@
 #include "kernels/ops/grouped_gemm/grouped_gemm_isa.h"
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/simd/f32x16.h"
 
@@ -9,6 +10,11 @@ ATOLL_PAGE_REF_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
+
+#include "kernels/ops/gemm/tile_body.h"
+
+#include "kernels/ops/gemm/rows_body.h"
+
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END
 
@@ -17,6 +23,11 @@ ATOLL_PAGE_AVX2_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
+
+#include "kernels/ops/gemm/tile_body.h"
+
+#include "kernels/ops/gemm/rows_body.h"
+
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END
 
@@ -25,5 +36,10 @@ ATOLL_PAGE_AVX512_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
+
+#include "kernels/ops/gemm/tile_body.h"
+
+#include "kernels/ops/gemm/rows_body.h"
+
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
 ATOLL_PAGE_END
