@@ -28,10 +28,11 @@ std::vector<float> LogitsOf(int64_t count) {
 
 void Draw(benchmark::State& state, const SampleParams& params) {
   SetDenormalsToZero();
-  const KernelContext context(BestBackend().value(), nullptr);
+  KernelContext context(BestBackend().value(), nullptr);
   const std::vector<float> logits = LogitsOf(kVocab);
   int64_t position = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(SampleToken(context, logits, params, position++).value());
+  for (auto _ : state)
+    benchmark::DoNotOptimize(SampleToken(context, 0, logits, params, position++).value());
 }
 BENCHMARK_CAPTURE(Draw, greedy, SampleParams{.temperature = 0.0f})->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(Draw, plain, SampleParams{})->Unit(benchmark::kMicrosecond);
@@ -55,7 +56,7 @@ ATOLL_BENCH_ON_PAGES(BM_LogSoftmax, Unit(benchmark::kMicrosecond));
 // What a worker does for one drawn token with Qwen's filters, from the row of the head on.
 void Answer(benchmark::State& state, const StartSequence& start) {
   SetDenormalsToZero();
-  const KernelContext context(BestBackend().value(), nullptr);
+  KernelContext context(BestBackend().value(), nullptr);
   const std::vector<float> raw = LogitsOf(kVocab);
   std::vector<float> logits(raw);
   TokenCounts counts(0);
@@ -67,7 +68,7 @@ void Answer(benchmark::State& state, const StartSequence& start) {
   for (auto _ : state) {
     std::copy(raw.begin(), raw.end(), logits.begin());
     benchmark::DoNotOptimize(
-        DrawToken(context, {.start = start, .counts = &counts, .position = position++}, logits)
+        DrawToken(context, 0, {.start = start, .counts = &counts, .position = position++}, logits)
             .value());
   }
 }

@@ -140,15 +140,14 @@ TEST_P(DigestTest, Permute) {
   EXPECT_EQ(Digest(hidden.Values()), 0x2e4ada57b46f0f31u);
 }
 
-// Sampling does not depend on the page; it is here for compilers and machines.
 TEST_P(DigestTest, Sample) {
   const std::vector<float> logits = numbers_.Many(5000, 12.0f);
   std::vector<float> drawn;
   for (int64_t position = 0; position < 300; ++position) {
     ASSERT_OK_AND_ASSIGN(
         const TokenId id,
-        SampleToken(logits, {.temperature = 0.8f, .top_k = 500, .top_p = 0.95f, .seed = 5},
-                    position));
+        SampleToken(context_, 0, logits,
+                    {.temperature = 0.8f, .top_k = 500, .top_p = 0.95f, .seed = 5}, position));
     drawn.push_back(static_cast<float>(Value(id)));
   }
   EXPECT_EQ(Digest(drawn), 0x975dbe900ad104adu);

@@ -151,6 +151,7 @@ class Sample : public Kind {
     ATOLL_ASSIGN_OR_RETURN(
         const auto candidates,
         DrawDistribution(
+            kernels::KernelContext(kernels::Backend::kRef, nullptr),
             {.start = start, .num_drawn = static_cast<int32_t>(output.size()), .counts = &counts},
             logits));
     std::vector<float> probs(logits.size(), 0.0f);

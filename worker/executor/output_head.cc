@@ -117,13 +117,13 @@ absl::Status OutputHead::DrawTokens(const BatchInput& batch, std::vector<EntryOu
       rows.push_back({i, batch.rows[i].num_rows - 1});
   }
   return ForLogits(batch, rows, [&](size_t first, size_t count) {
-    context_.ParallelFor(static_cast<int>(count), [&](int task, int) {
+    context_.ParallelFor(static_cast<int>(count), [&](int task, int thread) {
       const size_t i = static_cast<size_t>(task);
       const size_t entry_index = rows[first + i].entry;
       const BatchEntry& entry = batch.entries[entry_index];
       const HomeSequence& sequence = *entry.sequence;
       absl::StatusOr<DrawnToken> drawn =
-          DrawToken(context_,
+          DrawToken(context_, thread,
                     {.start = sequence.start,
                      .num_drawn = sequence.num_drawn,
                      .counts = sequence.counts.has_value() ? &*sequence.counts : nullptr,

@@ -31,8 +31,8 @@ std::span<float> CandidateLogits(const StartSequence& start, std::span<float> lo
   return logits.first(std::min(logits.size(), static_cast<size_t>(start.vocab_limit)));
 }
 
-absl::StatusOr<DrawnToken> DrawToken(const kernels::KernelContext& context, const DrawInput& input,
-                                     std::span<float> logits) {
+absl::StatusOr<DrawnToken> DrawToken(kernels::KernelContext& context, int thread_index,
+                                     const DrawInput& input, std::span<float> logits) {
   const std::span<float> candidates = CandidateLogits(input.start, logits);
   const ProcessorInput processors = ProcessorsOf(input);
   const bool tells_logprobs = input.start.top_logprobs >= 0;
@@ -46,8 +46,9 @@ absl::StatusOr<DrawnToken> DrawToken(const kernels::KernelContext& context, cons
     ProcessLogits(processors, candidates);
   }
   DrawnToken drawn;
-  ATOLL_ASSIGN_OR_RETURN(
-      drawn.id, kernels::SampleToken(candidates, FiltersOf(input.start.sampling), input.position));
+  ATOLL_ASSIGN_OR_RETURN(drawn.id,
+                         kernels::SampleToken(context, thread_index, candidates,
+                                              FiltersOf(input.start.sampling), input.position));
   if (tells_logprobs) {
     ATOLL_ASSIGN_OR_RETURN(drawn.logprobs,
                            RawLogprobs(context, raw, drawn.id, input.start.top_logprobs));
@@ -55,11 +56,11 @@ absl::StatusOr<DrawnToken> DrawToken(const kernels::KernelContext& context, cons
   return drawn;
 }
 
-absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(const DrawInput& input,
-                                                                 std::span<float> logits) {
+absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
+    const kernels::KernelContext& context, const DrawInput& input, std::span<float> logits) {
   const std::span<float> candidates = CandidateLogits(input.start, logits);
   ProcessLogits(ProcessorsOf(input), candidates);
-  return kernels::FilterCandidates(candidates, FiltersOf(input.start.sampling));
+  return kernels::FilterCandidates(context, candidates, FiltersOf(input.start.sampling));
 }
 
 }  // namespace atl

@@ -34,12 +34,12 @@ struct DrawnToken {
 std::span<float> CandidateLogits(const StartSequence& start, std::span<float> logits);
 
 // `logits` V, changed in place. kDataLoss: a NaN among them; kInvalidArgument: none can be drawn
-// (all −inf); only this sequence ends.
-absl::StatusOr<DrawnToken> DrawToken(const kernels::KernelContext& context, const DrawInput& input,
-                                     std::span<float> logits);
+// (all −inf); only this sequence ends. On the thread of that index, whose scratch it uses.
+absl::StatusOr<DrawnToken> DrawToken(kernels::KernelContext& context, int thread_index,
+                                     const DrawInput& input, std::span<float> logits);
 
 // The distribution that DrawToken draws from.
-absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(const DrawInput& input,
-                                                                 std::span<float> logits);
+absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
+    const kernels::KernelContext& context, const DrawInput& input, std::span<float> logits);
 
 }  // namespace atl

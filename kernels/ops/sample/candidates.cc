@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "kernels/ops/sample/sample_isa.h"
+
 namespace atl::kernels {
 namespace {
 
@@ -28,9 +30,22 @@ bool Reaches(float logit, const Reach& reach) {
   return logit != kForbidden && Exponent(logit, reach.largest, reach.temperature) >= reach.least;
 }
 
+// Calls use(index) for every logit above `bound` in ascending index. `bound` may rise meanwhile;
+// some that it has passed may still come.
+template <typename Use>
+void ForEachAbove(const KernelContext& context, std::span<const float> logits, const float& bound,
+                  Use use) {
+  AboveList list;
+  for (size_t begin = 0; begin < logits.size(); begin = list.end) {
+    ATOLL_ON_PAGE(context, ListAbove(logits.data(), logits.size(), begin, bound, &list));
+    for (size_t i = 0; i < list.num_listed; ++i) use(list.indices[i]);
+  }
+}
+
 // The `count` first tokens, in any order, found in one pass: twice as many are kept at most, and
 // what is not above the last of the first `count` so far is not looked at again.
-std::vector<Ranked> SelectFirst(std::span<const float> logits, size_t count) {
+std::vector<Ranked> SelectFirst(const KernelContext& context, std::span<const float> logits,
+                                size_t count) {
   std::vector<Ranked> kept;
   kept.reserve(2 * count);
   float bound = kForbidden;
@@ -40,26 +55,30 @@ std::vector<Ranked> SelectFirst(std::span<const float> logits, size_t count) {
     bound = last->logit;
     kept.resize(count);
   };
-  for (size_t i = 0; i < logits.size(); ++i) {
+  ForEachAbove(context, logits, bound, [&](int32_t id) {
+    const float logit = logits[static_cast<size_t>(id)];
     // An equal logit comes after the bound's: ids ascend.
-    if (!(logits[i] > bound)) continue;
-    kept.push_back({logits[i], static_cast<int32_t>(i)});
+    if (!(logit > bound)) return;
+    kept.push_back({logit, id});
     if (kept.size() == 2 * count) shrink();
-  }
+  });
   if (kept.size() > count) shrink();
   return kept;
 }
 
 // The tokens that reach, in ascending id.
-std::vector<Ranked> AllThatReach(std::span<const float> logits, const Reach& reach) {
-  // Spares most tokens the division: a logit below this is also below after rounding.
+std::vector<Ranked> AllThatReach(const KernelContext& context, std::span<const float> logits,
+                                 const Reach& reach) {
+  // Spares most tokens the division: a logit up to the cut is also below after rounding. There is
+  // none beside +inf.
   const float span = reach.least * reach.temperature;
-  const float cut = reach.largest + span - 1e-6f * (std::abs(reach.largest) + std::abs(span));
+  const float slack = 1e-6f * (std::abs(reach.largest) + std::abs(span));
+  const float cut = reach.largest + span - slack - std::numeric_limits<float>::min();
   std::vector<Ranked> ranked;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] < cut) continue;
-    if (Reaches(logits[i], reach)) ranked.push_back({logits[i], static_cast<int32_t>(i)});
-  }
+  ForEachAbove(context, logits, std::isnan(cut) ? kForbidden : cut, [&](int32_t id) {
+    const float logit = logits[static_cast<size_t>(id)];
+    if (Reaches(logit, reach)) ranked.push_back({logit, id});
+  });
   return ranked;
 }
 
@@ -92,15 +111,15 @@ void SortByRadix(std::vector<Ranked>& tokens) {
 
 }  // namespace
 
-std::vector<Ranked> SortedCandidates(std::span<const float> logits, const Reach& reach,
-                                     int32_t top_k) {
+std::vector<Ranked> SortedCandidates(const KernelContext& context, std::span<const float> logits,
+                                     const Reach& reach, int32_t top_k) {
   const size_t most = top_k > 0 ? static_cast<size_t>(top_k) : logits.size();
   std::vector<Ranked> tokens;
   if (most <= kSelectedMax) {
-    tokens = SelectFirst(logits, most);
+    tokens = SelectFirst(context, logits, most);
     std::erase_if(tokens, [&](const Ranked& token) { return !Reaches(token.logit, reach); });
   } else {
-    tokens = AllThatReach(logits, reach);
+    tokens = AllThatReach(context, logits, reach);
   }
   if (most > kSelectedMax && tokens.size() >= kRadixMin) {
     SortByRadix(tokens);

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/dispatch/kernel_context.h"
+
 namespace atl::kernels {
 
 struct Ranked {
@@ -26,7 +28,7 @@ inline float Exponent(float logit, float largest, float temperature) {
 
 // The tokens that reach, the first top_k of them where top_k > 0; in descending logit, ties to the
 // lower id; never one of −inf. No logit is NaN. Selects where top_k is small, else sorts by radix.
-std::vector<Ranked> SortedCandidates(std::span<const float> logits, const Reach& reach,
-                                     int32_t top_k);
+std::vector<Ranked> SortedCandidates(const KernelContext& context, std::span<const float> logits,
+                                     const Reach& reach, int32_t top_k);
 
 }  // namespace atl::kernels

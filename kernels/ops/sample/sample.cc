@@ -8,6 +8,7 @@
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/sample/candidates.h"
+#include "kernels/ops/sample/descending_sum.h"
 #include "kernels/ops/sample/philox.h"
 #include "kernels/ops/sample/sample_isa.h"
 
@@ -52,17 +53,26 @@ absl::Status CheckParams(std::span<const float> logits, const SampleParams& para
   return absl::OkStatus();
 }
 
-// The first of the largest logits.
-absl::StatusOr<Ranked> Largest(std::span<const float> logits) {
-  Ranked largest{kAll, -1};
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i]))
-      return DataLoss("the logit of token {} is not a number: the forward pass is broken", i);
-    if (logits[i] > largest.logit) largest = {logits[i], static_cast<int32_t>(i)};
+absl::StatusOr<LogitRange> RangeOf(const KernelContext& context, std::span<const float> logits) {
+  LogitRange range;
+  ATOLL_ON_PAGE(context, RangeOfLogits(logits.data(), logits.size(), &range));
+  if (range.has_nan) {
+    const auto nan =
+        std::find_if(logits.begin(), logits.end(), [](float x) { return std::isnan(x); });
+    return DataLoss("the logit of token {} is not a number: the forward pass is broken",
+                    nan - logits.begin());
   }
-  if (largest.id < 0)
+  if (range.largest == kAll)
     return InvalidArgument("all {} logits are -inf: no token is allowed", logits.size());
-  return largest;
+  return range;
+}
+
+// The first of the largest logits.
+Ranked Largest(const KernelContext& context, std::span<const float> logits,
+               const LogitRange& range) {
+  size_t index = 0;
+  ATOLL_ON_PAGE(context, FirstEqual(logits.data(), logits.size(), range.largest, &index));
+  return {range.largest, static_cast<int32_t>(index)};
 }
 
 // Keeps the smallest prefix whose weights reach top_p of the total, at least one.
@@ -94,32 +104,41 @@ void KeepMinP(float min_p, Filtered& filtered) {
 // Filters; candidates whose exponent is below `least` are left out of the sort. min_p and top_k
 // each keep a prefix of the same order, so the sooner of the two ends is the same whichever comes
 // first.
-absl::StatusOr<Filtered> Filter(std::span<const float> logits, const SampleParams& params,
-                                float least) {
-  ATOLL_RETURN_IF_ERROR(CheckParams(logits, params));
-  ATOLL_ASSIGN_OR_RETURN(const Ranked largest, Largest(logits));
-  if (params.temperature == 0.0f) return Filtered{{largest}, {1.0f}, 1.0f};
+Filtered Filter(const KernelContext& context, std::span<const float> logits,
+                const SampleParams& params, const LogitRange& range, float least) {
+  if (params.temperature == 0.0f) return {{Largest(context, logits, range)}, {1.0f}, 1.0f};
   Filtered result;
-  result.ranked = SortedCandidates(logits,
-                                   {.largest = largest.logit,
+  result.ranked = SortedCandidates(context, logits,
+                                   {.largest = range.largest,
                                     .temperature = params.temperature,
                                     .least = std::max(least, LeastOfMinP(params.min_p))},
                                    params.top_k);
-  for (const Ranked& candidate : result.ranked)
-    result.weights.push_back(Exponent(candidate.logit, largest.logit, params.temperature));
-  ref::ExpInPlace(result.weights.data(), result.weights.size());
+  for (const Ranked& candidate : result.ranked) result.weights.push_back(candidate.logit);
+  ATOLL_ON_PAGE(context,
+                WeightsOfLogits(result.weights.data(), result.weights.size(),
+                                {range.largest, params.temperature}, result.weights.data()));
   KeepMinP(params.min_p, result);
   for (const float weight : result.weights) result.total += weight;
   KeepTopP(params.top_p, result);
   return result;
 }
 
+bool DrawsFromAll(std::span<const float> logits, const SampleParams& params,
+                  const LogitRange& range) {
+  return params.temperature > 0.0f && params.top_k == 0 && params.min_p == 0.0f &&
+         DescendingSum::Fits(range, params.temperature) &&
+         DescendingSum::WorkspaceBytes(logits.size()) <= KernelContext::kDefaultScratchBytes;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<Candidate>> FilterCandidates(std::span<const float> logits,
+absl::StatusOr<std::vector<Candidate>> FilterCandidates(const KernelContext& context,
+                                                        std::span<const float> logits,
                                                         const SampleParams& params) {
   const DenormalsToZeroHere modes;
-  ATOLL_ASSIGN_OR_RETURN(const Filtered filtered, Filter(logits, params, kAll));
+  ATOLL_RETURN_IF_ERROR(CheckParams(logits, params));
+  ATOLL_ASSIGN_OR_RETURN(const LogitRange range, RangeOf(context, logits));
+  const Filtered filtered = Filter(context, logits, params, range, kAll);
   std::vector<Candidate> candidates;
   candidates.reserve(filtered.ranked.size());
   for (size_t i = 0; i < filtered.ranked.size(); ++i)
@@ -127,11 +146,23 @@ absl::StatusOr<std::vector<Candidate>> FilterCandidates(std::span<const float> l
   return candidates;
 }
 
-absl::StatusOr<TokenId> SampleToken(std::span<const float> logits, const SampleParams& params,
+absl::StatusOr<TokenId> SampleToken(KernelContext& context, int thread_index,
+                                    std::span<const float> logits, const SampleParams& params,
                                     int64_t position) {
   const DenormalsToZeroHere modes;
-  ATOLL_ASSIGN_OR_RETURN(const Filtered filtered, Filter(logits, params, kNegligibleExponent));
-  const float threshold = PhiloxUniform(params.seed, position) * filtered.total;
+  ATOLL_RETURN_IF_ERROR(CheckParams(logits, params));
+  ATOLL_ASSIGN_OR_RETURN(const LogitRange range, RangeOf(context, logits));
+  const float uniform = PhiloxUniform(params.seed, position);
+  if (DrawsFromAll(logits, params, range)) {
+    const size_t workspace_bytes = DescendingSum::WorkspaceBytes(logits.size());
+    DescendingSum sum(context, logits, range, params.temperature,
+                      context.Scratch(thread_index, workspace_bytes));
+    float total = sum.total();
+    if (params.top_p < 1.0f) total = sum.FirstAtLeast(params.top_p * total);
+    return sum.FirstAbove(uniform * total);
+  }
+  const Filtered filtered = Filter(context, logits, params, range, kNegligibleExponent);
+  const float threshold = uniform * filtered.total;
   float sum = 0.0f;
   for (size_t i = 0; i < filtered.weights.size(); ++i) {
     sum += filtered.weights[i];

@@ -30,12 +30,14 @@ struct Candidate {
 // fp32, is below min_p: its probability as a share of the largest. Greedy: one candidate. `logits`
 // V fp32; −inf is never drawn, those of +inf share all. kInvalidArgument: a parameter outside its
 // range, or all logits are −inf. kDataLoss: a NaN among the logits.
-absl::StatusOr<std::vector<Candidate>> FilterCandidates(std::span<const float> logits,
+absl::StatusOr<std::vector<Candidate>> FilterCandidates(const KernelContext& context,
+                                                        std::span<const float> logits,
                                                         const SampleParams& params);
 
 // The token at `position` (of the drawn token): first candidate whose cumulative fp32 sum exceeds u
-// · total, u = Philox4x32-10(seed, position).
-absl::StatusOr<TokenId> SampleToken(std::span<const float> logits, const SampleParams& params,
+// · total, u = Philox4x32-10(seed, position). On the thread of that index, whose scratch it uses.
+absl::StatusOr<TokenId> SampleToken(KernelContext& context, int thread_index,
+                                    std::span<const float> logits, const SampleParams& params,
                                     int64_t position);
 
 // A float in [0, 1) that depends on (seed, position) alone.

@@ -39,6 +39,7 @@ StartSequence StartOf(const Json& params) {
 }
 
 TEST(RecordedSamplingTest, DistributionsAsTransformersGaveThem) {
+  const kernels::KernelContext context(kernels::Backend::kRef, nullptr);
   std::ifstream file(kRecording);
   std::string line;
   int cases = 0;
@@ -51,7 +52,7 @@ TEST(RecordedSamplingTest, DistributionsAsTransformersGaveThem) {
     counts.Extend(static_cast<int64_t>(prompt.size()), IdsOf(recorded["output_ids"]));
     auto logits = recorded["logits"].get<std::vector<float>>();
     ASSERT_OK_AND_ASSIGN(const auto candidates,
-                         DrawDistribution({.start = start, .counts = &counts}, logits));
+                         DrawDistribution(context, {.start = start, .counts = &counts}, logits));
     ASSERT_EQ(candidates.size(), recorded["probs"].size()) << cases;
     std::vector<double> actual(logits.size(), 0.0);
     for (const kernels::Candidate& candidate : candidates)

@@ -18,7 +18,7 @@ class SamplerTest : public ::testing::Test {
   void SetUp() override { kernels::SetDenormalsToZero(); }
   absl::StatusOr<DrawnToken> Draw(const StartSequence& start, std::vector<float> logits,
                                   int64_t position = 9, const TokenCounts* counts = nullptr) {
-    return DrawToken(context_, {.start = start, .counts = counts, .position = position}, logits);
+    return DrawToken(context_, 0, {.start = start, .counts = counts, .position = position}, logits);
   }
   kernels::KernelContext context_{kernels::Backend::kRef, nullptr};
 };
@@ -154,7 +154,7 @@ TEST_F(SamplerTest, DistributionsAgreeWithAReferenceInDouble) {
     ++compared;
     std::vector<double> actual(logits.size(), 0.0);
     ASSERT_OK_AND_ASSIGN(const auto candidates,
-                         DrawDistribution({.start = start, .counts = &counts}, logits));
+                         DrawDistribution(context_, {.start = start, .counts = &counts}, logits));
     for (const kernels::Candidate& candidate : candidates)
       actual[static_cast<size_t>(Value(candidate.id))] = double{candidate.probability};
     for (size_t i = 0; i < expected.size(); ++i) {
