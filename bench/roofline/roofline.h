@@ -14,6 +14,9 @@ struct Roofline {
   double SecondsFor(const kernels::OpCost& cost) const;
 };
 
+// The mean of two: what was there around something measured between them.
+Roofline Between(const Roofline& before, const Roofline& after);
+
 // Takes about half a second. The page and the threads are those of `context`; its threads may have
 // slept before.
 Roofline MeasureRoofline(kernels::KernelContext& context);

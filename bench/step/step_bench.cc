@@ -41,11 +41,11 @@ int BlocksOf(const StepShape& shape, int num_steps) {
 bool IsPrefill(const StepShape& shape) { return shape.num_rows > 1; }
 
 // One line of the summary, and the profile behind it.
-absl::Status RunCase(StepRig& rig, const Roofline& roofline, const Flags& flags, const Case& c,
-                     std::string* tables) {
+absl::Status RunCase(StepRig& rig, const Flags& flags, const Case& c, std::string* tables) {
   OpProfile profile;
   std::vector<double> seconds;
   rig.Start(c.shape);
+  const Roofline before = MeasureRoofline(rig.context());
   const int warm = IsPrefill(c.shape) ? 1 : kWarmSteps;
   for (int i = 0; i < warm + flags.repetitions; ++i) {
     if (IsPrefill(c.shape)) rig.Start(c.shape);
@@ -54,6 +54,7 @@ absl::Status RunCase(StepRig& rig, const Roofline& roofline, const Flags& flags,
     if (i >= warm) seconds.push_back(step_s);
   }
   rig.context().set_observer(nullptr);
+  const Roofline roofline = Between(before, MeasureRoofline(rig.context()));
   const double steps = static_cast<double>(seconds.size());
   double sum_s = 0.0;
   for (const double s : seconds) sum_s += s;
@@ -61,12 +62,14 @@ absl::Status RunCase(StepRig& rig, const Roofline& roofline, const Flags& flags,
   const double mean_s = sum_s / steps;
   const kernels::OpCost total = profile.total();
   const int rows = c.shape.num_sequences * c.shape.num_rows;
-  fmt::print("| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.3f} | {:.3f} |\n", c.name,
-             1e3 * seconds.front(), 1e3 * seconds[seconds.size() / 2],
-             static_cast<double>(rows) / mean_s, 1e3 * seconds.back(),
-             static_cast<double>(total.bytes) / steps / 1e9,
-             static_cast<double>(total.bytes) / sum_s / roofline.read_bytes_per_s,
-             static_cast<double>(profile.body_flops()) / sum_s / roofline.flops_per_s);
+  fmt::print(
+      "| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.1f} | {:.0f} | {:.2f} | {:.2f} |\n",
+      c.name, 1e3 * seconds.front(), 1e3 * seconds[seconds.size() / 2],
+      static_cast<double>(rows) / mean_s, 1e3 * seconds.back(),
+      static_cast<double>(total.bytes) / steps / 1e9, roofline.read_bytes_per_s / 1e9,
+      roofline.flops_per_s / 1e9,
+      static_cast<double>(total.bytes) / sum_s / roofline.read_bytes_per_s,
+      static_cast<double>(profile.body_flops()) / sum_s / roofline.flops_per_s);
   std::fflush(stdout);
   *tables += fmt::format("\n### {}: {:.1f} ms\n\n{}", c.name, 1e3 * mean_s,
                          profile.Table(roofline, static_cast<int>(steps), mean_s));
@@ -97,19 +100,15 @@ absl::Status Main(const Flags& flags) {
   ATOLL_ASSIGN_OR_RETURN(const auto transports,
                          InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
   ATOLL_ASSIGN_OR_RETURN(const auto rig, StepRig::Create(options, transports[0].get()));
-  const Roofline roofline = MeasureRoofline(rig->context());
-  fmt::print("Kernels {}, {} threads; measured beside: {:.1f} GB/s read, {:.1f} GFLOP/s.\n\n",
-             kernels::NameOf(rig->context().backend()), flags.num_threads,
-             roofline.read_bytes_per_s / 1e9, roofline.flops_per_s / 1e9);
+  fmt::print("Kernels {}, {} threads, weights {}.\n\n", kernels::NameOf(rig->context().backend()),
+             flags.num_threads, flags.use_panels ? "packed" : "row-major");
   fmt::print(
-      "| step | least ms | median ms | tokens/s | most ms | GB a step | of read bandwidth | body "
+      "| step | least ms | median ms | tokens/s | most ms | GB a step | GB/s beside | GFLOP/s "
+      "beside | of read bandwidth | body "
       "products of FMA peak |\n"
-      "|---|---|---|---|---|---|---|---|\n");
+      "|---|---|---|---|---|---|---|---|---|---|\n");
   std::string tables;
-  for (const Case& c : cases) ATOLL_RETURN_IF_ERROR(RunCase(*rig, roofline, flags, c, &tables));
-  const Roofline after = MeasureRoofline(rig->context());
-  fmt::print("\nThe same roofs at the end: {:.1f} GB/s, {:.1f} GFLOP/s.\n",
-             after.read_bytes_per_s / 1e9, after.flops_per_s / 1e9);
+  for (const Case& c : cases) ATOLL_RETURN_IF_ERROR(RunCase(*rig, flags, c, &tables));
   if (flags.tables) fmt::print("{}", tables);
   return absl::OkStatus();
 }

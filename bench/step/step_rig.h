@@ -56,7 +56,7 @@ class StepRig {
  private:
   StepRig() = default;
   absl::Status UsePanels(const StepRigOptions& options);
-  void ReadWeights() const;
+  void ReadWeights();
   std::vector<std::vector<int>> OwnedExperts() const;
   void FillCaches();
   absl::Status Run(const BatchInput& batch, std::vector<int32_t> rows_by_rank);
