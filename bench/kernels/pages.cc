@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -11,12 +12,23 @@ namespace {
 constexpr std::array<int, 2> kThreads = {1, 2};
 constexpr std::array<Backend, 3> kPages = {Backend::kRef, Backend::kAvx2, Backend::kAvx512};
 
+// The memory of a shared machine is at times quicker and at times slower than it can stay: of
+// three measurements the middle counts. Arithmetic is only ever slowed down.
 bench::Roofline Measure(int num_threads) {
   SetDenormalsToZero();
   ThreadPool pool({.num_threads = num_threads, .on_thread_start = SetDenormalsToZero});
   PoolLender lender(pool);
   KernelContext context(BestBackend().value(), &lender);
-  return bench::MeasureRoofline(context);
+  std::array<double, 3> reads{};
+  bench::Roofline roofline;
+  for (double& read : reads) {
+    const bench::Roofline measured = bench::MeasureRoofline(context);
+    read = measured.read_bytes_per_s;
+    roofline.flops_per_s = std::max(roofline.flops_per_s, measured.flops_per_s);
+  }
+  std::sort(reads.begin(), reads.end());
+  roofline.read_bytes_per_s = reads[1];
+  return roofline;
 }
 
 }  // namespace
