@@ -146,16 +146,28 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Backend, DType>
                                 .sequences = {&sequence, 1}}));
   }
 
+  static AttentionPlanArgs PlanArgs(const KernelContext& context, const AttentionShape& shape,
+                                    int64_t rows, std::span<const AttentionSequence> sequences) {
+    return {.num_heads = shape.heads,
+            .num_kv_heads = shape.kv_heads,
+            .head_dim = shape.head_dim,
+            .num_rows = static_cast<int>(rows),
+            .num_threads = context.num_threads(),
+            .sequences = sequences};
+  }
+
   // Rows [begin, begin + rows) of the sequence, whose K and V are in the cache.
   static std::vector<float> Attend(KernelContext& context, const TestCache& cache,
                                    const TestTokens& tokens, const std::vector<BlockId>& blocks,
                                    int begin, int rows) {
     std::vector<float> out(static_cast<size_t>(rows * tokens.shape.heads * tokens.shape.head_dim));
     const AttentionSequence sequence = {0, rows, begin, blocks};
+    AttentionPlan plan;
+    EXPECT_OK(plan.Make(PlanArgs(context, tokens.shape, rows, {&sequence, 1})));
     EXPECT_OK(Attention(
-        context, {.q = tokens.Q(begin, rows),
+        context, {.plan = &plan,
+                  .q = tokens.Q(begin, rows),
                   .kv = cache.view(),
-                  .sequences = {&sequence, 1},
                   .scale = kScale,
                   .out = F32(out.data(), {rows, tokens.shape.heads, tokens.shape.head_dim})}));
     return out;
@@ -308,9 +320,11 @@ TEST_P(AttentionTest, ARowAloneOrInABatch) {
     std::vector<float> wide(static_cast<size_t>(rows * (row_width + 9) + 1), 7.0f);
     TensorView out = F32(wide.data() + 1, {rows, shape.heads, shape.head_dim});
     out.strides[0] = row_width + 9;
-    ASSERT_OK(Attention(*each, {.q = F32(q.data(), {rows, shape.heads, shape.head_dim}),
+    AttentionPlan plan;
+    ASSERT_OK(plan.Make(PlanArgs(*each, shape, rows, sequences)));
+    ASSERT_OK(Attention(*each, {.plan = &plan,
+                                .q = F32(q.data(), {rows, shape.heads, shape.head_dim}),
                                 .kv = cache.view(),
-                                .sequences = sequences,
                                 .scale = kScale,
                                 .out = out}));
     std::vector<float> together;
@@ -404,23 +418,36 @@ TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
   std::vector<float> memory(70 * 24);
   const auto attend = [&](auto change) {
     AttentionSequence sequence = {0, 70, 0, blocks};
-    AttentionArgs args = {.q = tokens.Q(0, 70),
+    AttentionPlanArgs of = PlanArgs(context, shape, 70, {&sequence, 1});
+    AttentionPlan plan;
+    AttentionArgs args = {.plan = &plan,
+                          .q = tokens.Q(0, 70),
                           .kv = cache.view(),
-                          .sequences = {&sequence, 1},
                           .scale = kScale,
                           .out = F32(memory.data(), {70, 3, 8})};
-    change(args, sequence);
-    return Attention(context, args);
+    change(args, of, sequence);
+    const absl::Status made = plan.Make(of);
+    return made.ok() ? Attention(context, args) : made;
   };
   const auto invalid = absl::StatusCode::kInvalidArgument;
-  EXPECT_STATUS(attend([](auto& a, auto&) { a.kv.num_kv_heads = 2; }), invalid, "no multiple");
-  EXPECT_STATUS(attend([](auto& a, auto&) { a.kv.head_dim = 16; }), invalid, "Attention q");
-  EXPECT_STATUS(attend([](auto& a, auto&) { a.out.dims[0] = 69; }), invalid, "Attention out");
-  EXPECT_STATUS(attend([](auto& a, auto&) { a.kv.base = nullptr; }), invalid, "no memory");
-  EXPECT_STATUS(attend([](auto&, auto& s) { s.position_begin = 59; }), invalid, "3 needed");
-  EXPECT_STATUS(attend([](auto&, auto& s) { s.row_begin = 1; }), invalid, "outside the 70 rows");
-  EXPECT_OK(attend([](auto&, auto& s) { s.num_rows = 0; }));
-  EXPECT_OK(attend([](auto&, auto&) {}));
+  EXPECT_STATUS(attend([](auto&, auto& p, auto&) { p.num_kv_heads = 2; }), invalid, "no multiple");
+  EXPECT_STATUS(attend([](auto&, auto& p, auto&) { p.num_heads = 129; }), invalid, "at most 128");
+  EXPECT_STATUS(attend([](auto&, auto& p, auto&) { p.head_dim = 0; }), invalid, "0 channels");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.plan = nullptr; }), invalid, "no plan");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.kv.head_dim = 16; }), invalid, "the plan 1");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.q.dims[2] = 7; }), invalid, "Attention q");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.out.dims[0] = 69; }), invalid,
+                "Attention out");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.gate = Rows(a.q, 0, 69); }), invalid,
+                "Attention gate");
+  EXPECT_STATUS(attend([](auto& a, auto&, auto&) { a.kv.base = nullptr; }), invalid, "no memory");
+  EXPECT_STATUS(attend([](auto&, auto&, auto& s) { s.position_begin = 59; }), invalid, "3 needed");
+  EXPECT_STATUS(attend([](auto&, auto&, auto& s) { s.position_begin = 1 << 24; }), invalid,
+                "outside 0");
+  EXPECT_STATUS(attend([](auto&, auto&, auto& s) { s.row_begin = 1; }), invalid,
+                "outside the 70 rows");
+  EXPECT_OK(attend([](auto&, auto&, auto& s) { s.num_rows = 0; }));
+  EXPECT_OK(attend([](auto&, auto&, auto&) {}));
 }
 
 // The same number from every page, compiler and machine.

@@ -14,8 +14,9 @@ namespace atl {
 using kernels::F32;
 using kernels::TensorView;
 
-void AttentionWorkspace::Prepare(const AttentionConfig& config, int num_rows,
-                                 std::span<const SequenceRows> sequences) {
+absl::Status AttentionWorkspace::Prepare(const kernels::KernelContext& context,
+                                         const AttentionConfig& config, int num_rows,
+                                         std::span<const SequenceRows> sequences) {
   const int64_t t = num_rows, q = int64_t{config.num_heads} * config.head_dim,
                 kv = int64_t{config.num_kv_heads} * config.head_dim;
   query_gate_.ReserveFloats(t * 2 * q);
@@ -29,6 +30,12 @@ void AttentionWorkspace::Prepare(const AttentionConfig& config, int num_rows,
                           .position_begin = rows.position_begin,
                           .blocks = rows.blocks});
   }
+  return plan_.Make({.num_heads = config.num_heads,
+                     .num_kv_heads = config.num_kv_heads,
+                     .head_dim = config.head_dim,
+                     .num_rows = num_rows,
+                     .num_threads = context.num_threads(),
+                     .sequences = sequences_});
 }
 
 absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& cache,
@@ -61,9 +68,9 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
   ATOLL_RETURN_IF_ERROR(
       KvWrite(context, {.k = k, .v = v, .kv = layer, .sequences = workspace.sequences_}));
   const TensorView out = F32(workspace.out_.f32(), {t, n, d});
-  ATOLL_RETURN_IF_ERROR(Attention(context, {.q = query,
+  ATOLL_RETURN_IF_ERROR(Attention(context, {.plan = &workspace.plan_,
+                                            .q = query,
                                             .kv = layer,
-                                            .sequences = workspace.sequences_,
                                             .scale = 1.0f / std::sqrt(static_cast<float>(d)),
                                             .out = out}));
   // The gate's rows are strided by head: one [T, D] pair a head.

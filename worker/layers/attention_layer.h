@@ -24,13 +24,15 @@ struct AttentionConfig {
 // Buffers and per-step lists that all attention layers share; made before the layer loop.
 class AttentionWorkspace {
  public:
-  void Prepare(const AttentionConfig& config, int num_rows,
-               std::span<const SequenceRows> sequences);
+  // kInvalidArgument: see AttentionPlan::Make.
+  absl::Status Prepare(const kernels::KernelContext& context, const AttentionConfig& config,
+                       int num_rows, std::span<const SequenceRows> sequences);
 
  private:
   friend class AttentionLayer;
   kernels::Buffer query_gate_, k_, v_, out_;
   std::vector<kernels::AttentionSequence> sequences_;
+  kernels::AttentionPlan plan_;
 };
 
 class AttentionLayer {

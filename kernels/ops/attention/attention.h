@@ -1,49 +1,39 @@
 // Causal attention over blocks of 64 tokens, in the canonical order of additions (docs/adr/0001,
 // "Attention, in loop order").
+//
+//   AttentionPlan plan;                                  // once a step
+//   RETURN_IF_ERROR(plan.Make({.num_heads = 16, …}));
+//   RETURN_IF_ERROR(Attention(context, {.plan = &plan, .q = q, .kv = layer, …}));  // each layer
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
-#include "common/base/ids.h"
 #include "kernels/dispatch/kernel_context.h"
+#include "kernels/ops/attention/attention_plan.h"
 #include "kernels/ops/attention/kv_layout.h"
 #include "kernels/tensor/tensor_view.h"
 
 namespace atl::kernels {
 
-// Rows [row_begin, row_begin + num_rows) of q stand at positions position_begin … of one sequence,
-// whose block i holds positions 64·i … 64·i + 63. K and V of these rows are in the cache already.
-struct AttentionSequence {
-  int row_begin = 0;
-  int num_rows = 0;
-  int64_t position_begin = 0;
-  std::span<const BlockId> blocks;
-};
-
-// Shapes: q, out [T, N, D] fp32, rows strided; N a multiple of the KV heads. Threads split
-// sequences, KV heads, tiles of 16 positions.
+// out = softmax(q·Kᵀ · scale)·V, times sigmoid(gate) where there is a gate (a view of rank 0 is
+// none). Shapes: q, gate, out [T, N, D] fp32, rows and heads strided; N a multiple of the KV heads.
+// Threads split tiles of 16 positions, KV heads, and runs of whole spans where one sequence is
+// much of the work.
 struct AttentionArgs {
+  const AttentionPlan* plan = nullptr;
   TensorView q;
   KvLayerView kv;
-  std::span<const AttentionSequence> sequences;
   float scale = 0.0f;
+  TensorView gate = {};
   TensorView out;
 };
-// Query heads that may share a KV head.
-inline constexpr int kMaxHeadsPerKvHead = 128;
 
-// kInvalidArgument: shapes that disagree, too few blocks, a position of 2^24 or more.
+// kInvalidArgument: shapes that disagree with each other or with the plan.
 absl::Status Attention(KernelContext& context, const AttentionArgs& args);
 
 // Scratch that Attention takes of each thread when the sequences of a step end at or before
 // `max_positions`. The context's default suffices for the published model; ask at start for others.
 size_t AttentionScratchBytes(int num_heads, int num_kv_heads, int head_dim, int64_t max_positions);
-
-// What Attention and KvWrite ask of their sequences: rows inside [0, num_rows), a block for every
-// position.
-absl::Status CheckSequences(const KvLayerView& kv, std::span<const AttentionSequence> sequences,
-                            int64_t num_rows);
 
 }  // namespace atl::kernels

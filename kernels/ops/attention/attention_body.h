@@ -4,8 +4,9 @@
 namespace {
 
 // Rows and vectors that one micro-kernel holds in registers: AVX2 has half of them.
-inline constexpr int kTileRows = 6;
-inline constexpr int kTileVectors = sizeof(Mask16) > sizeof(uint16_t) ? 1 : 4;
+inline constexpr bool kManyRegisters = sizeof(Mask16) == sizeof(uint16_t);
+inline constexpr int kTileRows = kManyRegisters ? 8 : 4;
+inline constexpr int kTileVectors = kManyRegisters ? 2 : 1;
 
 // A partial softmax of every row: its maximum, its sum, its weighted values.
 struct Nodes {
@@ -15,45 +16,76 @@ struct Nodes {
 };
 
 struct TileState {
-  const AttentionArgs* args;
-  int64_t position_begin;  // of the tile's first row
-  int rows;                // positions × heads, position-major
-  int heads;               // query heads of the KV head
-  int64_t padded_rows;     // rows rounded up to 8, so that all acc are aligned
-  int64_t channels;        // D rounded up to 16
-  float* p;                // [rows][64]
-  Nodes node;              // the running one of the span
-  Nodes block;             // the transient one
-  float* levels;           // finished nodes, newest last
-  const float* const* q;   // [rows]
+  TileState(const AttentionArgs& args_of, const AttentionTile& tile_of, std::byte* scratch)
+      : args(&args_of),
+        tile(&tile_of),
+        heads(args_of.plan->num_heads() / args_of.plan->num_kv_heads()),
+        rows(tile_of.num_positions * heads),
+        memory(rows, args_of.plan->head_dim()),
+        node(NodesAt(reinterpret_cast<float*>(scratch))),
+        levels(reinterpret_cast<float*>(scratch) + memory.nodes_floats()) {}
 
-  int64_t Position(int row) const { return position_begin + row / heads; }
-  // How many keys of block b the row sees; ≤ 0: none.
-  int Visible(int row, int64_t b) const {
-    const int64_t keys = Position(row) - b * kBlockTokens + 1;
+  // How many keys of block b the position sees.
+  int Visible(int position, int64_t b) const {
+    const int64_t keys = tile->position + position - b * kBlockTokens + 1;
     return static_cast<int>(keys < kBlockTokens ? keys : kBlockTokens);
   }
-  Nodes NodesAt(float* memory) const {
-    float* rest = memory + padded_rows * channels;
-    return {memory, rest, rest + padded_rows};
+  Nodes NodesAt(float* at) const {
+    float* rest = at + memory.padded_rows * memory.channels;
+    return {at, rest, rest + memory.padded_rows};
   }
-  int64_t NodesFloats() const { return padded_rows * (channels + 2); }
-  Nodes Level(int level) const { return NodesAt(levels + level * NodesFloats()); }
+  Nodes Level(int level) const { return NodesAt(levels + level * memory.nodes_floats()); }
+  // Where a row of the tile stands in q, gate or out.
+  float* Row(const TensorView& view, int row) const {
+    const int64_t head = int64_t{tile->kv_head} * heads + row % heads;
+    return view.f32() + (tile->row + row / heads) * view.strides[0] + head * view.strides[1];
+  }
+
+  const AttentionArgs* args;
+  const AttentionTile* tile;
+  int heads;  // query heads of the KV head
+  int rows;   // positions × heads, position-major
+  TileMemory memory;
+  Nodes node;     // the running one of the span
+  float* levels;  // finished nodes, newest last
 };
 
-// Scores of R rows with V · 16 keys: one chain over the channels in ascending order.
+// One block as some rows see it: so many of its keys, `first` if it is its span's first.
+template <typename T>
+struct BlockView {
+  const T* keys;
+  const T* values;
+  const T* next_keys;
+  int num_keys;
+  bool first;
+};
+
+// Probabilities of R rows over a block, and what the running node and the block are multiplied by
+// when they merge.
+struct Weights {
+  alignas(64) float p[kTileRows * kBlockTokens];
+  alignas(64) float earlier[16];
+  alignas(64) float later[16];
+};
+
+// Scores of R rows with V · 16 keys: one chain over the channels in ascending order. As much as it
+// reads is fetched from `ahead` on.
 template <int R, int V, typename T>
-inline void ScoreKeys(const TileState& tile, int row, const T* keys, float* scores) {
+inline void ScoreKeys(const TileState& tile, int row, const T* keys, const T* ahead,
+                      float* scores) {
   F32x16 acc[R][V];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) acc[r][v] = Zero();
-  const int head_dim = tile.args->kv.head_dim;
-  const float* const* q = tile.q + row;
+  const int head_dim = tile.args->plan->head_dim();
+  const float* q[R];
+  for (int r = 0; r < R; ++r) q[r] = tile.Row(tile.args->q, row + r);
   for (int d = 0; d < head_dim; ++d) {
+    Prefetch(ahead + d * 16 * V);
     F32x16 k[V];
     for (int v = 0; v < V; ++v) k[v] = Load(keys + d * kBlockTokens + 16 * v);
     for (int r = 0; r < R; ++r) {
-      const F32x16 x = Set1(q[r][d]);
+      F32x16 x = Set1(q[r][d]);
+      KeepInRegisters(x);
       for (int v = 0; v < V; ++v) acc[r][v] = Fma(x, k[v], acc[r][v]);
     }
   }
@@ -61,23 +93,19 @@ inline void ScoreKeys(const TileState& tile, int row, const T* keys, float* scor
     for (int v = 0; v < V; ++v) Store(scores + r * kBlockTokens + 16 * v, acc[r][v]);
 }
 
-template <int R, typename T>
-void ScoreRows(const TileState& tile, int row, const T* keys) {
-  float* scores = tile.p + row * kBlockTokens;
-  for (int key = 0; key < kBlockTokens; key += 16 * kTileVectors)
-    ScoreKeys<R, kTileVectors>(tile, row, keys + key, scores + key);
-}
+struct Softmax {
+  float max;
+  float sum;
+};
 
-// Turns a row's scores of block b into exp(s · scale − maximum), and gives maximum and sum. Keys
-// after the row's position never enter: whatever their scores are, −inf is selected over them.
-inline void SoftmaxRow(const TileState& tile, int row, int64_t b) {
+// Turns a row's scores into exp(s · scale − maximum), and gives maximum and sum. Keys after the
+// row's position never enter: whatever their scores are, −inf is selected over them.
+inline Softmax SoftmaxRow(float* p, float score_scale, int num_keys) {
   const F32x16 minus_infinity = FromBits(SetU(0xff800000u));
-  const F32x16 scale = Set1(tile.args->scale);
-  const int visible = tile.Visible(row, b);
-  float* p = tile.p + row * kBlockTokens;
+  const F32x16 scale = Set1(score_scale);
   F32x16 s[4];
   for (int i = 0; i < 4; ++i) {
-    const int n = visible - 16 * i < 0 ? 0 : visible - 16 * i > 16 ? 16 : visible - 16 * i;
+    const int n = num_keys - 16 * i < 0 ? 0 : num_keys - 16 * i > 16 ? 16 : num_keys - 16 * i;
     s[i] = Select(FirstN(n), Mul(Load(p + 16 * i), scale), minus_infinity);
   }
   const float max = ReduceMax(Max(Max(Max(s[0], s[1]), s[2]), s[3]));
@@ -85,33 +113,52 @@ inline void SoftmaxRow(const TileState& tile, int row, int64_t b) {
     s[i] = Exp(Sub(s[i], Set1(max)));
     Store(p + 16 * i, s[i]);
   }
-  tile.block.max[row] = max;
-  tile.block.sum[row] = ReduceAdd(Add(Add(Add(s[0], s[1]), s[2]), s[3]));
+  return {max, ReduceAdd(Add(Add(Add(s[0], s[1]), s[2]), s[3]))};
 }
 
-// A run of keys and of channels within a block's values [64][D].
+// The running node's maxima and sums of R rows go on over a block; rows are lanes.
+template <int R>
+inline void MergeSums(const TileState& tile, int row, const Softmax (&block)[R], bool first,
+                      Weights& weights) {
+  float max[16] = {}, sum[16] = {};
+  for (int r = 0; r < R; ++r) {
+    max[r] = block[r].max;
+    sum[r] = block[r].sum;
+  }
+  if (first) {
+    StoreN(tile.node.max + row, Load(max), R);
+    StoreN(tile.node.sum + row, Load(sum), R);
+    return;
+  }
+  const F32x16 earlier_max = LoadN(tile.node.max + row, R, 0.0f);
+  const F32x16 merged = Max(earlier_max, Load(max));
+  const F32x16 u = Exp(Sub(earlier_max, merged));
+  const F32x16 w = Exp(Sub(Load(max), merged));
+  Store(weights.earlier, u);
+  Store(weights.later, w);
+  StoreN(tile.node.max + row, merged, R);
+  StoreN(tile.node.sum + row, Fma(Load(sum), w, Mul(LoadN(tile.node.sum + row, R, 0.0f), u)), R);
+}
+
+// A run of channels within a block's values [64][D]; as much as it has is fetched from `ahead` on.
 template <typename T>
 struct ValueRun {
   const T* values;
-  int key_begin;
-  int key_end;
-  int channel;
+  const T* ahead;
+  int num_keys;
   int num_channels;  // of the V · 16 lanes
 };
 
-// acc of R rows and V · 16 channels goes on over [key_begin, key_end), one chain in ascending
-// order; from +0 if key_begin is 0.
+// acc of R rows and V · 16 channels: one chain over the keys in ascending order.
 template <int R, int V, typename T>
-inline void AccumulateKeys(const TileState& tile, int row, const ValueRun<T>& run) {
-  F32x16 acc[R][V];
-  float* out = tile.block.acc + row * tile.channels + run.channel;
+inline void WeighValues(const TileState& tile, const ValueRun<T>& run, const Weights& weights,
+                        F32x16 (&acc)[R][V]) {
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v)
-      acc[r][v] = run.key_begin == 0 ? Zero() : Load(out + r * tile.channels + 16 * v);
-  const int head_dim = tile.args->kv.head_dim;
-  const float* p = tile.p + row * kBlockTokens;
-  for (int key = run.key_begin; key < run.key_end; ++key) {
-    const T* value = run.values + key * head_dim + run.channel;
+    for (int v = 0; v < V; ++v) acc[r][v] = Zero();
+  const int head_dim = tile.args->plan->head_dim();
+  for (int key = 0; key < run.num_keys; ++key) {
+    Prefetch(run.ahead + key * 16 * V);
+    const T* value = run.values + key * head_dim;
     F32x16 x[V];
     if constexpr (V == 1) {
       x[0] = run.num_channels == 16 ? Load(value) : LoadN(value, run.num_channels, 0.0f);
@@ -119,161 +166,183 @@ inline void AccumulateKeys(const TileState& tile, int row, const ValueRun<T>& ru
       for (int v = 0; v < V; ++v) x[v] = Load(value + 16 * v);
     }
     for (int r = 0; r < R; ++r) {
-      const F32x16 weight = Set1(p[r * kBlockTokens + key]);
+      F32x16 weight = Set1(weights.p[r * kBlockTokens + key]);
+      KeepInRegisters(weight);
       for (int v = 0; v < V; ++v) acc[r][v] = Fma(weight, x[v], acc[r][v]);
     }
   }
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) Store(out + r * tile.channels + 16 * v, acc[r][v]);
 }
 
+// The running node's values of R rows and V · 16 channels at `out` go on over a block.
 template <int R, int V, typename T>
-inline void AccumulateRun(const TileState& tile, int row, int64_t b, ValueRun<T> run) {
-  // Rows ascend in position: the first sees the fewest keys. The others go on alone.
-  run.key_begin = 0;
-  run.key_end = tile.Visible(row, b);
-  AccumulateKeys<R, V>(tile, row, run);
-  run.key_begin = run.key_end;
-  for (int r = 1; r < R; ++r) {
-    run.key_end = tile.Visible(row + r, b);
-    if (run.key_end > run.key_begin) AccumulateKeys<1, V>(tile, row + r, run);
+inline void AccumulateRun(const TileState& tile, const ValueRun<T>& run, const Weights& weights,
+                          bool first, float* out) {
+  F32x16 acc[R][V];
+  WeighValues(tile, run, weights, acc);
+  for (int r = 0; r < R; ++r) {
+    float* node = out + r * tile.memory.channels;
+    for (int v = 0; v < V; ++v) {
+      const F32x16 merged = first ? acc[r][v]
+                                  : Fma(acc[r][v], Set1(weights.later[r]),
+                                        Mul(Load(node + 16 * v), Set1(weights.earlier[r])));
+      Store(node + 16 * v, merged);
+    }
   }
 }
 
 template <int R, typename T>
-void AccumulateRows(const TileState& tile, int row, int64_t b, const T* values) {
-  const int head_dim = tile.args->kv.head_dim;
-  ValueRun<T> run{values, 0, 0, 0, 16};
+inline void AccumulateRows(const TileState& tile, int row, const BlockView<T>& block,
+                           const Weights& weights) {
+  const int head_dim = tile.args->plan->head_dim();
+  const T* ahead = row == 0 ? block.next_keys : block.values;
+  float* node = tile.node.acc + row * tile.memory.channels;
+  int c = 0;
   if constexpr (kTileVectors > 1) {
-    for (; run.channel + 16 * kTileVectors <= head_dim; run.channel += 16 * kTileVectors)
-      AccumulateRun<R, kTileVectors>(tile, row, b, run);
+    for (; c + 16 * kTileVectors <= head_dim; c += 16 * kTileVectors)
+      AccumulateRun<R, kTileVectors>(
+          tile, ValueRun<T>{block.values + c, ahead + c * kBlockTokens, block.num_keys, 16},
+          weights, block.first, node + c);
   }
-  for (; run.channel < head_dim; run.channel += 16) {
-    run.num_channels = head_dim - run.channel < 16 ? head_dim - run.channel : 16;
-    AccumulateRun<R, 1>(tile, row, b, run);
+  for (; c < head_dim; c += 16) {
+    const int num_channels = head_dim - c < 16 ? head_dim - c : 16;
+    AccumulateRun<R, 1>(
+        tile, ValueRun<T>{block.values + c, ahead + c * kBlockTokens, block.num_keys, num_channels},
+        weights, block.first, node + c);
   }
+}
+
+// The node of R rows goes on over a block. The tile's first rows fetch ahead what is read next:
+// the block's values, then the next block's keys; for others it is there.
+template <int R, typename T>
+[[gnu::noinline, gnu::flatten]] void AttendRows(const TileState& tile, int row,
+                                                const BlockView<T>& block) {
+  Weights weights;
+  const T* ahead = row == 0 ? block.values : block.keys;
+  const int head_dim = tile.args->plan->head_dim();
+  for (int key = 0; key < kBlockTokens; key += 16 * kTileVectors)
+    ScoreKeys<R, kTileVectors>(tile, row, block.keys + key, ahead + key * head_dim,
+                               weights.p + key);
+  Softmax softmax[R];
+  for (int r = 0; r < R; ++r)
+    softmax[r] = SoftmaxRow(weights.p + r * kBlockTokens, tile.args->scale, block.num_keys);
+  MergeSums<R>(tile, row, softmax, block.first, weights);
+  AccumulateRows<R>(tile, row, block, weights);
 }
 
 template <int R, typename T>
-void AttendRows(const TileState& tile, int row, int64_t b, const T* keys, const T* values) {
-  ScoreRows<R>(tile, row, keys);
-  for (int r = 0; r < R; ++r) SoftmaxRow(tile, row + r, b);
-  AccumulateRows<R>(tile, row, b, values);
+void AttendFrom(const TileState& tile, int row, int end, const BlockView<T>& block) {
+  for (; row + R <= end; row += R) AttendRows<R>(tile, row, block);
+  if constexpr (R > 1) AttendFrom<R / 2>(tile, row, end, block);
 }
 
-// Rows from row_begin on, all of which see something of block b, into tile.block.
+// All rows see all of a block but the last, where each position sees one key more.
 template <typename T>
-void AttendBlock(const TileState& tile, int row_begin, int64_t b, const T* keys, const T* values) {
-  int row = row_begin;
-  for (; row + kTileRows <= tile.rows; row += kTileRows)
-    AttendRows<kTileRows>(tile, row, b, keys, values);
-  switch (tile.rows - row) {
-    case 5:
-      return AttendRows<5>(tile, row, b, keys, values);
-    case 4:
-      return AttendRows<4>(tile, row, b, keys, values);
-    case 3:
-      return AttendRows<3>(tile, row, b, keys, values);
-    case 2:
-      return AttendRows<2>(tile, row, b, keys, values);
-    case 1:
-      return AttendRows<1>(tile, row, b, keys, values);
-    default:
-      return;
+void AttendBlock(const TileState& tile, int64_t b) {
+  const AttentionTile& of = *tile.tile;
+  const KvLayerView& kv = tile.args->kv;
+  const int32_t id = Value(of.blocks[static_cast<size_t>(b)]);
+  const int64_t last = of.last_block();
+  const int32_t next = Value(of.blocks[static_cast<size_t>(b < last ? b + 1 : b)]);
+  BlockView<T> block{reinterpret_cast<const T*>(kv.Keys(id, of.kv_head)),
+                     reinterpret_cast<const T*>(kv.Values(id, of.kv_head)),
+                     reinterpret_cast<const T*>(kv.Keys(next, of.kv_head)), kBlockTokens,
+                     b % kSpanBlocks == 0};
+  if (b < last) return AttendFrom<kTileRows>(tile, 0, tile.rows, block);
+  for (int position = 0; position < of.num_positions; ++position) {
+    block.num_keys = tile.Visible(position, b);
+    AttendFrom<kTileRows>(tile, position * tile.heads, (position + 1) * tile.heads, block);
   }
 }
 
-// b of a row becomes a ⊕ b: a is the earlier part.
-inline void MergeRow(const TileState& tile, int row, const Nodes& a, const Nodes& b) {
-  const float max = a.max[row] > b.max[row] ? a.max[row] : b.max[row];
-  const F32x16 u = Exp(Set1(a.max[row] - max));
-  const F32x16 w = Exp(Set1(b.max[row] - max));
-  const F32x16 sum = Fma(Set1(b.sum[row]), w, Mul(Set1(a.sum[row]), u));
-  b.max[row] = max;
-  b.sum[row] = Lane0(sum);
-  const float* from = a.acc + row * tile.channels;
-  float* to = b.acc + row * tile.channels;
-  for (int64_t c = 0; c < tile.channels; c += 16)
-    Store(to + c, Fma(Load(to + c), w, Mul(Load(from + c), u)));
+// b of every row becomes a ⊕ b: a is the earlier part.
+void MergeNodes(const TileState& tile, const Nodes& a, const Nodes& b) {
+  const int64_t channels = tile.memory.channels;
+  for (int row = 0; row < tile.rows; ++row) {
+    const float max = a.max[row] > b.max[row] ? a.max[row] : b.max[row];
+    const F32x16 u = Exp(Set1(a.max[row] - max));
+    const F32x16 w = Exp(Set1(b.max[row] - max));
+    const F32x16 sum = Fma(Set1(b.sum[row]), w, Mul(Set1(a.sum[row]), u));
+    b.max[row] = max;
+    b.sum[row] = Lane0(sum);
+    const float* from = a.acc + row * channels;
+    float* to = b.acc + row * channels;
+    for (int64_t c = 0; c < channels; c += 16)
+      Store(to + c, Fma(Load(to + c), w, Mul(Load(from + c), u)));
+  }
 }
 
-inline void CopyRow(const TileState& tile, int row, const Nodes& from, const Nodes& to) {
-  to.max[row] = from.max[row];
-  to.sum[row] = from.sum[row];
-  for (int64_t c = 0; c < tile.channels; c += 16)
-    Store(to.acc + row * tile.channels + c, Load(from.acc + row * tile.channels + c));
-}
+// A binary counter: the bits of the number of nodes pushed say which subtrees are on the stack.
+class NodeStack {
+ public:
+  explicit NodeStack(const TileState& tile) : tile_(tile) {}
 
-// The row's running node, the stack folded onto it from the newest, divided by its sum.
-inline void FinishRow(const TileState& tile, int row, int depth, float* out) {
-  for (int level = depth - 1; level >= 0; --level)
-    MergeRow(tile, row, tile.Level(level), tile.node);
-  const F32x16 sum = Set1(tile.node.sum[row]);
-  const float* acc = tile.node.acc + row * tile.channels;
-  const int head_dim = tile.args->kv.head_dim;
-  for (int c = 0; c < head_dim; c += 16)
-    StoreN(out + c, Div(Load(acc + c), sum), head_dim - c < 16 ? head_dim - c : 16);
-}
+  void Push(const Nodes& node) {
+    for (int64_t n = num_pushed_++; (n & 1) != 0; n >>= 1)
+      MergeNodes(tile_, tile_.Level(--depth_), node);
+    std::memcpy(tile_.Level(depth_++).acc, node.acc,
+                static_cast<size_t>(tile_.memory.nodes_floats()) * sizeof(float));
+  }
+  // From the newest: what is not there is skipped, never merged as empty.
+  void FoldOnto(const Nodes& node) {
+    while (depth_ > 0) MergeNodes(tile_, tile_.Level(--depth_), node);
+  }
 
-template <typename T>
-void AttendBlocks(TileState& tile, const AttentionTile& task) {
+ private:
+  const TileState& tile_;
+  int64_t num_pushed_ = 0;
+  int depth_ = 0;
+};
+
+// A row's values divided by its sum, times its gate.
+inline void FinishRow(const TileState& tile, int row) {
   const AttentionArgs& args = *tile.args;
-  const int64_t last_block = tile.Position(tile.rows - 1) / kBlockTokens;
-  int depth = 0;  // of the stack, the same for all rows that go on
-  int row_begin = 0;
-  for (int64_t b = 0; b <= last_block; ++b) {
-    const int32_t block = Value(task.sequence->blocks[static_cast<size_t>(b)]);
-    AttendBlock(tile, row_begin, b, reinterpret_cast<const T*>(args.kv.Keys(block, task.kv_head)),
-                reinterpret_cast<const T*>(args.kv.Values(block, task.kv_head)));
-    if (b % kSpanBlocks != 0) {
-      for (int row = row_begin; row < tile.rows; ++row) MergeRow(tile, row, tile.node, tile.block);
-    }
-    std::swap(tile.node, tile.block);
-    // Rows that end in this block leave; a span that they may have finished need not be pushed.
-    for (; row_begin < tile.rows && tile.Position(row_begin) / kBlockTokens == b; ++row_begin) {
-      const int64_t t = task.sequence->row_begin + task.row + row_begin / tile.heads;
-      const int64_t head = task.kv_head * tile.heads + row_begin % tile.heads;
-      FinishRow(tile, row_begin, depth,
-                args.out.f32() + t * args.out.strides[0] + head * args.out.strides[1]);
-    }
-    if (b % kSpanBlocks != kSpanBlocks - 1) continue;
-    // A binary counter: the bits of the number of finished spans say which nodes are on the stack.
-    for (int64_t span = b / kSpanBlocks; (span & 1) != 0; span >>= 1) {
-      --depth;
-      for (int row = row_begin; row < tile.rows; ++row)
-        MergeRow(tile, row, tile.Level(depth), tile.node);
-    }
-    for (int row = row_begin; row < tile.rows; ++row)
-      CopyRow(tile, row, tile.node, tile.Level(depth));
-    ++depth;
+  const F32x16 sum = Set1(tile.node.sum[row]);
+  const float* acc = tile.node.acc + row * tile.memory.channels;
+  const float* gate = args.gate.rank == 0 ? nullptr : tile.Row(args.gate, row);
+  float* out = tile.Row(args.out, row);
+  const int head_dim = args.plan->head_dim();
+  for (int c = 0; c < head_dim; c += 16) {
+    const int n = head_dim - c < 16 ? head_dim - c : 16;
+    F32x16 value = Div(Load(acc + c), sum);
+    if (gate != nullptr) value = Mul(value, Sigmoid(LoadN(gate + c, n, 0.0f)));
+    StoreN(out + c, value, n);
   }
+}
+
+template <typename T>
+void AttendSpans(const TileState& tile, const AttentionTask& task) {
+  NodeStack stack(tile);
+  const int64_t end = task.tile.last_block() + 1;
+  for (int64_t span = task.span_begin; span < task.span_end; ++span) {
+    const int64_t span_end = (span + 1) * kSpanBlocks;
+    for (int64_t b = span * kSpanBlocks; b < (span_end < end ? span_end : end); ++b)
+      AttendBlock<T>(tile, b);
+    if (span + 1 < task.span_end) stack.Push(tile.node);
+  }
+  stack.FoldOnto(tile.node);
 }
 
 }  // namespace
 
-void AttendTile(const AttentionArgs& args, const AttentionTile& task) {
-  TileState tile{};
-  tile.args = &args;
-  tile.position_begin = task.sequence->position_begin + task.row;
-  tile.heads = static_cast<int>(args.q.dims[1]) / args.kv.num_kv_heads;
-  tile.rows = task.num_positions * tile.heads;
-  tile.padded_rows = RoundUp(tile.rows, 8);
-  tile.channels = RoundUp(args.kv.head_dim, 16);
-  const float* q[kMaxTileRows];
-  for (int row = 0; row < tile.rows; ++row) {
-    const int64_t t = task.sequence->row_begin + task.row + row / tile.heads;
-    const int64_t head = task.kv_head * tile.heads + row % tile.heads;
-    q[row] = args.q.f32() + t * args.q.strides[0] + head * args.q.strides[1];
-  }
-  tile.q = q;
-  tile.p = reinterpret_cast<float*>(task.scratch);
-  float* nodes = tile.p + tile.padded_rows * kBlockTokens;
-  tile.node = tile.NodesAt(nodes);
-  tile.block = tile.NodesAt(nodes + tile.NodesFloats());
-  tile.levels = nodes + 2 * tile.NodesFloats();
+void AttendTask(const AttentionArgs& args, const AttentionTask& task, std::byte* scratch) {
+  TileState tile(args, task.tile, scratch);
+  if (task.part >= 0) tile.node = tile.NodesAt(args.plan->Part(task.part));
   if (args.kv.dtype == DType::kBf16) {
-    AttendBlocks<Bf16>(tile, task);
+    AttendSpans<Bf16>(tile, task);
   } else {
-    AttendBlocks<float>(tile, task);
+    AttendSpans<float>(tile, task);
   }
+  if (task.part >= 0) return;
+  for (int row = 0; row < tile.rows; ++row) FinishRow(tile, row);
+}
+
+void MergeParts(const AttentionArgs& args, const AttentionSplit& split, std::byte* scratch) {
+  TileState tile(args, split.tile, scratch);
+  NodeStack stack(tile);
+  const int last = split.part_begin + split.num_parts - 1;
+  for (int part = split.part_begin; part < last; ++part)
+    stack.Push(tile.NodesAt(args.plan->Part(part)));
+  tile.node = tile.NodesAt(args.plan->Part(last));
+  stack.FoldOnto(tile.node);
+  for (int row = 0; row < tile.rows; ++row) FinishRow(tile, row);
 }

@@ -1,7 +1,7 @@
 #include "kernels/ops/attention/attention_isa.h"
 
 #include <cstdint>
-#include <utility>
+#include <cstring>
 
 #include "kernels/simd/f32x16.h"
 

@@ -2,33 +2,21 @@
 #pragma once
 
 #include "kernels/ops/attention/attention.h"
+#include "kernels/ops/attention/attention_tile.h"
 
 namespace atl::kernels {
 
-// One task: `num_positions` positions of one sequence from its row `row`, all query heads of one KV
-// head. `scratch` has AttentionScratchBytes.
-struct AttentionTile {
-  const AttentionSequence* sequence = nullptr;
-  int row = 0;
-  int num_positions = 0;
-  int kv_head = 0;
-  std::byte* scratch = nullptr;
-};
-
-constexpr int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-// Rows of a tile (positions × query heads of a KV head): at most 16 positions, and at most so many
-// rows, so that scratch has a bound. Neither enters the bits.
-inline constexpr int kMaxTilePositions = 16;
-inline constexpr int kMaxTileRows = kMaxHeadsPerKvHead;
-
+// `scratch` has AttentionScratchBytes. MergeParts runs when all tasks of a plan are done.
 namespace ref {
-void AttendTile(const AttentionArgs& args, const AttentionTile& tile);
-}
+void AttendTask(const AttentionArgs& args, const AttentionTask& task, std::byte* scratch);
+void MergeParts(const AttentionArgs& args, const AttentionSplit& split, std::byte* scratch);
+}  // namespace ref
 namespace avx2 {
-void AttendTile(const AttentionArgs& args, const AttentionTile& tile);
-}
+void AttendTask(const AttentionArgs& args, const AttentionTask& task, std::byte* scratch);
+void MergeParts(const AttentionArgs& args, const AttentionSplit& split, std::byte* scratch);
+}  // namespace avx2
 namespace avx512 {
-void AttendTile(const AttentionArgs& args, const AttentionTile& tile);
-}
+void AttendTask(const AttentionArgs& args, const AttentionTask& task, std::byte* scratch);
+void MergeParts(const AttentionArgs& args, const AttentionSplit& split, std::byte* scratch);
+}  // namespace avx512
 }  // namespace atl::kernels

@@ -41,7 +41,8 @@ absl::Status KvWrite(KernelContext& context, const KvWriteArgs& args) {
       CheckView("KvWrite k", args.k, DType::kF32, {rows, kv.num_kv_heads, kv.head_dim}));
   ATOLL_RETURN_IF_ERROR(
       CheckView("KvWrite v", args.v, DType::kF32, {rows, kv.num_kv_heads, kv.head_dim}));
-  ATOLL_RETURN_IF_ERROR(CheckSequences(kv, args.sequences, rows));
+  if (kv.base == nullptr) return InvalidArgument("KvWrite: the cache has no memory");
+  ATOLL_RETURN_IF_ERROR(CheckSequences(args.sequences, rows));
   int num_runs = 0;
   for (const AttentionSequence& sequence : args.sequences) num_runs += NumBlocks(sequence);
   const OpTimer timer(context.observer(),

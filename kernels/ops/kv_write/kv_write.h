@@ -4,12 +4,12 @@
 #include <span>
 
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/ops/attention/attention.h"
+#include "kernels/ops/attention/attention_plan.h"
 #include "kernels/tensor/tensor_view.h"
 
 namespace atl::kernels {
 
-// Shapes: k, v [T, K, D] fp32, rows strided; sequences as in attention.h.
+// Shapes: k, v [T, K, D] fp32, rows strided; sequences as in attention_plan.h.
 struct KvWriteArgs {
   TensorView k;
   TensorView v;
