@@ -24,13 +24,14 @@
 
 namespace atl::kernels {
 
-// Of the best page that this CPU has, on so many threads; measured when it is first asked for. One
+// Of the best page that this CPU has, on so many threads, not older than some seconds. One
 // yardstick for all pages, so that their fractions compare.
-const bench::Roofline& RooflineOf(int num_threads);
+bench::Roofline RooflineOf(int num_threads);
 
 // One page and one number of threads. Counters of a run: of_bw and of_fma, its bytes and FLOPs a
 // second as fractions of what was measured; of_roofline, the least time that it could take as a
-// fraction of the time it took. What an operator finds in a cache can make of_bw exceed 1.
+// fraction of the time it took; read_gb_per_s and gflop_per_s, what was measured. What an operator
+// finds in a cache can make of_bw exceed 1.
 class KernelBench : private OpObserver {
  public:
   KernelBench(benchmark::State& state, Backend page, int num_threads);
@@ -56,7 +57,7 @@ class KernelBench : private OpObserver {
   ThreadPool pool_;
   PoolLender lender_;
   KernelContext context_;
-  const bench::Roofline& roofline_;
+  const bench::Roofline roofline_;
   double bytes_ = 0.0, flops_ = 0.0, roofline_s_ = 0.0;
 };
 
