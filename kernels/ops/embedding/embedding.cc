@@ -1,11 +1,16 @@
 #include "kernels/ops/embedding/embedding.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "kernels/ops/embedding/embedding_isa.h"
 #include "kernels/ops/view_check.h"
 
 namespace atl::kernels {
+namespace {
+constexpr int64_t kFloatsPerTask = 1 << 15;  // fewer are not worth another thread
+}
 
 absl::Status Embedding(KernelContext& context, const EmbeddingArgs& args) {
   CHECK(DenormalsAreZero());
@@ -20,9 +25,13 @@ absl::Status Embedding(KernelContext& context, const EmbeddingArgs& args) {
                              vocabulary);
   }
   const OpTimer timer(context.observer(), {.name = "embedding", .bytes = 2 * args.out.num_bytes()});
-  context.ParallelFor(static_cast<int>(num_tokens), [&](int t, int /*thread*/) {
-    ATOLL_ON_PAGE(context, EmbeddingRow(args, t));
-  });
+  const int64_t per_task = std::max<int64_t>(1, kFloatsPerTask / std::max<int64_t>(1, hidden));
+  context.ParallelFor(static_cast<int>((num_tokens + per_task - 1) / per_task),
+                      [&](int task, int /*thread*/) {
+                        const int64_t end = std::min(num_tokens, (task + 1) * per_task);
+                        for (int64_t t = task * per_task; t < end; ++t)
+                          ATOLL_ON_PAGE(context, EmbeddingRow(args, t));
+                      });
   return absl::OkStatus();
 }
 
