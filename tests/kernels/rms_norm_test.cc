@@ -55,6 +55,34 @@ TEST_P(RmsNormTest, EqualsTheDefinition) {
   }
 }
 
+TEST_P(RmsNormTest, AddingFirstIsTheSameAsAddingBefore) {
+  Numbers numbers(4);
+  testing::TestThreads two(2);
+  for (ThreadLender* threads :
+       {static_cast<ThreadLender*>(nullptr), static_cast<ThreadLender*>(&two)}) {
+    for (const Layout layout : kLayouts) {
+      for (const int64_t count : {1, 5, 16, 31, 250, 9000}) {
+        Matrix x(7, count, DType::kF32, layout), added(7, count, DType::kF32, layout),
+            sum(7, count), y(7, count, DType::kF32, layout), expected(7, count),
+            w(1, count, DType::kBf16);
+        x.Fill(numbers);
+        added.Fill(numbers);
+        w.Fill(numbers);
+        for (int64_t t = 0; t < 7; ++t)
+          for (int64_t i = 0; i < count; ++i) sum.Set(t, i, x.At(t, i) + added.At(t, i));
+        const TensorView weight = TensorView::Dense(w.view().data, DType::kBf16, {count});
+        KernelContext kernels(backend(), threads);
+        ASSERT_OK(RmsNorm(kernels, {.x = sum.view(), .weight = weight, .y = expected.view()}));
+        ASSERT_OK(AddRmsNorm(
+            kernels, {.x = x.view(), .added = added.view(), .weight = weight, .y = y.view()}));
+        ASSERT_TRUE(SameBytes(sum.Values(), x.Values())) << count;
+        ASSERT_TRUE(SameBytes(expected.Values(), y.Values())) << count;
+        EXPECT_TRUE(x.PaddingIsIntact() && y.PaddingIsIntact());
+      }
+    }
+  }
+}
+
 TEST_P(RmsNormTest, GatedAndL2EqualTheDefinition) {
   Numbers numbers(2);
   for (const DType dtype : kDTypes) {
@@ -139,6 +167,9 @@ TEST_P(RmsNormTest, RefusesWhatDoesNotFit) {
                 absl::StatusCode::kInvalidArgument, "RmsNorm y: expected [2, 8]");
   EXPECT_STATUS(RmsNorm(kernels, {.x = x.view(), .weight = w.view(), .y = x.view()}),
                 absl::StatusCode::kInvalidArgument, "RmsNorm weight");
+  EXPECT_STATUS(
+      AddRmsNorm(kernels, {.x = x.view(), .added = y.view(), .weight = weight, .y = x.view()}),
+      absl::StatusCode::kInvalidArgument, "AddRmsNorm added: expected [2, 8]");
   EXPECT_STATUS(
       RmsNorm(kernels, {.x = x.view(), .weight = weight, .epsilon = -1.0f, .y = x.view()}),
       absl::StatusCode::kInvalidArgument, "epsilon -1");

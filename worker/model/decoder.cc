@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "common/base/status_macros.h"
-#include "kernels/ops/activation/activation.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/ops/embedding/embedding.h"
 #include "kernels/ops/gemm/gemm.h"
@@ -171,9 +170,9 @@ absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
           room.context, {.x = hidden, .weight = layer.input_norm, .epsilon = eps, .y = normed}));
       ATOLL_RETURN_IF_ERROR(Mix(room, layer, normed, mixed));
       if (room.observer != nullptr) room.observer->OnMixer(static_cast<int>(i), normed, mixed);
-      ATOLL_RETURN_IF_ERROR(Add(room.context, {.a = hidden, .b = mixed, .out = hidden}));
-      ATOLL_RETURN_IF_ERROR(RmsNorm(
-          room.context, {.x = hidden, .weight = layer.post_norm, .epsilon = eps, .y = normed}));
+      ATOLL_RETURN_IF_ERROR(AddRmsNorm(
+          room.context,
+          {.x = hidden, .added = mixed, .weight = layer.post_norm, .epsilon = eps, .y = normed}));
     }
     ATOLL_RETURN_IF_ERROR(layer.moe.Forward(room.context, room.dispatcher, moe_workspace_, load_,
                                             {.key = batch.key,

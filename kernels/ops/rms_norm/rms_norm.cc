@@ -51,6 +51,21 @@ absl::Status RmsNorm(KernelContext& context, const RmsNormArgs& args) {
   return absl::OkStatus();
 }
 
+absl::Status AddRmsNorm(KernelContext& context, const AddRmsNormArgs& args) {
+  CHECK(DenormalsAreZero());
+  ATOLL_RETURN_IF_ERROR(CheckNorm("AddRmsNorm x", args.x, args.epsilon));
+  ATOLL_RETURN_IF_ERROR(CheckRows("AddRmsNorm added", args.added, args.x));
+  ATOLL_RETURN_IF_ERROR(CheckRows("AddRmsNorm y", args.y, args.x));
+  ATOLL_RETURN_IF_ERROR(
+      CheckFloats("AddRmsNorm weight", args.weight, {args.x.dims[args.x.rank - 1]}));
+  const OpTimer timer(context.observer(),
+                      {.name = "add_rms_norm", .bytes = 4 * args.x.num_bytes()});
+  OverRows(context, args.x, [&](int64_t begin, int64_t end) {
+    ATOLL_ON_PAGE(context, AddRmsNormRows(args, begin, end));
+  });
+  return absl::OkStatus();
+}
+
 absl::Status GatedRmsNorm(KernelContext& context, const GatedRmsNormArgs& args) {
   CHECK(DenormalsAreZero());
   ATOLL_RETURN_IF_ERROR(CheckNorm("GatedRmsNorm x", args.x, args.epsilon));

@@ -17,6 +17,18 @@ struct RmsNormArgs {
 };
 absl::Status RmsNorm(KernelContext& context, const RmsNormArgs& args);
 
+// x += added, then y = the norm above of x: what a block adds to the residual stream, and the input
+// of the next, while the row is in the cache. The bits of Add and RmsNorm. x and added may not be
+// y.
+struct AddRmsNormArgs {
+  TensorView x;
+  TensorView added;
+  TensorView weight;
+  float epsilon = 1e-6f;
+  TensorView y;
+};
+absl::Status AddRmsNorm(KernelContext& context, const AddRmsNormArgs& args);
+
 // y = ((x · s) · w) · silu(z): the gated norm of DeltaNet; the weight is used as it is (3.3).
 // Shapes: x, z, y [T, N, D].
 struct GatedRmsNormArgs {

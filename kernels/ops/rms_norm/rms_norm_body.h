@@ -67,6 +67,20 @@ void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end) {
   }
 }
 
+void AddRmsNormRows(const AddRmsNormArgs& args, int64_t begin, int64_t end) {
+  const int64_t count = args.weight.dims[0];
+  for (int64_t i = begin; i < end; ++i) {
+    float* x = RowOf(args.x, i);
+    const float* added = RowOf(args.added, i);
+    for (int64_t j = 0; j < count; j += 16) {
+      const int n = count - j < 16 ? static_cast<int>(count - j) : 16;
+      StoreN(x + j, Add(LoadN(x + j, n, 0.0f), LoadN(added + j, n, 0.0f)), n);
+    }
+    RmsNormRows({.x = args.x, .weight = args.weight, .epsilon = args.epsilon, .y = args.y}, i,
+                i + 1);
+  }
+}
+
 void GatedRmsNormRows(const GatedRmsNormArgs& args, int64_t begin, int64_t end) {
   const int64_t count = args.weight.dims[0];
   for (int64_t i = begin; i < end; ++i) {
