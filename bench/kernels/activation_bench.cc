@@ -16,11 +16,9 @@ void BenchPairwise(KernelBench& bench) {
                           .out = F32(out.data(), {rows, columns})};
   bench.Measure([&] { return kOperator(bench.context(), args); });
 }
-// An expert's width, that of the heads of a row, the residual stream, and an odd one.
+// An expert's width, the residual stream, and an odd one.
 ATOLL_KERNEL_BENCH(silu_mul, BenchPairwise<SiluMul>, {"rows", "columns"},
                    {{1, 512}, {512, 512}, {7, 33}});
-ATOLL_KERNEL_BENCH(sigmoid_mul, BenchPairwise<SigmoidMul>, {"rows", "columns"},
-                   {{1, 4096}, {512, 4096}, {7, 33}});
 ATOLL_KERNEL_BENCH(add, BenchPairwise<Add>, {"rows", "columns"}, {{1, 2048}, {512, 2048}, {7, 33}});
 
 }  // namespace

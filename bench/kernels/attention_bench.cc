@@ -1,11 +1,9 @@
-#include <chrono>
 #include <cstring>
 #include <numeric>
 
 #include "bench/kernels/pages.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/tensor/buffer.h"
-#include "worker/executor/pool_lender.h"
 
 namespace atl::kernels {
 namespace {
@@ -72,38 +70,25 @@ class Fixture {
   std::vector<AttentionSequence> sequences_;
 };
 
-class Costs : public OpObserver {
- public:
-  void OnOp(const OpCost& cost, std::chrono::nanoseconds /*time*/) override {
-    bytes += static_cast<double>(cost.bytes);
-    flops += static_cast<double>(cost.flops);
-  }
-  double bytes = 0.0, flops = 0.0;
-};
-
-// Threads, sequences, new rows of each, depth before them.
-template <Backend kPage>
-void BM_Attention(benchmark::State& state) {
-  if (!PageRuns(state, kPage)) return;
-  ThreadPool pool(
-      {.num_threads = static_cast<int>(state.range(0)), .on_thread_start = SetDenormalsToZero});
-  PoolLender threads(pool);
-  KernelContext context(kPage, &threads);
-  Costs costs;
-  context.set_observer(&costs);
-  const Fixture fixture(static_cast<int>(state.range(1)), static_cast<int>(state.range(2)),
-                        state.range(3));
+// Sequences, new rows of each, depth before them.
+void BenchAttention(KernelBench& bench) {
+  const Fixture fixture(static_cast<int>(bench.shape(0)), static_cast<int>(bench.shape(1)),
+                        bench.shape(2));
   AttentionPlan plan;
-  CHECK_OK(plan.Make(fixture.plan_args(context.num_threads())));
+  CHECK_OK(plan.Make(fixture.plan_args(bench.context().num_threads())));
   const AttentionArgs args = fixture.args(plan);
-  for (auto _ : state) CHECK_OK(Attention(context, args));
-  state.counters["bytes"] = benchmark::Counter(costs.bytes, benchmark::Counter::kIsRate);
-  state.counters["flop"] = benchmark::Counter(costs.flops, benchmark::Counter::kIsRate);
+  bench.Measure([&] { return Attention(bench.context(), args); });
 }
-ATOLL_BENCH_ON_PAGES(BM_Attention, ArgsProduct({{1, 2}, {1, 4, 16}, {1}, {1024, 8192, 32768}})
-                                       ->ArgsProduct({{1, 2}, {1}, {512, 2048}, {0}})
-                                       ->Unit(benchmark::kMillisecond)
-                                       ->UseRealTime());
+ATOLL_KERNEL_BENCH(attention, BenchAttention, {"sequences", "rows", "depth"},
+                   {{1, 1, 1024},
+                    {1, 1, 8192},
+                    {1, 1, 32768},
+                    {4, 1, 8192},
+                    {16, 1, 1024},
+                    {16, 1, 8192},
+                    {1, 128, 0},
+                    {1, 512, 0},
+                    {3, 7, 1001}});
 
 }  // namespace
 }  // namespace atl::kernels

@@ -94,10 +94,4 @@ inline std::vector<float> FloatsOf(int64_t count) {
   return floats;
 }
 
-// Registers `Bench` as Bench<page> for the three pages, e.g. "BM_Linear<Backend::kAvx2>/1/2048".
-#define ATOLL_BENCH_ON_PAGES(Bench, arguments)          \
-  BENCHMARK_TEMPLATE(Bench, Backend::kRef)->arguments;  \
-  BENCHMARK_TEMPLATE(Bench, Backend::kAvx2)->arguments; \
-  BENCHMARK_TEMPLATE(Bench, Backend::kAvx512)->arguments
-
 }  // namespace atl::kernels

@@ -22,36 +22,37 @@ std::vector<float> LogitsOf(int64_t count) {
     }
     logit = 2.0f * (sum - 6.0f);
   }
-  for (size_t i = 0; i < 20; ++i) logits[i * 12007] = 18.0f - 0.3f * static_cast<float>(i);
+  for (size_t i = 0; i < 20; ++i)
+    logits[i * 12007 % logits.size()] = 18.0f - 0.3f * static_cast<float>(i);
   return logits;
 }
 
-void Draw(benchmark::State& state, const SampleParams& params) {
-  SetDenormalsToZero();
-  KernelContext context(BestBackend().value(), nullptr);
-  const std::vector<float> logits = LogitsOf(kVocab);
+void BenchSample(KernelBench& bench, const SampleParams& params) {
+  const std::vector<float> logits = LogitsOf(bench.shape(0));
   int64_t position = 0;
-  for (auto _ : state)
-    benchmark::DoNotOptimize(SampleToken(context, 0, logits, params, position++).value());
+  bench.Measure(
+      [&] { return SampleToken(bench.context(), 0, logits, params, position++).status(); });
 }
-BENCHMARK_CAPTURE(Draw, greedy, SampleParams{.temperature = 0.0f})->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(Draw, plain, SampleParams{})->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(Draw, hot, SampleParams{.temperature = 2.0f})->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(Draw, top_k_20_top_p, SampleParams{.top_k = 20, .top_p = 0.95f})
-    ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(Draw, hot_top_p, SampleParams{.temperature = 2.0f, .top_p = 0.95f})
-    ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(Draw, hot_min_p, SampleParams{.temperature = 2.0f, .min_p = 0.05f})
-    ->Unit(benchmark::kMicrosecond);
+const std::vector<std::vector<int64_t>> kVocabularies = {{kVocab}, {1001}};
 
-template <Backend kPage>
-void BM_LogSoftmax(benchmark::State& state) {
-  if (!PageRuns(state, kPage)) return;
-  const std::vector<float> logits = LogitsOf(kVocab);
-  const KernelContext context(kPage, nullptr);
-  for (auto _ : state) benchmark::DoNotOptimize(NormalizeLogits(context, logits).value());
+void BenchGreedy(KernelBench& bench) { BenchSample(bench, {.temperature = 0.0f}); }
+ATOLL_KERNEL_BENCH(sample_greedy, BenchGreedy, {"vocab"}, kVocabularies);
+void BenchPlain(KernelBench& bench) { BenchSample(bench, {}); }
+ATOLL_KERNEL_BENCH(sample_plain, BenchPlain, {"vocab"}, kVocabularies);
+void BenchHot(KernelBench& bench) { BenchSample(bench, {.temperature = 2.0f}); }
+ATOLL_KERNEL_BENCH(sample_hot, BenchHot, {"vocab"}, kVocabularies);
+void BenchTopK(KernelBench& bench) { BenchSample(bench, {.top_k = 20, .top_p = 0.95f}); }
+ATOLL_KERNEL_BENCH(sample_top_k, BenchTopK, {"vocab"}, kVocabularies);
+void BenchHotTopP(KernelBench& bench) { BenchSample(bench, {.temperature = 2.0f, .top_p = 0.95f}); }
+ATOLL_KERNEL_BENCH(sample_hot_top_p, BenchHotTopP, {"vocab"}, kVocabularies);
+void BenchHotMinP(KernelBench& bench) { BenchSample(bench, {.temperature = 2.0f, .min_p = 0.05f}); }
+ATOLL_KERNEL_BENCH(sample_hot_min_p, BenchHotMinP, {"vocab"}, kVocabularies);
+
+void BenchLogSoftmax(KernelBench& bench) {
+  const std::vector<float> logits = LogitsOf(bench.shape(0));
+  bench.Measure([&] { return NormalizeLogits(bench.context(), logits).status(); });
 }
-ATOLL_BENCH_ON_PAGES(BM_LogSoftmax, Unit(benchmark::kMicrosecond));
+ATOLL_KERNEL_BENCH(log_softmax, BenchLogSoftmax, {"vocab"}, kVocabularies);
 
 // What a worker does for one drawn token with Qwen's filters, from the row of the head on.
 void Answer(benchmark::State& state, const StartSequence& start) {
