@@ -50,6 +50,12 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
   app->add_option(
+         "--pin", flags->pin,
+         "Whether each compute thread stays on a CPU: auto, where the affinity mask has just "
+         "as many; off, never")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "off"}));
+  app->add_option(
          "--panels", flags->panels,
          "Where weights are kept packed, which makes steps faster: file, which the workers "
          "of a machine share and a later start finds again; memory; off; auto: a file "

@@ -1,8 +1,10 @@
 #include "worker/model_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
@@ -23,6 +25,13 @@ int64_t MappedBytes(const Checkpoint& checkpoint) {
 constexpr int64_t kProcessBytes = int64_t{1} << 30;
 constexpr std::chrono::seconds kReportEvery(1);
 
+// Where a quota cuts, polling takes from computing: then waits poll no longer than between regions.
+std::chrono::nanoseconds SpinOf(const WorkerFlags& flags) {
+  constexpr std::chrono::microseconds kSpinUnderQuota(5);
+  const std::chrono::microseconds spin(flags.spin_us);
+  return HasCpuQuota() ? std::min(spin, kSpinUnderQuota) : spin;
+}
+
 constexpr double Mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 }  // namespace
@@ -36,11 +45,13 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFla
   ATOLL_RETURN_IF_ERROR(runner->OpenCheckpoint(flags));
   ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype,
                          ChooseDType(flags.dtype, *runner->checkpoint_));
-  ExecutorOptions options = {.backend = runner->backend_,
-                             .num_threads = machine.cpus,
-                             .spin = std::chrono::microseconds(flags.spin_us),
-                             .decoder = {.dtype = dtype},
-                             .late_rows = flags.late_rows};
+  ExecutorOptions options = {
+      .backend = runner->backend_,
+      .num_threads = machine.cpus,
+      .spin = SpinOf(flags),
+      .cpus = flags.pin == "off" ? std::vector<int>{} : CpusToPin(machine.cpus),
+      .decoder = {.dtype = dtype},
+      .late_rows = flags.late_rows};
   ATOLL_ASSIGN_OR_RETURN(const KvCacheConfig cache, runner->MakeCacheConfig(flags, options));
   options.num_blocks = cache.num_blocks;
   options.num_slots = cache.num_slots;
@@ -57,9 +68,10 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFla
   runner->hello_.num_layers = runner->config_.num_layers();
   runner->hello_.num_experts = runner->config_.num_experts;
   runner->hello_.vocab_size = runner->config_.vocab_size;
-  LOG_INFO("model {}: {} layers, {} experts, kept and sent as {}; kernels {}, {} threads",
+  LOG_INFO("model {}: {} layers, {} experts, kept and sent as {}; kernels {}, {} threads{}",
            flags.model, runner->config_.num_layers(), runner->config_.num_experts,
-           runner->hello_.dtype, runner->hello_.kernels, options.num_threads);
+           runner->hello_.dtype, runner->hello_.kernels, options.num_threads,
+           options.cpus.empty() ? "" : ", each on a CPU of its own");
   return runner;
 }
 

@@ -85,6 +85,17 @@ std::optional<int64_t> QuotaCpus(const path& folder) {
   return quota / period + (quota % period != 0);
 }
 
+// The affinity mask of the calling thread, ascending; none where it cannot be read.
+std::vector<int> AffineCpus() {
+  cpu_set_t mask;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<size_t>(cpu), &mask)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
 }  // namespace
 
 int CpusAllowedUnder(const path& root, int num_affine_cpus) {
@@ -96,12 +107,25 @@ int CpusAllowedUnder(const path& root, int num_affine_cpus) {
 }
 
 int CpusAllowed() {
-  cpu_set_t mask;
-  int num_affine = 0;
-  if (sched_getaffinity(0, sizeof mask, &mask) == 0) num_affine = CPU_COUNT(&mask);
+  const int num_affine = static_cast<int>(AffineCpus().size());
   // The mask of a machine with more than 1024 CPUs does not fit.
-  if (num_affine == 0) num_affine = static_cast<int>(std::thread::hardware_concurrency());
-  return CpusAllowedUnder("/", num_affine);
+  return CpusAllowedUnder(
+      "/", num_affine > 0 ? num_affine : static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+bool HasCpuQuota() {
+  const int num_affine = static_cast<int>(AffineCpus().size());
+  return CpusAllowedUnder("/", num_affine) < num_affine;
+}
+
+std::vector<int> CpusToPinUnder(const path& root, std::vector<int> affine_cpus, int num_threads) {
+  const int num_affine = static_cast<int>(affine_cpus.size());
+  if (num_affine != num_threads || CpusAllowedUnder(root, num_affine) < num_affine) return {};
+  return affine_cpus;
+}
+
+std::vector<int> CpusToPin(int num_threads) {
+  return CpusToPinUnder("/", AffineCpus(), num_threads);
 }
 
 int64_t MemoryLimitBytesUnder(const path& root) {

@@ -13,11 +13,21 @@ constexpr int kThreadsMax = 4096;
 uint32_t Generation(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
 uint32_t Unclaimed(uint64_t ticket) { return static_cast<uint32_t>(ticket); }
 
+// Where the CPU has gone meanwhile the thread stays where it is: slower at worst.
+void PinThisThread(int cpu) {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  CPU_SET(static_cast<size_t>(cpu), &mask);
+  sched_setaffinity(0, sizeof mask, &mask);
+}
+
 }  // namespace
 
 ThreadPool::ThreadPool(ThreadPoolOptions options) : options_(std::move(options)) {
   CHECK(options_.num_threads >= 1 && options_.num_threads <= kThreadsMax, "{} threads",
         options_.num_threads);
+  CHECK(options_.cpus.empty() || std::ssize(options_.cpus) == options_.num_threads,
+        "{} CPUs for {} threads", options_.cpus.size(), options_.num_threads);
   threads_.reserve(options_.num_threads - 1);
   for (int i = 1; i < options_.num_threads; ++i) {
     threads_.emplace_back([this, i] { ThreadMain(i); });
@@ -101,6 +111,7 @@ bool ThreadPool::HasWork(uint32_t seen_generation) const {
 }
 
 void ThreadPool::ThreadMain(int thread_index) {
+  if (!options_.cpus.empty()) PinThisThread(options_.cpus[static_cast<size_t>(thread_index)]);
   if (options_.on_thread_start) options_.on_thread_start();
   uint32_t seen_generation = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
@@ -116,6 +127,16 @@ void ThreadPool::ThreadMain(int thread_index) {
     seen_generation = Generation(ticket_.load(std::memory_order_acquire));
     WorkOn(thread_index);
   }
+}
+
+CallerOnCpu::CallerOnCpu(const ThreadPool& pool) {
+  if (pool.cpus().empty() || sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+  PinThisThread(pool.cpus().front());
+  pinned_ = true;
+}
+
+CallerOnCpu::~CallerOnCpu() {
+  if (pinned_) sched_setaffinity(0, sizeof before_, &before_);
 }
 
 }  // namespace atl

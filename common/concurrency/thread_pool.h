@@ -4,6 +4,8 @@
 //   pool.Run(num_rows, [](void* arg, int row, int thread) { … }, &work);
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -20,6 +22,8 @@ struct ThreadPoolOptions {
   int num_threads = 1;
   // How long an idle thread polls for the next Run before it sleeps.
   std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+  // CPU of each thread, the caller's first; none: wherever the system puts them.
+  std::vector<int> cpus = {};
   // Called first on each thread that is made; the caller of Run sees to itself.
   std::function<void()> on_thread_start = {};
 };
@@ -28,7 +32,7 @@ class ThreadPool {
  public:
   using Task = void (*)(void* arg, int task_index, int thread_index);
 
-  // CHECKs that num_threads is in [1, 4096].
+  // CHECKs that num_threads is in [1, 4096] and that there is a CPU for each or for none.
   explicit ThreadPool(ThreadPoolOptions options);
   // Not while Run is under way.
   ~ThreadPool();
@@ -36,6 +40,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int num_threads() const { return static_cast<int>(threads_.size()) + 1; }
+
+  const std::vector<int>& cpus() const { return options_.cpus; }
 
   // Calls task(arg, i, thread) once for every i in [0, num_tasks) and returns when all are done;
   // the caller is thread 0. Who runs what is decided at run time; indices are given out in
@@ -68,6 +74,20 @@ class ThreadPool {
   std::condition_variable work_came_;
   std::condition_variable work_done_;
   std::vector<std::thread> threads_;
+};
+
+// Keeps the calling thread, which is the pool's thread 0, on that thread's CPU while it lives;
+// threads made meanwhile inherit that. Does nothing where the pool has no CPUs.
+class CallerOnCpu {
+ public:
+  explicit CallerOnCpu(const ThreadPool& pool);
+  ~CallerOnCpu();
+  CallerOnCpu(const CallerOnCpu&) = delete;
+  CallerOnCpu& operator=(const CallerOnCpu&) = delete;
+
+ private:
+  bool pinned_ = false;
+  cpu_set_t before_;
 };
 
 }  // namespace atl

@@ -26,10 +26,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const ModelConfig& co
   std::unique_ptr<Executor> executor(new Executor);
   executor->config_ = config;
   executor->options_ = options;
-  executor->threads_ = std::make_unique<ThreadPool>(ThreadPoolOptions{
-      .num_threads = options.num_threads, .spin = options.spin, .on_thread_start = [] {
-        kernels::SetDenormalsToZero();
-      }});
+  executor->threads_ = std::make_unique<ThreadPool>(
+      ThreadPoolOptions{.num_threads = options.num_threads,
+                        .spin = options.spin,
+                        .cpus = options.cpus,
+                        .on_thread_start = [] { kernels::SetDenormalsToZero(); }});
   executor->lender_ = std::make_unique<PoolLender>(*executor->threads_);
   executor->context_ = std::make_unique<kernels::KernelContext>(
       options.backend, options.num_threads == 1 ? nullptr : executor->lender_.get());
@@ -104,6 +105,7 @@ absl::Status Executor::Check(const StepPlan& plan) const {
 
 StepResult Executor::Execute(const StepPlan& plan) {
   kernels::SetDenormalsToZero();
+  const CallerOnCpu pinned(*threads_);
   StepResult result = {.epoch = plan.epoch,
                        .step = plan.step,
                        .rank = transport_ == nullptr ? -1 : transport_->rank()};

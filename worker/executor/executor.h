@@ -29,6 +29,8 @@ struct ExecutorOptions {
   kernels::Backend backend = kernels::Backend::kRef;
   int num_threads = 1;
   std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+  // CPU of each compute thread, the executor's own first; none: wherever the system puts them.
+  std::vector<int> cpus = {};
   DecoderOptions decoder;
   int num_blocks = 0;
   int num_slots = 0;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace atl {
 namespace {
@@ -56,6 +57,18 @@ TEST_F(MachineLimitsTest, VersionOneInsideAContainerReadsTheRootOfTheMount) {
   Put("sys/fs/cgroup/memory/memory.limit_in_bytes", "4096\n");
   EXPECT_EQ(CpusAllowedUnder(root_, 8), 1);
   EXPECT_EQ(MemoryLimitBytesUnder(root_), 4096);
+}
+
+TEST_F(MachineLimitsTest, ThreadsArePinnedWhereTheMaskIsJustTheirs) {
+  using Cpus = std::vector<int>;
+  EXPECT_EQ(CpusToPinUnder(root_, {2, 5}, 2), (Cpus{2, 5}));
+  EXPECT_EQ(CpusToPinUnder(root_, {2, 5}, 1), Cpus{});
+  EXPECT_EQ(CpusToPinUnder(root_, {2, 5}, 3), Cpus{});
+  Put("proc/self/cgroup", "0::/pods\n");
+  Put("sys/fs/cgroup/pods/cpu.max", "150000 100000\n");
+  EXPECT_EQ(CpusToPinUnder(root_, {2, 5}, 2), (Cpus{2, 5}));  // 1.5, rounded up
+  Put("sys/fs/cgroup/pods/cpu.max", "100000 100000\n");
+  EXPECT_EQ(CpusToPinUnder(root_, {2, 5}, 2), Cpus{});
 }
 
 TEST_F(MachineLimitsTest, UnlimitedAndGarbledGroupsDoNotCount) {

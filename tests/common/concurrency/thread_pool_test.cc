@@ -1,6 +1,7 @@
 #include "common/concurrency/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -73,6 +74,41 @@ TEST(ThreadPoolTest, StartHookRunsOnEachMadeThreadAndNotOnTheCaller) {
   }
   EXPECT_EQ(started.size(), 3u);
   EXPECT_FALSE(started.contains(std::this_thread::get_id()));
+}
+
+cpu_set_t AffinityOfThisThread() {
+  cpu_set_t mask;
+  EXPECT_EQ(sched_getaffinity(0, sizeof mask, &mask), 0);
+  return mask;
+}
+
+TEST(ThreadPoolTest, ThreadsAreOnTheCpusTheyWereGiven) {
+  const cpu_set_t before = AffinityOfThisThread();
+  size_t cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  struct Seen {
+    std::atomic<int> num_begun{0};
+    cpu_set_t masks[2];
+  } seen;
+  {
+    ThreadPool pool({.num_threads = 2, .cpus = {static_cast<int>(cpu), static_cast<int>(cpu)}});
+    const CallerOnCpu pinned(pool);
+    pool.Run(
+        2,
+        [](void* arg, int, int thread) {
+          auto& s = *static_cast<Seen*>(arg);
+          s.masks[thread] = AffinityOfThisThread();
+          s.num_begun.fetch_add(1);
+          while (s.num_begun.load() < 2) std::this_thread::yield();
+        },
+        &seen);
+  }
+  for (const cpu_set_t& mask : seen.masks) {
+    EXPECT_EQ(CPU_COUNT(&mask), 1);
+    EXPECT_TRUE(CPU_ISSET(cpu, &mask));
+  }
+  const cpu_set_t after = AffinityOfThisThread();
+  EXPECT_TRUE(CPU_EQUAL(&before, &after)) << "the caller is free again";
 }
 
 TEST(ThreadPoolTest, CallerIsThreadZero) {
