@@ -36,10 +36,8 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
           std::max(own, theirs), largest, transport_->caps().name,
           transport_->caps().message_bytes_max);
     }
-    for (int parity = 0; parity < 2; ++parity) {
-      peers_[r].dispatch_out[parity].Reserve(layout_.dispatch_bytes(own, own * k));
-      peers_[r].return_out[parity].Reserve(layout_.return_offset(theirs * k));
-    }
+    peers_[r].dispatch_out.Reserve(layout_.dispatch_bytes(own, own * k));
+    peers_[r].return_out.Reserve(layout_.return_offset(theirs * k));
     peers_[r].dispatch_in.Reserve(layout_.dispatch_bytes(theirs, theirs * k));
     peers_[r].return_in.Reserve(layout_.return_offset(own * k));
     peers_[r].pairs.reserve(own * k);
@@ -56,7 +54,6 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
   inputs_.resize(pairs_max);
   outputs_.resize(pairs_max);
   work_.reserve(static_cast<size_t>(config_.num_experts));
-  for (auto& flights : in_flight_) flights.reserve(4);
   sends_.reserve(peers_.size());
   receives_.reserve(peers_.size());
   return absl::OkStatus();
@@ -100,7 +97,7 @@ void TokenDispatcher::Route(const Routing& routing, int num_rows, std::span<cons
       Peer& peer = peers_[static_cast<size_t>(rank)];
       if (peer.last_row != t) {
         peer.last_row = t;
-        sent_.Add(t, peer.dispatch_out[parity_].data() + layout_.row_offset(peer.rows_out++));
+        sent_.Add(t, peer.dispatch_out.data() + layout_.row_offset(peer.rows_out++));
       }
       result_rows_[p] = peer.return_in.data() + layout_.return_offset(peer.pairs.size());
       peer.pairs.push_back({static_cast<uint32_t>(peer.rows_out - 1), expert, 0});
@@ -126,10 +123,6 @@ absl::Status TokenDispatcher::Dispatch(kernels::KernelContext& context, const Me
   CHECK(num_rows <= planned, "{} rows, {} planned", num_rows, planned);
   key_ = key;
   owner_ = owner;
-  parity_ = key.layer % 2;
-  for (auto& transfer : in_flight_[static_cast<size_t>(parity_)])
-    ATOLL_RETURN_IF_ERROR(TimedWait(*transfer, &Transfer::Wait));
-  in_flight_[static_cast<size_t>(parity_)].clear();
   pairs_.clear();
   num_local_ = 0;
   Route(routing, num_rows, owner);
@@ -149,7 +142,7 @@ absl::Status TokenDispatcher::SendDispatch() {
     if (rows_by_rank_[static_cast<size_t>(me)] > 0) {
       const ExchangeCounts counts = {.rows = static_cast<uint32_t>(peer.rows_out),
                                      .pairs = static_cast<uint32_t>(peer.pairs.size())};
-      std::byte* data = peer.dispatch_out[parity_].data();
+      std::byte* data = peer.dispatch_out.data();
       std::memcpy(data + DispatchLayout::counts_offset(), &counts, sizeof counts);
       if (!peer.pairs.empty()) {
         std::memcpy(data + layout_.pairs_offset(peer.rows_out), peer.pairs.data(),
@@ -195,7 +188,7 @@ absl::Status TokenDispatcher::ParseDispatch(int rank, size_t bytes) {
                       key_.layer, rank, pair.row, pair.expert);
     }
     pairs_.push_back({pair.expert, data + layout_.row_offset(pair.row),
-                      peer.return_out[parity_].data() + layout_.return_offset(p)});
+                      peer.return_out.data() + layout_.return_offset(p)});
   }
   peer.pairs_in = counts.pairs;
   return absl::OkStatus();
@@ -222,11 +215,11 @@ void TokenDispatcher::GroupByExpert() {
 }
 
 absl::StatusOr<ReceivedWork> TokenDispatcher::Receive() {
-  ATOLL_RETURN_IF_ERROR(TimedWait(*dispatch_, &Transfer::WaitReceived));
+  ATOLL_RETURN_IF_ERROR(WaitFor(*dispatch_));
   for (const MessageBuffer& receive : receives_) {
     ATOLL_RETURN_IF_ERROR(ParseDispatch(receive.rank, dispatch_->bytes_from(receive.rank)));
   }
-  in_flight_[static_cast<size_t>(parity_)].push_back(std::move(dispatch_));
+  dispatch_.reset();
   GroupByExpert();
   return ReceivedWork{.experts = work_,
                       .inputs = std::span(inputs_).first(pairs_.size()),
@@ -240,8 +233,8 @@ absl::Status TokenDispatcher::Return() {
   for (size_t r = 0; r < peers_.size(); ++r) {
     Peer& peer = peers_[r];
     if (peer.pairs_in > 0) {
-      sends_.push_back({static_cast<int>(r), peer.return_out[parity_].data(),
-                        layout_.return_offset(peer.pairs_in)});
+      sends_.push_back(
+          {static_cast<int>(r), peer.return_out.data(), layout_.return_offset(peer.pairs_in)});
     }
     if (!peer.pairs.empty()) {
       receives_.push_back(
@@ -255,38 +248,31 @@ absl::Status TokenDispatcher::Return() {
 }
 
 absl::StatusOr<std::span<const void* const>> TokenDispatcher::Collect() {
-  ATOLL_RETURN_IF_ERROR(TimedWait(*return_, &Transfer::WaitReceived));
+  ATOLL_RETURN_IF_ERROR(WaitFor(*return_));
   for (const MessageBuffer& receive : receives_) {
     if (return_->bytes_from(receive.rank) != receive.size_bytes) {
       return DataLoss("layer {}: return of rank {} has {} bytes, expected {}", key_.layer,
                       receive.rank, return_->bytes_from(receive.rank), receive.size_bytes);
     }
   }
-  in_flight_[static_cast<size_t>(parity_)].push_back(std::move(return_));
+  return_.reset();
   return std::span<const void* const>(result_rows_);
 }
 
-absl::Status TokenDispatcher::TimedWait(Transfer& transfer, absl::Status (Transfer::*wait)()) {
+// Also for what is sent: the transport moves along on this thread alone, so a large message that
+// were left behind would stand still, and its receiver with it, while the next operators run.
+absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
   const auto start = std::chrono::steady_clock::now();
-  const absl::Status status = (transfer.*wait)();
+  const absl::Status status = transfer.Wait();
   waiting_us_ += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                            std::chrono::steady_clock::now() - start)
                                            .count());
   return status;
 }
 
-absl::Status TokenDispatcher::Flush() {
-  for (auto& flights : in_flight_) {
-    for (auto& transfer : flights) ATOLL_RETURN_IF_ERROR(TimedWait(*transfer, &Transfer::Wait));
-    flights.clear();
-  }
-  return absl::OkStatus();
-}
-
 void TokenDispatcher::Abandon() {
   dispatch_.reset();
   return_.reset();
-  for (auto& flights : in_flight_) flights.clear();
 }
 
 }  // namespace atl

@@ -2,7 +2,6 @@
 // experts; Transport does not.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -64,17 +63,13 @@ class TokenDispatcher {
   absl::Status Dispatch(kernels::KernelContext& context, const MessageKey& key,
                         const kernels::TensorView& x, const Routing& routing,
                         std::span<const int32_t> owner);
-  // Waits for the dispatches of all ranks with planned rows. kDataLoss: a peer's message
-  // contradicts itself.
+  // Waits for the dispatches of all ranks with planned rows, and until the own are with theirs.
+  // kDataLoss: a peer's message contradicts itself.
   absl::StatusOr<ReceivedWork> Receive();
   // Sends the results that belong to others and starts receiving one's own.
   absl::Status Return();
-  // Waits; result [t · k + j] is the row of the j-th expert of row t.
+  // Waits likewise; result [t · k + j] is the row of the j-th expert of row t.
   absl::StatusOr<std::span<const void* const>> Collect();
-
-  // Waits until all that was sent is with its receivers. At the end of a step: afterwards nobody
-  // needs this rank to move a message along.
-  absl::Status Flush();
 
   // Cancels what is in flight.
   void Abandon();
@@ -83,12 +78,7 @@ class TokenDispatcher {
 
  private:
   struct Peer {
-    // By parity of the layer: send buffers may still be read by the transport while the next layer
-    // fills the others.
-    std::array<kernels::Buffer, 2> dispatch_out;
-    std::array<kernels::Buffer, 2> return_out;
-    kernels::Buffer dispatch_in;
-    kernels::Buffer return_in;
+    kernels::Buffer dispatch_out, dispatch_in, return_out, return_in;
     std::vector<ExchangePair> pairs;  // of this layer's dispatch to the peer; stand behind its rows
     size_t rows_out = 0;              // … and the rows
     int last_row = -1;                // … of them, the own row that came last
@@ -109,8 +99,7 @@ class TokenDispatcher {
   absl::Status SendDispatch();
   absl::Status ParseDispatch(int rank, size_t bytes);
   void GroupByExpert();
-  // Waits with `wait` and counts the time.
-  absl::Status TimedWait(Transfer& transfer, absl::Status (Transfer::*wait)());
+  absl::Status WaitFor(Transfer& transfer);
 
   DispatcherConfig config_;
   DispatchLayout layout_;
@@ -120,7 +109,6 @@ class TokenDispatcher {
 
   // Of the layer under way.
   MessageKey key_;
-  int parity_ = 0;
   std::span<const int32_t> owner_;
   kernels::Buffer rounded_;               // [rows for an expert here, H] in the exchange type
   kernels::Buffer local_out_;             // [local pairs, H]
@@ -140,8 +128,6 @@ class TokenDispatcher {
 
   std::unique_ptr<Transfer> dispatch_;
   std::unique_ptr<Transfer> return_;
-  std::array<std::vector<std::unique_ptr<Transfer>>, 2>
-      in_flight_;  // by parity, until their send buffers are free
   std::vector<MessageBuffer> sends_, receives_;
   uint64_t waiting_us_ = 0;
 };

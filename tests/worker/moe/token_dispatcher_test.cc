@@ -8,6 +8,8 @@
 #include <set>
 #include <thread>
 
+#include "common/base/status_macros.h"
+#include "tests/support/faulty_transport.h"
 #include "tests/support/status_matchers.h"
 #include "worker/transport/inproc/inproc_group.h"
 
@@ -119,7 +121,6 @@ TEST_P(TokenDispatcherTest, EveryPairComesHomeComputedByItsOwner) {
           }
         }
       }
-      CHECK_OK(dispatcher.Flush());
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -158,7 +159,6 @@ TEST(TokenDispatcherBytesTest, ARowTravelsOncePerDestination) {
     CHECK(dispatcher.Receive().value().inputs.size() == 6);
     CHECK_OK(dispatcher.Return());
     CHECK_OK(dispatcher.Collect().status());
-    CHECK_OK(dispatcher.Flush());
   });
   kernels::SetDenormalsToZero();
   kernels::KernelContext context(kernels::Backend::kRef, nullptr);
@@ -170,10 +170,42 @@ TEST(TokenDispatcherBytesTest, ARowTravelsOncePerDestination) {
   ASSERT_OK(dispatcher.Receive());
   ASSERT_OK(dispatcher.Return());
   ASSERT_OK(dispatcher.Collect());
-  ASSERT_OK(dispatcher.Flush());
   peer.join();
   EXPECT_EQ(transports[0]->counters().bytes_sent, kMessageHeaderBytes + sizeof(ExchangeCounts) +
                                                       2 * kHidden * 2 + 6 * sizeof(ExchangePair));
+}
+
+// A message that is not yet with its receiver would stand still while the next operators run, so
+// Receive and Collect wait for what is sent as well: a fault that only such a wait meets is met.
+TEST(TokenDispatcherWaitTest, NothingIsLeftInFlight) {
+  for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+    ASSERT_OK_AND_ASSIGN(auto transports, InprocGroup::Create({.world_size = 2, .epoch = {1, 1}}));
+    transports[0] = std::make_unique<testing::FaultyTransport>(
+        std::move(transports[0]),
+        testing::FaultPlan{.kind = kind, .place = testing::FaultPlace::kWait});
+    const std::vector<int32_t> planned = {2, 2};
+    std::vector<int32_t> owner;
+    for (int e = 0; e < kExperts; ++e) owner.push_back(e % 2);
+    const RankInput in = MakeInput(0, 2, Routings::kBalanced);
+    const auto run_layer = [&](Transport& transport) -> absl::Status {
+      kernels::SetDenormalsToZero();
+      kernels::KernelContext context(kernels::Backend::kRef, nullptr);
+      TokenDispatcher dispatcher({kHidden, kExperts, kTopK, DType::kBf16}, &transport);
+      ATOLL_RETURN_IF_ERROR(dispatcher.Prepare(planned));
+      ATOLL_RETURN_IF_ERROR(
+          dispatcher.Dispatch(context, {.epoch = {1, 1}, .step = 1}, F32(in.x.data(), {2, kHidden}),
+                              {.experts = in.experts, .weights = in.weights, .k = kTopK}, owner));
+      const absl::Status received = dispatcher.Receive().status();
+      if (transport.rank() == 0) EXPECT_EQ(received.ok(), kind == MessageKind::kReturn);
+      ATOLL_RETURN_IF_ERROR(received);
+      ATOLL_RETURN_IF_ERROR(dispatcher.Return());
+      return dispatcher.Collect().status();
+    };
+    // The peer may have had all of this exchange before the fault.
+    std::thread peer([&] { static_cast<void>(run_layer(*transports[1])); });
+    EXPECT_STATUS(run_layer(*transports[0]), absl::StatusCode::kUnavailable, "planned fault");
+    peer.join();
+  }
 }
 
 // A peer that sends what it should not: the bytes of a dispatch are written by hand.
