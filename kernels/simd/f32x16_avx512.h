@@ -111,6 +111,8 @@ inline U32x16 ShiftRightU(U32x16 a) {
 inline void KeepInRegisters(F32x16& a) { asm("" : "+v"(a.v)); }
 // Brings the cache line of p near; p may be anywhere, also outside of any memory.
 inline void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+// The same, no nearer than the second level.
+inline void PrefetchL2(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 inline float Lane0(F32x16 a) { return _mm512_cvtss_f32(a.v); }
 
 inline float ReduceAdd(F32x16 a) {

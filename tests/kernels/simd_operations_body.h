@@ -43,6 +43,7 @@ inline void Operations(const float* pa, const float* pb, const float* pc, uint32
   Store(narrow + 16, b);
   PutU(out, LoadU(narrow));
   Prefetch(narrow);
+  PrefetchL2(narrow);
   Bf16 copy[33];
   StoreU(copy + 1, BitsOf(c));
   PutU(out, LoadU(copy + 1));

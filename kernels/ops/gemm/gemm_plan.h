@@ -11,9 +11,10 @@ namespace atl::kernels {
 
 // k's of a panel and of a tile's rows that lie in L1 together: 16 + 12 KiB of 32.
 inline constexpr int kGemmDepth = 256;
-// Rows of x that a task takes; as many k's of them are staged as fill half an L2 of 1 MiB.
-inline constexpr int kGemmRows = 512;
-inline constexpr int kGemmStagedFloats = kGemmRows * kGemmDepth;
+// Rows of x that a task takes at most, and what of them is staged at a time: half an L2 of 1 MiB.
+inline constexpr int kGemmRows = 192;
+inline constexpr int kGemmStagedFloats = 512 * kGemmDepth;
+static_assert(kGemmStagedFloats >= kGemmRows * kGemmDepth);
 inline constexpr int kGemmPanelFloats = kGemmDepth * static_cast<int>(kPanelColumns);
 inline constexpr size_t kGemmScratchFloats = size_t{kGemmStagedFloats} + kGemmPanelFloats;
 

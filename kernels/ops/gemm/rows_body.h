@@ -13,6 +13,15 @@ struct StreamedPanels {
   }
 };
 
+// Those of two matrices, `each` of the first, then the second's.
+struct TwoStreams {
+  StreamedPanels first, second;
+  int each;
+  const Bf16* Block(int panel, int64_t k, int depth) const {
+    return panel < each ? first.Block(panel, k, depth) : second.Block(panel - each, k, depth);
+  }
+};
+
 // Packs columns [0, 16) of `w` into a panel's place for them; what does not exist is zero.
 [[gnu::noinline, gnu::flatten]] void PackColumns(const WeightRows<Bf16>& w, int64_t k_begin,
                                                  int64_t depth, Bf16* to) {
@@ -70,11 +79,13 @@ struct StridedRows {
   const float* x;
   int64_t stride;
   const float* Row(int t) const { return x + t * stride; }
+  StridedRows From(int t) const { return {x + t * stride, stride}; }
 };
 template <typename X>
 struct PointerRows {
   const void* const* rows;
   const X* Row(int t) const { return static_cast<const X*>(rows[t]); }
+  PointerRows From(int t) const { return {rows + t}; }
 };
 
 // Copies `depth` elements of a row, widened.
@@ -137,6 +148,11 @@ inline bool HasPanels(const WeightView& w) {
   return w.panels != nullptr && w.first_row % kPanelColumns == 0;
 }
 
+inline StreamedPanels PanelsOf(const WeightView& w) {
+  const int64_t elements = PanelElements(w.columns());
+  return {w.panels + w.first_row / kPanelColumns * elements, elements};
+}
+
 template <typename Rows, typename Weight>
 inline void RowsTimesRowMajor(const Rows& rows, const WeightRows<Weight>& w, const Block& block) {
   if (block.num_rows == 1 && block.depth <= kGemmStagedFloats) {
@@ -151,9 +167,7 @@ inline void RowsTimesRowMajor(const Rows& rows, const WeightRows<Weight>& w, con
 template <typename Rows>
 inline void RowsTimesWeight(const Rows& rows, const WeightView& weight, const Block& block) {
   if (HasPanels(weight)) {
-    const int64_t elements = PanelElements(block.depth);
-    const Bf16* first = weight.panels + weight.first_row / kPanelColumns * elements;
-    RowsTimes(rows, StreamedPanels{first, elements}, block);
+    RowsTimes(rows, PanelsOf(weight), block);
   } else {
     OnWeightType(weight, [&](const auto& w) { RowsTimesRowMajor(rows, w, block); });
   }

@@ -13,8 +13,22 @@ inline constexpr int kTileVectors = kPageIsAvx512 || 2 * kRows <= kTileRows ? 2 
 
 // Elements of two k's of a panel, of either type.
 inline constexpr int kPairElements = 2 * kPanelColumns;
-// How far a stream is fetched ahead: two pages, since the CPU's own prefetch ends with a page.
-inline constexpr int kStreamAhead = 8192;
+// How far a stream is fetched ahead, in bytes, since the CPU's own prefetch ends with a page. Few
+// rows wait for memory: to L1. More of them need L1 for themselves.
+inline constexpr int kFewRows = 3;
+inline constexpr int kAheadToL1 = 4096;
+inline constexpr int kAheadToL2 = 8192;
+
+template <int kRows>
+inline void FetchAhead(const void* stream) {
+  const char* line = static_cast<const char*>(stream);
+  for (int i = 0; i < 2; ++i, line += 64) {
+    if constexpr (kRows <= kFewRows)
+      Prefetch(line + kAheadToL1);
+    else
+      PrefetchL2(line + kAheadToL2);
+  }
+}
 
 template <bool kOdd>
 inline F32x16 PairOf(const Bf16* pair, int vector) {
@@ -45,7 +59,9 @@ struct Accumulators {
 
   template <typename Element>
   void Start(const Tile<Element>& tile, int first) {
+#pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v)
         of[r][v] = tile.chain == Chain::kStart
                        ? Zero()
@@ -67,7 +83,9 @@ struct Accumulators {
   }
   template <typename Element>
   void Finish(const Tile<Element>& tile, int first) const {
+#pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v)
         StoreN(tile.y + r * tile.y_stride + 16 * (first + v), of[r][v],
                LanesOf(tile.num_columns, first + v));
@@ -88,8 +106,7 @@ template <int kRows, typename Element>
     const Element* pair = tile.panel;
     const float* x = tile.x;
     for (int k = 0; k + 2 <= tile.depth; k += 2) {
-      Prefetch(reinterpret_cast<const char*>(pair) + kStreamAhead);
-      Prefetch(reinterpret_cast<const char*>(pair) + kStreamAhead + 64);
+      FetchAhead<kRows>(pair);
       acc.template Add<false>(pair, x, first);
       acc.template Add<true>(pair, x + 1, first);
       pair += kPairElements;
