@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/panel_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 
@@ -39,10 +40,14 @@ class Experts {
 
   // Outputs row by row.
   std::vector<float> Run(Backend backend, ThreadLender* threads = nullptr) {
-    return Run(backend, threads, experts_);
+    return Run(backend, threads, std::span<const ExpertRows>(experts_));
+  }
+  std::vector<float> Run(Backend backend, ThreadLender* threads, const SharedExpertRows* shared) {
+    return Run(backend, threads, std::span<const ExpertRows>(experts_), shared);
   }
   std::vector<float> Run(Backend backend, ThreadLender* threads,
-                         std::span<const ExpertRows> experts) {
+                         std::span<const ExpertRows> experts,
+                         const SharedExpertRows* shared = nullptr) {
     KernelContext context(backend, threads);
     Matrix workspace(static_cast<int64_t>(inputs_.size()), shape_.intermediate, DType::kF32,
                      {1, 2});
@@ -52,7 +57,8 @@ class Experts {
                                       .exchange_dtype = shape_.exchange,
                                       .hidden = shape_.hidden,
                                       .intermediate = shape_.intermediate,
-                                      .workspace = workspace.view()}));
+                                      .workspace = workspace.view(),
+                                      .shared = shared}));
     EXPECT_TRUE(workspace.PaddingIsIntact());
     std::vector<float> values;
     for (const Matrix& row : output_rows_) {
@@ -144,6 +150,78 @@ TEST_P(GroupedGemmTest, ThreadsAndNeighboursDoNotEnter) {
   EXPECT_TRUE(SameBytes(batch, experts.Run(backend(), nullptr, alone)));
 }
 
+// The experts' own panels, for any rows of each, on any threads.
+TEST_P(GroupedGemmTest, PanelsEqualRowMajor) {
+  testing::TestThreads three(3);
+  for (const auto& [hidden, intermediate] : {std::pair{1, 1}, {300, 160}, {129, 131}}) {
+    SCOPED_TRACE(::testing::Message() << "H " << hidden << " I " << intermediate);
+    Experts experts({hidden, intermediate, DType::kBf16, DType::kBf16}, {1, 3, 40, 0, 16, 2});
+    const std::vector<float> expected = experts.Run(backend());
+    std::deque<PackedWeight> memory;
+    std::vector<ExpertRows> packed = experts.experts();
+    for (ExpertRows& expert : packed)
+      for (WeightView* w : {&expert.weights.gate, &expert.weights.up, &expert.weights.down})
+        *w = memory.emplace_back(backend(), w->values).view();
+    EXPECT_TRUE(SameBytes(expected, experts.Run(backend(), nullptr, packed)));
+    EXPECT_TRUE(SameBytes(expected, experts.Run(backend(), &three, packed)));
+    packed[2].weights.gate.panels = nullptr;  // while packing is under way
+    EXPECT_TRUE(SameBytes(expected, experts.Run(backend(), &three, packed)));
+  }
+}
+
+// What the shared expert gives is what a routed one of the same weights gives in fp32, alone and
+// beside others, from panels and without.
+TEST_P(GroupedGemmTest, TheSharedExpertIsOneOfEveryRow) {
+  constexpr int kHidden = 150, kIntermediate = 70;
+  Numbers numbers(11);
+  Matrix gate(kIntermediate, kHidden, DType::kBf16), up(kIntermediate, kHidden, DType::kBf16),
+      down(kHidden, kIntermediate, DType::kBf16);
+  for (Matrix* w : {&gate, &up, &down}) w->Fill(numbers, 0.5f);
+  const PackedWeight packed_gate(backend(), gate.view()), packed_up(backend(), up.view()),
+      packed_down(backend(), down.view());
+  const ExpertWeights plain{gate.view(), up.view(), down.view()};
+  const ExpertWeights packed{packed_gate.view(), packed_up.view(), packed_down.view()};
+  testing::TestThreads two(2);
+  for (const int rows : {1, 5, 200}) {
+    Matrix x(rows, kHidden, DType::kF32, {1, 3}), expected(rows, kHidden),
+        activations(rows, kIntermediate);
+    x.Fill(numbers);
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    for (int t = 0; t < rows; ++t) {
+      inputs.push_back(Rows(x.view(), t, 1).data);
+      outputs.push_back(Rows(expected.view(), t, 1).data);
+    }
+    const ExpertRows routed{.weights = plain, .num_rows = rows};
+    KernelContext one(backend(), nullptr), both(backend(), &two);
+    ASSERT_OK(GroupedSwiGlu(one, {.experts = {&routed, 1},
+                                  .inputs = inputs,
+                                  .outputs = outputs,
+                                  .exchange_dtype = DType::kF32,
+                                  .hidden = kHidden,
+                                  .intermediate = kIntermediate,
+                                  .workspace = activations.view()}));
+    for (const ExpertWeights& weights : {plain, packed}) {
+      Matrix y(rows, kHidden, DType::kF32, {3, 5}), workspace(rows, kIntermediate);
+      const SharedExpertRows shared{.weights = weights,
+                                    .x = x.view(),
+                                    .y = y.view(),
+                                    .intermediate = kIntermediate,
+                                    .workspace = workspace.view()};
+      ASSERT_OK(GroupedSwiGlu(one, {.hidden = kHidden,
+                                    .intermediate = 1,
+                                    .workspace = F32(nullptr, {0, 1}),
+                                    .shared = &shared}));
+      EXPECT_TRUE(SameBytes(expected.Values(), y.Values()));
+      Experts others({kHidden, 40, DType::kBf16, DType::kBf16}, {2, 0, 7});
+      y.Fill(numbers);
+      EXPECT_TRUE(SameBytes(others.Expected(), others.Run(backend(), &two, &shared)));
+      EXPECT_TRUE(SameBytes(expected.Values(), y.Values()));
+      EXPECT_TRUE(y.PaddingIsIntact());
+    }
+  }
+}
+
 TEST_P(GroupedGemmTest, RefusesWhatDoesNotFit) {
   KernelContext context(backend(), nullptr);
   Matrix gate(4, 16), up(4, 16), down(16, 4), workspace(2, 4), row(1, 16, DType::kBf16);
@@ -171,6 +249,15 @@ TEST_P(GroupedGemmTest, RefusesWhatDoesNotFit) {
   args.outputs = args.outputs.first(1);
   EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument,
                 "2 inputs and 1 outputs");
+  args.outputs = outputs;
+  Matrix x(2, 16), y(2, 15);
+  SharedExpertRows shared{.weights = expert.weights, .x = x.view(), .y = y.view()};
+  args.shared = &shared;
+  EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument,
+                "the shared expert's intermediate 0 must be positive");
+  shared.intermediate = 4;
+  EXPECT_STATUS(GroupedSwiGlu(context, args), absl::StatusCode::kInvalidArgument,
+                "GroupedSwiGlu shared y: expected [2, 16]");
 }
 
 ATOLL_INSTANTIATE_ON_PAGES(GroupedGemmTest);
