@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "common/base/status_macros.h"
-#include "kernels/ops/activation/activation.h"
 #include "kernels/ops/gemm/gemm.h"
 #include "kernels/ops/kv_write/kv_write.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
@@ -54,6 +53,8 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
   // Per head d query channels, then d gate channels.
   TensorView query = F32(workspace.query_gate_.f32(), {t, n, d});
   query.strides = {n * 2 * d, 2 * d, 1, 0};
+  TensorView gate = F32(workspace.query_gate_.f32() + d, {t, n, d});
+  gate.strides = query.strides;
   const TensorView k = F32(workspace.k_.f32(), {t, kv_heads, d});
   const TensorView v = F32(workspace.v_.f32(), {t, kv_heads, d});
   ATOLL_RETURN_IF_ERROR(RmsNorm(
@@ -72,15 +73,8 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
                                             .q = query,
                                             .kv = layer,
                                             .scale = 1.0f / std::sqrt(static_cast<float>(d)),
+                                            .gate = gate,
                                             .out = out}));
-  // The gate's rows are strided by head: one [T, D] pair a head.
-  for (int64_t head = 0; head < n; ++head) {
-    TensorView a = F32(workspace.out_.f32() + head * d, {t, d});
-    a.strides = {n * d, 1, 0, 0};
-    TensorView b = F32(workspace.query_gate_.f32() + head * 2 * d + d, {t, d});
-    b.strides = {n * 2 * d, 1, 0, 0};
-    ATOLL_RETURN_IF_ERROR(SigmoidMul(context, {.a = a, .b = b, .out = a}));
-  }
   return Linear(context, {.x = F32(workspace.out_.f32(), {t, n * d}),
                           .w = weights_.o_proj,
                           .y = args.y,

@@ -36,12 +36,6 @@ absl::Status SiluMul(KernelContext& context, const PairwiseArgs& args) {
   });
 }
 
-absl::Status SigmoidMul(KernelContext& context, const PairwiseArgs& args) {
-  return OverRows(context, args, [&](int64_t begin, int64_t end) {
-    ATOLL_ON_PAGE(context, SigmoidMulRows(args, begin, end));
-  });
-}
-
 absl::Status Add(KernelContext& context, const PairwiseArgs& args) {
   return OverRows(context, args, [&](int64_t begin, int64_t end) {
     ATOLL_ON_PAGE(context, AddRows(args, begin, end));

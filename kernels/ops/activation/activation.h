@@ -12,8 +12,7 @@ struct PairwiseArgs {
   TensorView b;  // [T, D]
   TensorView out;
 };
-absl::Status SiluMul(KernelContext& context, const PairwiseArgs& args);     // out = silu(a) · b
-absl::Status SigmoidMul(KernelContext& context, const PairwiseArgs& args);  // out = a · sigmoid(b)
-absl::Status Add(KernelContext& context, const PairwiseArgs& args);         // out = a + b
+absl::Status SiluMul(KernelContext& context, const PairwiseArgs& args);  // out = silu(a) · b
+absl::Status Add(KernelContext& context, const PairwiseArgs& args);      // out = a + b
 
 }  // namespace atl::kernels

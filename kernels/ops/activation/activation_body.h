@@ -21,9 +21,6 @@ inline void OverPairs(const PairwiseArgs& args, int64_t begin, int64_t end, Oper
 struct SiluMulOf {
   F32x16 operator()(F32x16 a, F32x16 b) const { return Mul(Silu(a), b); }
 };
-struct SigmoidMulOf {
-  F32x16 operator()(F32x16 a, F32x16 b) const { return Mul(a, Sigmoid(b)); }
-};
 struct AddOf {
   F32x16 operator()(F32x16 a, F32x16 b) const { return Add(a, b); }
 };
@@ -32,9 +29,6 @@ struct AddOf {
 
 void SiluMulRows(const PairwiseArgs& args, int64_t begin, int64_t end) {
   OverPairs(args, begin, end, SiluMulOf{});
-}
-void SigmoidMulRows(const PairwiseArgs& args, int64_t begin, int64_t end) {
-  OverPairs(args, begin, end, SigmoidMulOf{});
 }
 void AddRows(const PairwiseArgs& args, int64_t begin, int64_t end) {
   OverPairs(args, begin, end, AddOf{});
