@@ -43,7 +43,7 @@ class MoeWorkspace {
 
  private:
   friend class MoeBlock;
-  kernels::Buffer logits_, shared_gate_, shared_a_, shared_b_, shared_out_, intermediate_,
+  kernels::Buffer logits_, shared_gate_, shared_activations_, shared_out_, intermediate_,
       reversed_weights_;
   std::vector<uint16_t> experts_;
   std::vector<float> weights_;
@@ -71,10 +71,13 @@ class MoeBlock {
                        MoeWorkspace& workspace, MoeLoad& load, const Args& args) const;
 
  private:
-  absl::Status SharedExpert(kernels::KernelContext& context, MoeWorkspace& workspace,
-                            const kernels::TensorView& x) const;
+  // The router's scores and the shared expert's gate of every row.
+  absl::Status Score(kernels::KernelContext& context, MoeWorkspace& workspace,
+                     const kernels::TensorView& x) const;
+  // The experts of `work` and, where x has rows, the shared expert of these: one pass.
   absl::Status RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
-                          const ReceivedWork& work, MoeLoad& load) const;
+                          const ReceivedWork& work, const kernels::TensorView& x) const;
+  void CountRows(const ReceivedWork& work, MoeLoad& load) const;
   absl::Status CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
                            std::span<const void* const> rows, const Args& args) const;
 

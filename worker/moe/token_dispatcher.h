@@ -74,7 +74,8 @@ class TokenDispatcher {
   // Cancels what is in flight.
   void Abandon();
 
-  uint64_t waiting_us() const { return waiting_us_; }  // since creation
+  bool has_peers() const { return peers_.size() > 1; }  // this rank is one of them
+  uint64_t waiting_us() const { return waiting_us_; }   // since creation
 
  private:
   struct Peer {
