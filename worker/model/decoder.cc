@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/attention.h"
@@ -46,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& conf
   decoder->config_ = config;
   decoder->options_ = options;
   ATOLL_ASSIGN_OR_RETURN(
-      decoder->frequencies_,
+      kernels::RotaryFrequencies frequencies,
       kernels::MakeRotaryFrequencies({.rotary_dim = config.rope.rotary_dim,
                                       .theta = config.rope.theta,
                                       .factor = config.rope.factor,
@@ -55,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& conf
                                       .beta_slow = config.rope.beta_slow,
                                       .truncate = config.rope.truncate,
                                       .attention_factor = config.rope.attention_factor}));
+  decoder->rotary_ = kernels::RotaryCache(std::move(frequencies), config.context_length());
   decoder->attention_ = {.hidden = config.hidden_size,
                          .num_heads = config.num_attention_heads,
                          .num_kv_heads = config.num_kv_heads,
@@ -134,10 +136,9 @@ absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
   delta_net_workspace_.Prepare(delta_net_, num_rows_, batch.sequences);
   moe_workspace_.Prepare(moe_, num_rows_, std::max(all_rows, num_rows_));
   if (num_rows_ == 0) return absl::OkStatus();
-  return RotaryTable(room.context, {.frequencies = &frequencies_,
-                                    .positions = batch.positions,
-                                    .cos = F32(cos_.f32(), {t, half}),
-                                    .sin = F32(sin_.f32(), {t, half})});
+  return rotary_.Rows(room.context, {.positions = batch.positions,
+                                     .cos = F32(cos_.f32(), {t, half}),
+                                     .sin = F32(sin_.f32(), {t, half})});
 }
 
 absl::Status Decoder::Mix(const Room& room, const Layer& layer, const TensorView& x,

@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "common/config/model_config.h"
 #include "kernels/dispatch/kernel_context.h"
-#include "kernels/ops/rope/rope.h"
+#include "kernels/ops/rope/rotary_cache.h"
 #include "worker/kv_cache/kv_cache.h"
 #include "worker/kv_cache/sequence_rows.h"
 #include "worker/layers/attention_layer.h"
@@ -104,7 +104,7 @@ class Decoder {
   kernels::TensorView embedding_, final_norm_;
   kernels::WeightView head_;
   std::vector<Layer> layers_;
-  kernels::RotaryFrequencies frequencies_;
+  kernels::RotaryCache rotary_;
 
   AttentionWorkspace attention_workspace_;
   DeltaNetWorkspace delta_net_workspace_;
