@@ -144,7 +144,7 @@ TEST(KernelPagesTest, EveryPageIsWhatItsNameSays) {
       with_three_pages += vectors ? 1 : 0;
     }
   }
-  // gemm, grouped_gemm, rms_norm, activation, router_topk and permute at the least.
+  // gemm, grouped_gemm, rms_norm, router_topk and permute at the least.
   EXPECT_GE(with_three_pages, 6);
 }
 

@@ -66,30 +66,4 @@ absl::Status AddRmsNorm(KernelContext& context, const AddRmsNormArgs& args) {
   return absl::OkStatus();
 }
 
-absl::Status GatedRmsNorm(KernelContext& context, const GatedRmsNormArgs& args) {
-  CHECK(DenormalsAreZero());
-  ATOLL_RETURN_IF_ERROR(CheckNorm("GatedRmsNorm x", args.x, args.epsilon));
-  ATOLL_RETURN_IF_ERROR(CheckRows("GatedRmsNorm z", args.z, args.x));
-  ATOLL_RETURN_IF_ERROR(CheckRows("GatedRmsNorm y", args.y, args.x));
-  ATOLL_RETURN_IF_ERROR(
-      CheckFloats("GatedRmsNorm weight", args.weight, {args.x.dims[args.x.rank - 1]}));
-  const OpTimer timer(context.observer(),
-                      {.name = "gated_rms_norm", .bytes = 3 * args.x.num_bytes()});
-  OverRows(context, args.x, [&](int64_t begin, int64_t end) {
-    ATOLL_ON_PAGE(context, GatedRmsNormRows(args, begin, end));
-  });
-  return absl::OkStatus();
-}
-
-absl::Status L2Norm(KernelContext& context, const L2NormArgs& args) {
-  CHECK(DenormalsAreZero());
-  ATOLL_RETURN_IF_ERROR(CheckNorm("L2Norm x", args.x, args.epsilon));
-  ATOLL_RETURN_IF_ERROR(CheckRows("L2Norm y", args.y, args.x));
-  const OpTimer timer(context.observer(), {.name = "l2_norm", .bytes = 2 * args.x.num_bytes()});
-  OverRows(context, args.x, [&](int64_t begin, int64_t end) {
-    ATOLL_ON_PAGE(context, L2NormRows(args, begin, end));
-  });
-  return absl::OkStatus();
-}
-
 }  // namespace atl::kernels

@@ -29,25 +29,4 @@ struct AddRmsNormArgs {
 };
 absl::Status AddRmsNorm(KernelContext& context, const AddRmsNormArgs& args);
 
-// y = ((x · s) · w) · silu(z): the gated norm of DeltaNet; the weight is used as it is (3.3).
-// Shapes: x, z, y [T, N, D].
-struct GatedRmsNormArgs {
-  TensorView x;
-  TensorView z;
-  TensorView weight;
-  float epsilon = 1e-6f;
-  TensorView y;
-};
-absl::Status GatedRmsNorm(KernelContext& context, const GatedRmsNormArgs& args);
-
-// y = (x · (1 / sqrt(sum(x²) + epsilon))) · scale: the l2 norm of DeltaNet's q and k (3.6). Shapes:
-// x, y [T, N, D]. The multiplication by scale is skipped where scale is 1.
-struct L2NormArgs {
-  TensorView x;
-  float epsilon = 1e-6f;
-  float scale = 1.0f;
-  TensorView y;
-};
-absl::Status L2Norm(KernelContext& context, const L2NormArgs& args);
-
 }  // namespace atl::kernels

@@ -36,23 +36,6 @@ inline void NormRow(const float* x, const Weight* weight, float epsilon, float* 
   }
 }
 
-struct GatedRow {
-  const float* x;
-  const float* z;
-  float* y;
-};
-
-template <typename Weight>
-inline void GatedNormRow(const GatedRow& row, const Weight* weight, float epsilon, int64_t count) {
-  const F32x16 scale = InverseRms(row.x, count, epsilon);
-  for (int64_t i = 0; i < count; i += 16) {
-    const int n = count - i < 16 ? static_cast<int>(count - i) : 16;
-    const F32x16 normed = Mul(LoadN(row.x + i, n, 0.0f), scale);
-    const F32x16 weighted = Mul(normed, LoadN(weight + i, n, 0.0f));
-    StoreN(row.y + i, Mul(weighted, Silu(LoadN(row.z + i, n, 0.0f))), n);
-  }
-}
-
 }  // namespace
 
 void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end) {
@@ -78,31 +61,5 @@ void AddRmsNormRows(const AddRmsNormArgs& args, int64_t begin, int64_t end) {
     }
     RmsNormRows({.x = args.x, .weight = args.weight, .epsilon = args.epsilon, .y = args.y}, i,
                 i + 1);
-  }
-}
-
-void GatedRmsNormRows(const GatedRmsNormArgs& args, int64_t begin, int64_t end) {
-  const int64_t count = args.weight.dims[0];
-  for (int64_t i = begin; i < end; ++i) {
-    const GatedRow row{RowOf(args.x, i), RowOf(args.z, i), RowOf(args.y, i)};
-    if (args.weight.dtype == DType::kBf16)
-      GatedNormRow(row, args.weight.bf16(), args.epsilon, count);
-    else
-      GatedNormRow(row, args.weight.f32(), args.epsilon, count);
-  }
-}
-
-void L2NormRows(const L2NormArgs& args, int64_t begin, int64_t end) {
-  const int64_t count = args.x.dims[args.x.rank - 1];
-  for (int64_t r = begin; r < end; ++r) {
-    const float* x = RowOf(args.x, r);
-    float* y = RowOf(args.y, r);
-    const F32x16 inverse = Rsqrt(Add(Set1(SumOfSquares(x, count)), Set1(args.epsilon)));
-    for (int64_t i = 0; i < count; i += 16) {
-      const int n = count - i < 16 ? static_cast<int>(count - i) : 16;
-      F32x16 v = Mul(LoadN(x + i, n, 0.0f), inverse);
-      if (args.scale != 1.0f) v = Mul(v, Set1(args.scale));
-      StoreN(y + i, v, n);
-    }
   }
 }

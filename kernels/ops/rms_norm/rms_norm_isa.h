@@ -8,21 +8,15 @@ namespace ref {
 // Rows are those of [T · N, D].
 void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end);
 void AddRmsNormRows(const AddRmsNormArgs& args, int64_t begin, int64_t end);
-void GatedRmsNormRows(const GatedRmsNormArgs& args, int64_t begin, int64_t end);
-void L2NormRows(const L2NormArgs& args, int64_t begin, int64_t end);
 }  // namespace ref
 namespace avx2 {
 // Rows are those of [T · N, D].
 void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end);
 void AddRmsNormRows(const AddRmsNormArgs& args, int64_t begin, int64_t end);
-void GatedRmsNormRows(const GatedRmsNormArgs& args, int64_t begin, int64_t end);
-void L2NormRows(const L2NormArgs& args, int64_t begin, int64_t end);
 }  // namespace avx2
 namespace avx512 {
 // Rows are those of [T · N, D].
 void RmsNormRows(const RmsNormArgs& args, int64_t begin, int64_t end);
 void AddRmsNormRows(const AddRmsNormArgs& args, int64_t begin, int64_t end);
-void GatedRmsNormRows(const GatedRmsNormArgs& args, int64_t begin, int64_t end);
-void L2NormRows(const L2NormArgs& args, int64_t begin, int64_t end);
 }  // namespace avx512
 }  // namespace atl::kernels
