@@ -41,6 +41,12 @@ kernels::OpCost OpProfile::total() const {
   return total;
 }
 
+double OpProfile::roofline_s(const Roofline& roofline) const {
+  double seconds = 0.0;
+  for (const auto& [name, sum] : ops_) seconds += sum.roofline_s(roofline);
+  return seconds;
+}
+
 int64_t OpProfile::body_flops() const {
   int64_t flops = 0;
   for (const auto& [name, sum] : ops_) {

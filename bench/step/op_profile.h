@@ -20,6 +20,8 @@ class OpProfile : public kernels::OpObserver {
 
   // Of all operators, since Clear.
   kernels::OpCost total() const;
+  // The least time that the operators can take, each bound by what binds it.
+  double roofline_s(const Roofline& roofline) const;
   // Products with weights: 2 · MACs, without the head's.
   int64_t body_flops() const;
   double seconds_of(const std::string& name) const;

@@ -63,13 +63,15 @@ absl::Status RunCase(StepRig& rig, const Flags& flags, const Case& c, std::strin
   const kernels::OpCost total = profile.total();
   const int rows = c.shape.num_sequences * c.shape.num_rows;
   fmt::print(
-      "| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.1f} | {:.0f} | {:.2f} | {:.2f} |\n",
+      "| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} | {:.2f} | {:.1f} | {:.0f} | {:.2f} | {:.2f} | "
+      "{:.2f} |\n",
       c.name, 1e3 * seconds.front(), 1e3 * seconds[seconds.size() / 2],
       static_cast<double>(rows) / mean_s, 1e3 * seconds.back(),
       static_cast<double>(total.bytes) / steps / 1e9, roofline.read_bytes_per_s / 1e9,
       roofline.flops_per_s / 1e9,
       static_cast<double>(total.bytes) / sum_s / roofline.read_bytes_per_s,
-      static_cast<double>(profile.body_flops()) / sum_s / roofline.flops_per_s);
+      static_cast<double>(profile.body_flops()) / sum_s / roofline.flops_per_s,
+      profile.roofline_s(roofline) / sum_s);
   std::fflush(stdout);
   *tables += fmt::format("\n### {}: {:.1f} ms\n\n{}", c.name, 1e3 * mean_s,
                          profile.Table(roofline, static_cast<int>(steps), mean_s));
@@ -104,9 +106,8 @@ absl::Status Main(const Flags& flags) {
              flags.num_threads, flags.use_panels ? "packed" : "row-major");
   fmt::print(
       "| step | least ms | median ms | tokens/s | most ms | GB a step | GB/s beside | GFLOP/s "
-      "beside | of read bandwidth | body "
-      "products of FMA peak |\n"
-      "|---|---|---|---|---|---|---|---|---|---|\n");
+      "beside | of read bandwidth | body products of FMA peak | of its rooflines |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
   std::string tables;
   for (const Case& c : cases) ATOLL_RETURN_IF_ERROR(RunCase(*rig, flags, c, &tables));
   if (flags.tables) fmt::print("{}", tables);
