@@ -27,7 +27,9 @@ struct TwoStreams {
                                                  int64_t depth, Bf16* to) {
   constexpr int kStep = Transposed<Bf16>::kStep;
   const Mask16 exists = FirstN(Smaller(w.num_columns, 16));
+  LaterRows<Bf16> later(w, kPanelColumns, k_begin);
   for (int64_t k = 0; k < depth; k += kStep) {
+    later.Fetch();
     Transposed<Bf16> t;
     if (depth - k >= kStep)
       t.LoadFull(w, k_begin + k);
@@ -44,7 +46,9 @@ template <typename Weight>
 [[gnu::noinline, gnu::flatten]] void PackColumns(const WeightRows<Weight>& w, int64_t k_begin,
                                                  int64_t depth, float* to) {
   constexpr int kStep = Transposed<Weight>::kStep;
+  LaterRows<Weight> later(w, kPanelColumns, k_begin);
   for (int64_t k = 0; k < depth; k += kStep) {
+    later.Fetch();
     Transposed<Weight> t;
     const int count = depth - k < kStep ? static_cast<int>(depth - k) : kStep;
     if (count == kStep)
