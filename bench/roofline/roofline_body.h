@@ -12,7 +12,10 @@ void RunMultiplyAdds(int64_t turns, float* out) {
   // Every loop over the chains is unrolled whole, else they would live in memory.
   F32x16 chain[kChains];
 #pragma GCC unroll 24
-  for (int i = 0; i < kChains; ++i) chain[i] = Set1(static_cast<float>(i));
+  for (int i = 0; i < kChains; ++i) {
+    chain[i] = Set1(static_cast<float>(i));
+    KeepInRegisters(chain[i]);  // equal lanes would be computed once
+  }
   const F32x16 half = Set1(0.5f);
   for (int64_t turn = 0; turn < turns * (24 / kChains); ++turn) {
 #pragma GCC unroll 24
