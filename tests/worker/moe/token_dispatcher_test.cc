@@ -196,7 +196,9 @@ TEST(TokenDispatcherWaitTest, NothingIsLeftInFlight) {
           dispatcher.Dispatch(context, {.epoch = {1, 1}, .step = 1}, F32(in.x.data(), {2, kHidden}),
                               {.experts = in.experts, .weights = in.weights, .k = kTopK}, owner));
       const absl::Status received = dispatcher.Receive().status();
-      if (transport.rank() == 0) EXPECT_EQ(received.ok(), kind == MessageKind::kReturn);
+      if (transport.rank() == 0) {
+        EXPECT_EQ(received.ok(), kind == MessageKind::kReturn);
+      }
       ATOLL_RETURN_IF_ERROR(received);
       ATOLL_RETURN_IF_ERROR(dispatcher.Return());
       return dispatcher.Collect().status();
