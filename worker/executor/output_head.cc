@@ -10,8 +10,8 @@
 namespace atl {
 namespace {
 
-// Rows of logits that are computed in one pass over the head: 64 MB at the real vocabulary, of which
-// only what a step needs is touched. From some 16 rows on a pass is bound by arithmetic.
+// Rows of logits that are computed in one pass over the head: 64 MB at the real vocabulary, of
+// which only what a step needs is touched. From some 16 rows on a pass is bound by arithmetic.
 constexpr size_t kLogitRows = 64;
 
 // The token that follows a row of a piece, if it is one of the prompt's.
