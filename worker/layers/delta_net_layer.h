@@ -42,6 +42,9 @@ class DeltaNetLayer {
  public:
   DeltaNetLayer(const DeltaNetConfig& config, const DeltaNetWeights& weights, int linear_index);
 
+  // The same weights, of which more have panels now.
+  void UseWeights(const DeltaNetWeights& weights) { weights_ = weights; }
+
   // y = DeltaNet(x) for the T rows of the step. Waiting rows are applied to the states (and count
   // from then on), new rows wait or go to the spare or, at position 0, to the slot itself: nothing
   // committed is overwritten. Shapes: x, y [T, H].

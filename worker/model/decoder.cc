@@ -77,17 +77,16 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& conf
                    .shared_intermediate = config.shared_intermediate,
                    .exchange_dtype = options.dtype,
                    .combine_order = options.combine_order};
-  decoder->UseWeights(weights);
+  decoder->embedding_ = weights.embedding;
+  decoder->final_norm_ = weights.final_norm;
+  decoder->head_ = weights.head;
+  decoder->MakeLayers(weights);
   decoder->load_.expert_rows.assign(decoder->layers_.size(),
                                     std::vector<uint32_t>(static_cast<size_t>(config.num_experts)));
   return decoder;
 }
 
-void Decoder::UseWeights(const ModelWeights& weights) {
-  embedding_ = weights.embedding;
-  final_norm_ = weights.final_norm;
-  head_ = weights.head;
-  layers_.clear();
+void Decoder::MakeLayers(const ModelWeights& weights) {
   int attention_index = 0, linear_index = 0;
   for (int i = 0; i < config_.num_layers(); ++i) {
     const LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
@@ -98,6 +97,20 @@ void Decoder::UseWeights(const ModelWeights& weights) {
     } else {
       layers_.push_back({layer.input_norm, layer.post_norm,
                          DeltaNetLayer(delta_net_, layer.delta_net, linear_index++), moe});
+    }
+  }
+}
+
+// Only matrices have panels: tables, norms and convolutions stay as they were made.
+void Decoder::UseWeights(const ModelWeights& weights) {
+  head_ = weights.head;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const LayerWeights& layer = weights.layers[i];
+    layers_[i].moe.UseWeights(layer.moe);
+    if (auto* attention = std::get_if<AttentionLayer>(&layers_[i].mixer)) {
+      attention->UseWeights(layer.attention);
+    } else {
+      std::get<DeltaNetLayer>(layers_[i].mixer).UseWeights(layer.delta_net);
     }
   }
 }

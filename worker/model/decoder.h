@@ -92,6 +92,7 @@ class Decoder {
   };
 
   Decoder() = default;
+  void MakeLayers(const ModelWeights& weights);
   absl::Status Prepare(const Room& room, const DecoderBatch& batch);
   absl::Status Mix(const Room& room, const Layer& layer, const kernels::TensorView& x,
                    const kernels::TensorView& y);

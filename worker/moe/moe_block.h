@@ -56,6 +56,9 @@ class MoeBlock {
   MoeBlock(const MoeConfig& config, const MoeWeights& weights, int layer)
       : config_(config), weights_(weights), layer_(layer) {}
 
+  // The same weights, of which more have panels now.
+  void UseWeights(const MoeWeights& weights) { weights_ = weights; }
+
   // hidden += MoE(x) for the T own rows; serves the others' rows besides. T may be 0: then only
   // that. Shapes: x, hidden [T, H] fp32. `moe_out` (may have no data) receives the block's output.
   // owner[expert] → rank. Errors of the transport: nothing of `hidden` counts, the step is

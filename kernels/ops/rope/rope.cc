@@ -52,7 +52,9 @@ absl::Status Rope(KernelContext& context, const RopeArgs& args) {
   if (2 * half > args.x.dims[2])
     return InvalidArgument("Rope: {} rotary channels do not fit into heads of {}", 2 * half,
                            args.x.dims[2]);
-  const OpTimer timer(context.observer(), {.name = "rope", .bytes = 2 * args.x.num_bytes()});
+  const OpTimer timer(context.observer(), {.name = "rope",
+                                           .bytes = 2 * rows * args.x.dims[1] * 2 * half *
+                                                    static_cast<int64_t>(sizeof(float))});
   context.ParallelFor(NumTasks(rows), [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;
     ATOLL_ON_PAGE(context, RopeRows(args, begin, std::min(rows, begin + kRowsPerTask)));
