@@ -41,7 +41,7 @@ room(coordinator NETWORK MAY coordinator common)
 
 room(worker/weights MAY kernels/tensor)
 room(worker/panels MAY kernels worker/weights)
-room(worker/transport MAY kernels/tensor common/concurrency)
+room(worker/transport MAY kernels/tensor common/concurrency common/step)
 room(worker/transport/ucx NETWORK MAY worker/transport kernels/tensor common/concurrency)
 room(worker/kv_cache MAY kernels worker/transport common/concurrency)
 room(worker/moe MAY kernels worker/weights worker/transport)

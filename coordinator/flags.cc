@@ -8,7 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr const char* kDescription =
@@ -158,4 +158,4 @@ absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv) {
   return flags;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -8,7 +8,7 @@
 #include "common/log/log.h"
 #include "coordinator/metrics/engine_metrics.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Whose names of metrics are shown beside our own.
 enum class MetricsCompat : uint8_t { kNone, kVllm };
@@ -43,4 +43,4 @@ struct Flags {
 // Errors as ParseCommandLine gives them, and kInvalidArgument for flags that contradict each other.
 absl::StatusOr<Flags> ParseFlags(int argc, const char* const* argv);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -23,7 +23,7 @@
 #include "coordinator/metrics/worker_roster.h"
 #include "coordinator/worker_link/worker_link.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr std::chrono::milliseconds kLastBytes{5'000};  // for finished answers to leave
@@ -139,18 +139,18 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator
 
 int main(int argc, char** argv) {
   atl::log::SetProcessName("coordinator");
-  const auto flags = atl::ParseFlags(argc, argv);
+  const auto flags = atl::coordinator::ParseFlags(argc, argv);
   absl::Status status = flags.status();
   if (status.ok()) {
     atl::log::SetLevel(flags->log_level);
-    const sigset_t signals = atl::BlockSignals();
-    atl::SilenceGrpc();
-    atl::RaiseDescriptorLimit();
-    status = atl::Serve(*flags, signals);
+    const sigset_t signals = atl::coordinator::BlockSignals();
+    atl::coordinator::SilenceGrpc();
+    atl::coordinator::RaiseDescriptorLimit();
+    status = atl::coordinator::Serve(*flags, signals);
   }
   return atl::ExitCode("atoll-coordinator", status);
 }

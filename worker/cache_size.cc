@@ -2,18 +2,17 @@
 
 #include <algorithm>
 
+#include "common/base/kv_block.h"
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // Untouched blocks cost nothing, so a share is a bound and not a purchase.
 constexpr double kDefaultShare = 0.3;
 
-int64_t BlocksOf(int64_t num_tokens) {
-  return (num_tokens + kernels::kBlockTokens - 1) / kernels::kBlockTokens;
-}
+int64_t BlocksOf(int64_t num_tokens) { return (num_tokens + kBlockTokens - 1) / kBlockTokens; }
 
 }  // namespace
 
@@ -55,4 +54,4 @@ absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -6,7 +6,7 @@
 #include "common/base/status.h"
 #include "worker/kv_cache/kv_cache.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct CacheBudget {
   int64_t memory_bytes = 0;
@@ -42,4 +42,4 @@ absl::StatusOr<CacheCounts> CountCache(const CacheBudget& budget, const CacheUni
 // The same for a cache's configuration: fills in num_blocks and num_slots.
 absl::Status SizeCache(const CacheBudget& budget, KvCacheConfig& config);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -5,7 +5,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr const char* kDescription =
@@ -81,4 +81,4 @@ absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv) 
   return flags;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

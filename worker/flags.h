@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct WorkerFlags {
   std::string model;
@@ -28,4 +28,4 @@ struct WorkerFlags {
 // sentence on the flag at fault.
 absl::StatusOr<WorkerFlags> ParseWorkerFlags(int argc, const char* const* argv);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* kProgram = "atoll-worker";
 
-int RunWorker(const atl::WorkerFlags& flags) {
-  auto worker = atl::WorkerProcess::Create(flags);
+int RunWorker(const atl::worker::WorkerFlags& flags) {
+  auto worker = atl::worker::WorkerProcess::Create(flags);
   if (!worker.ok()) return atl::ExitCode(kProgram, worker.status());
   // SIGINT and SIGTERM are waited for on a thread of their own: no code runs in a handler.
   sigset_t signals;
@@ -35,7 +35,7 @@ int RunWorker(const atl::WorkerFlags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto flags = atl::ParseWorkerFlags(argc, argv);
+  auto flags = atl::worker::ParseWorkerFlags(argc, argv);
   if (!flags.ok()) return atl::ExitCode(kProgram, flags.status());
   // Before any thread is made, so that all of them inherit it.
   sigset_t signals;

@@ -12,7 +12,7 @@
 #include "worker/cache_size.h"
 #include "worker/weights/content_digest.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 int64_t MappedBytes(const Checkpoint& checkpoint) {
@@ -193,4 +193,4 @@ void ModelRunner::AdoptPanels() {
   if (panels_ != nullptr && panels_->Adopt(weights_)) executor_->UseWeights(weights_);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

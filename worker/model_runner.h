@@ -15,7 +15,7 @@
 #include "worker/weights/checkpoint.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 class ModelRunner : public StepRunner {
  public:
@@ -60,4 +60,4 @@ class ModelRunner : public StepRunner {
   std::unique_ptr<PanelPacker> packer_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

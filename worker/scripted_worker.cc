@@ -10,7 +10,7 @@
 #include "worker/cache_size.h"
 #include "worker/scripted/scripted_runner.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr std::string_view kScheme = "scripted:";
@@ -75,4 +75,4 @@ absl::StatusOr<std::unique_ptr<StepRunner>> MakeScriptedRunner(const WorkerFlags
   return runner;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

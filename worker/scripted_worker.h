@@ -8,7 +8,7 @@
 #include "worker/executor/step_runner.h"
 #include "worker/flags.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Whether --model names a script and not a checkpoint's folder.
 bool IsScripted(const std::string& model);
@@ -18,4 +18,4 @@ bool IsScripted(const std::string& model);
 absl::StatusOr<std::unique_ptr<StepRunner>> MakeScriptedRunner(const WorkerFlags& flags,
                                                                WorkerHello machine);
 
-}  // namespace atl
+}  // namespace atl::worker

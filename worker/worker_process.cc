@@ -11,7 +11,7 @@
 #include "worker/model_runner.h"
 #include "worker/scripted_worker.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // How often an idle worker moves its transport along.
@@ -119,4 +119,4 @@ void WorkerProcess::OnDisconnected(absl::Status why) {
   runner_->EndEpoch("the coordinator is gone");
 }
 
-}  // namespace atl
+}  // namespace atl::worker

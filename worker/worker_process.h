@@ -12,7 +12,7 @@
 #include "worker/flags.h"
 #include "worker/rpc/coordinator_client.h"
 
-namespace atl {
+namespace atl::worker {
 
 class WorkerProcess : public WorkerHandler {
  public:
@@ -51,4 +51,4 @@ class WorkerProcess : public WorkerHandler {
   std::unique_ptr<CoordinatorClient> client_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

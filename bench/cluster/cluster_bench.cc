@@ -77,12 +77,12 @@ int RowsOf(const Case& c, int rank, int num_ranks) {
 }
 
 // The steps of one rank; `meet` returns when all ranks are about to begin one.
-RankResult RunSteps(const Flags& flags, const Case& c, Transport& transport, int num_threads,
-                    const std::function<void()>& meet) {
+RankResult RunSteps(const Flags& flags, const Case& c, worker::Transport& transport,
+                    int num_threads, const std::function<void()>& meet) {
   const int ranks = transport.world_size(), rank = transport.rank();
   const StepShape shape = {.num_sequences = RowsOf(c, rank, ranks) / c.num_rows,
                            .num_rows = c.num_rows};
-  const int blocks = (kWarmSteps + flags.repetitions) * c.num_rows / kernels::kBlockTokens + 1;
+  const int blocks = (kWarmSteps + flags.repetitions) * c.num_rows / kBlockTokens + 1;
   auto config = LoadModelConfig(flags.model);
   CHECK_OK(config.status());
   auto rig = StepRig::Create(
@@ -118,7 +118,7 @@ RankResult RunSteps(const Flags& flags, const Case& c, Transport& transport, int
 absl::StatusOr<RankResult> RunOneWorker(const Flags& flags, const Case& c) {
   ATOLL_ASSIGN_OR_RETURN(const std::string answer, RunAlone([&] {
                            auto transports =
-                               InprocGroup::Create({.world_size = 1, .epoch = kEpoch});
+                               worker::InprocGroup::Create({.world_size = 1, .epoch = kEpoch});
                            CHECK_OK(transports.status());
                            return ToText(RunSteps(flags, c, *(*transports)[0], kNumWorkers, [] {}));
                          }));
@@ -128,7 +128,8 @@ absl::StatusOr<RankResult> RunOneWorker(const Flags& flags, const Case& c) {
 absl::StatusOr<std::vector<RankResult>> RunTwoWorkers(const Flags& flags, const Case& c) {
   ATOLL_ASSIGN_OR_RETURN(
       const std::vector<std::string> answers, RunTwoRanks([&](int rank, const Line& line) {
-        auto transport = UcxTransport::Create({.spin = std::chrono::microseconds(flags.spin_us)});
+        auto transport =
+            worker::UcxTransport::Create({.spin = std::chrono::microseconds(flags.spin_us)});
         CHECK_OK(transport.status());
         std::vector<std::string> addresses(kNumWorkers, (*transport)->address());
         line.Send((*transport)->address());

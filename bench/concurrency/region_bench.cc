@@ -8,7 +8,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "common/concurrency/thread_pool.h"
 
-namespace atl {
+namespace atl::bench {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -65,4 +65,4 @@ void BM_Claims(benchmark::State& state) {
 BENCHMARK(BM_Claims)->Arg(64)->Arg(1024)->UseRealTime();
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::bench

@@ -24,7 +24,7 @@ struct DatedRoofline {
 bench::Roofline Measure(int num_threads) {
   SetDenormalsToZero();
   ThreadPool pool({.num_threads = num_threads, .on_thread_start = SetDenormalsToZero});
-  PoolLender lender(pool);
+  worker::PoolLender lender(pool);
   KernelContext context(BestBackend().value(), &lender);
   return bench::MeasureRoofline(context);
 }

@@ -55,7 +55,7 @@ class KernelBench : private OpObserver {
 
   benchmark::State& state_;
   ThreadPool pool_;
-  PoolLender lender_;
+  worker::PoolLender lender_;
   KernelContext context_;
   const bench::Roofline roofline_;
   double bytes_ = 0.0, flops_ = 0.0, roofline_s_ = 0.0;

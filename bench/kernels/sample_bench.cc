@@ -60,7 +60,7 @@ void Answer(benchmark::State& state, const StartSequence& start) {
   KernelContext context(BestBackend().value(), nullptr);
   const std::vector<float> raw = LogitsOf(kVocab);
   std::vector<float> logits(raw);
-  TokenCounts counts(0);
+  worker::TokenCounts counts(0);
   for (int32_t position = 0; position < 4000; ++position) {
     const TokenId id{position * 31 % 1500};
     counts.Extend(position, {&id, 1});
@@ -69,7 +69,8 @@ void Answer(benchmark::State& state, const StartSequence& start) {
   for (auto _ : state) {
     std::copy(raw.begin(), raw.end(), logits.begin());
     benchmark::DoNotOptimize(
-        DrawToken(context, 0, {.start = start, .counts = &counts, .position = position++}, logits)
+        worker::DrawToken(context, 0, {.start = start, .counts = &counts, .position = position++},
+                          logits)
             .value());
   }
 }

@@ -8,7 +8,7 @@
 #include "coordinator/metrics/engine_metrics.h"
 #include "proto/step.pb.h"
 
-namespace atl {
+namespace atl::bench {
 namespace {
 
 StepResult Report(int64_t layers, int64_t experts) {
@@ -49,11 +49,11 @@ BENCHMARK(ReadReport)->Args({40, 0})->Args({40, 8})->Args({40, 128})->Args({40, 
 
 void CountReport(benchmark::State& state) {
   Registry registry;
-  EngineMetrics metrics(registry, ExpertRows::kByLayer);
+  coordinator::EngineMetrics metrics(registry, coordinator::ExpertRows::kByLayer);
   const StepResult result = Report(state.range(0), state.range(1));
   for (auto _ : state) metrics.OnWorkerStep(0, result.stats);
 }
 BENCHMARK(CountReport)->Args({40, 0})->Args({40, 8})->Args({40, 128})->Args({40, 256});
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::bench

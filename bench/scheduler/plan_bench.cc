@@ -4,11 +4,11 @@
 #include "common/base/check.h"
 #include "coordinator/scheduler/scheduler.h"
 
-namespace atl {
+namespace atl::bench {
 namespace {
 
-Request MakeRequest(int32_t prompt_tokens) {
-  Request request;
+coordinator::Request MakeRequest(int32_t prompt_tokens) {
+  coordinator::Request request;
   request.prompt.assign(static_cast<size_t>(prompt_tokens), TokenId{7});
   request.max_new_tokens = 1 << 20;
   request.seed = 1;
@@ -16,20 +16,20 @@ Request MakeRequest(int32_t prompt_tokens) {
 }
 
 // `num_running` sequences that decode at two homes, and as many that wait: no slot is free.
-Scheduler MakeScheduler(int32_t num_running) {
-  const HomeCapacity home{
+coordinator::Scheduler MakeScheduler(int32_t num_running) {
+  const coordinator::HomeCapacity home{
       .kv_blocks = 1 << 22, .state_slots = num_running / 2, .spares = 1, .late_rows = 1};
-  Scheduler scheduler({.max_num_seqs = num_running,
-                       .max_num_batched_tokens = 4 * num_running,
-                       .step_time_target_us = 1'000'000'000},
-                      {1, 1}, {home, home});
+  coordinator::Scheduler scheduler({.max_num_seqs = num_running,
+                                    .max_num_batched_tokens = 4 * num_running,
+                                    .step_time_target_us = 1'000'000'000},
+                                   {1, 1}, {home, home});
   for (int32_t i = 0; i < 2 * num_running; ++i) {
     scheduler.Add(SeqId{static_cast<uint64_t>(i) + 1}, MakeRequest(4));
   }
   return scheduler;
 }
 
-void ApplyAll(Scheduler& scheduler, const PlannedStep& step) {
+void ApplyAll(coordinator::Scheduler& scheduler, const coordinator::PlannedStep& step) {
   for (size_t rank = 0; rank < step.plans.size(); ++rank) {
     for (const SequenceWork& work : step.plans[rank].work) {
       SequenceResult result{.seq = work.seq, .length = work.begin + work.num_rows};
@@ -41,10 +41,10 @@ void ApplyAll(Scheduler& scheduler, const PlannedStep& step) {
 
 void BM_PlanStep(benchmark::State& state) {
   const auto num_running = static_cast<int32_t>(state.range(0));
-  Scheduler scheduler = MakeScheduler(num_running);
+  coordinator::Scheduler scheduler = MakeScheduler(num_running);
   while (scheduler.num_running() < num_running) ApplyAll(scheduler, *scheduler.PlanStep());
   for (auto _ : state) {
-    const std::optional<PlannedStep> step = scheduler.PlanStep();
+    const std::optional<coordinator::PlannedStep> step = scheduler.PlanStep();
     state.PauseTiming();
     CHECK(step && step->decode_rows == num_running);
     ApplyAll(scheduler, *step);
@@ -55,11 +55,11 @@ BENCHMARK(BM_PlanStep)->Arg(10)->Arg(100)->Arg(1'000)->Arg(4'000)->Unit(benchmar
 
 void BM_ApplyReports(benchmark::State& state) {
   const auto num_running = static_cast<int32_t>(state.range(0));
-  Scheduler scheduler = MakeScheduler(num_running);
+  coordinator::Scheduler scheduler = MakeScheduler(num_running);
   while (scheduler.num_running() < num_running) ApplyAll(scheduler, *scheduler.PlanStep());
   for (auto _ : state) {
     state.PauseTiming();
-    const std::optional<PlannedStep> step = scheduler.PlanStep();
+    const std::optional<coordinator::PlannedStep> step = scheduler.PlanStep();
     state.ResumeTiming();
     ApplyAll(scheduler, *step);
   }
@@ -72,4 +72,4 @@ BENCHMARK(BM_ApplyReports)
     ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::bench

@@ -34,8 +34,7 @@ constexpr int kWarmSteps = 2;
 
 // Room for what warm and measured steps add to each sequence.
 int BlocksOf(const StepShape& shape, int num_steps) {
-  return shape.num_sequences *
-         ((shape.depth + num_steps * shape.num_rows) / kernels::kBlockTokens + 1);
+  return shape.num_sequences * ((shape.depth + num_steps * shape.num_rows) / kBlockTokens + 1);
 }
 
 bool IsPrefill(const StepShape& shape) { return shape.num_rows > 1; }
@@ -100,7 +99,7 @@ absl::Status Main(const Flags& flags) {
         std::max(options.num_blocks, BlocksOf(c.shape, kWarmSteps + flags.repetitions));
   }
   ATOLL_ASSIGN_OR_RETURN(const auto transports,
-                         InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
+                         worker::InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
   ATOLL_ASSIGN_OR_RETURN(const auto rig, StepRig::Create(options, transports[0].get()));
   fmt::print("Kernels {}, {} threads, weights {}.\n\n", kernels::NameOf(rig->context().backend()),
              flags.num_threads, flags.use_panels ? "packed" : "row-major");

@@ -19,12 +19,12 @@ using kernels::ToBf16;
 constexpr int kLateRows = 1;
 constexpr uint64_t kCacheLineBytes = 64;
 
-int NumBlocks(int tokens) { return (tokens + kernels::kBlockTokens - 1) / kernels::kBlockTokens; }
+int NumBlocks(int tokens) { return (tokens + kBlockTokens - 1) / kBlockTokens; }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
-    const StepRigOptions& options, Transport* transport,
+    const StepRigOptions& options, worker::Transport* transport,
     std::vector<std::vector<int32_t>> expert_owner) {
   std::unique_ptr<StepRig> rig(new StepRig);
   kernels::SetDenormalsToZero();
@@ -32,25 +32,25 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
   rig->threads_ = std::make_unique<ThreadPool>(
       ThreadPoolOptions{.num_threads = options.num_threads,
                         .on_thread_start = [] { kernels::SetDenormalsToZero(); }});
-  rig->lender_ = std::make_unique<PoolLender>(*rig->threads_);
+  rig->lender_ = std::make_unique<worker::PoolLender>(*rig->threads_);
   rig->context_ = std::make_unique<kernels::KernelContext>(
       backend, options.num_threads == 1 ? nullptr : rig->lender_.get());
   ATOLL_ASSIGN_OR_RETURN(rig->config_, LoadModelConfig(options.model));
-  ATOLL_ASSIGN_OR_RETURN(rig->checkpoint_, Checkpoint::Open(options.model));
-  ATOLL_ASSIGN_OR_RETURN(rig->weights_, LoadModelWeights(*rig->checkpoint_, rig->config_));
+  ATOLL_ASSIGN_OR_RETURN(rig->checkpoint_, worker::Checkpoint::Open(options.model));
+  ATOLL_ASSIGN_OR_RETURN(rig->weights_, worker::LoadModelWeights(*rig->checkpoint_, rig->config_));
   ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype, rig->checkpoint_->dtype());
   ATOLL_ASSIGN_OR_RETURN(rig->decoder_,
-                         Decoder::Create(rig->config_, rig->weights_, {.dtype = dtype}));
-  KvCacheConfig cache = rig->decoder_->MakeKvCacheConfig();
+                         worker::Decoder::Create(rig->config_, rig->weights_, {.dtype = dtype}));
+  worker::KvCacheConfig cache = rig->decoder_->MakeKvCacheConfig();
   cache.late_rows = kLateRows;
   cache.num_blocks = options.num_blocks;
   cache.num_slots = options.num_slots;
-  rig->cache_ = std::make_unique<KvCache>(cache);
-  rig->head_ = std::make_unique<OutputHead>(*rig->decoder_, *rig->context_);
+  rig->cache_ = std::make_unique<worker::KvCache>(cache);
+  rig->head_ = std::make_unique<worker::OutputHead>(*rig->decoder_, *rig->context_);
   rig->transport_ = transport;
   rig->random_ = options.seed;
   rig->dispatcher_ =
-      std::make_unique<TokenDispatcher>(rig->decoder_->MakeDispatcherConfig(), transport);
+      std::make_unique<worker::TokenDispatcher>(rig->decoder_->MakeDispatcherConfig(), transport);
   rig->expert_owner_ = std::move(expert_owner);
   if (rig->expert_owner_.empty()) {
     rig->expert_owner_.assign(
@@ -74,19 +74,22 @@ std::vector<std::vector<int>> StepRig::OwnedExperts() const {
 }
 
 absl::Status StepRig::UsePanels(const StepRigOptions& options) {
-  PanelLayout layout(weights_);
+  worker::PanelLayout layout(weights_);
   const std::vector<int> units = layout.UnitsOf(OwnedExperts());
-  ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, ContentDigest(*checkpoint_));
-  ATOLL_ASSIGN_OR_RETURN(auto space, OpenPanelSpace({.mode = PanelMode::kFile,
-                                                     .folders = PanelFolders("", options.model),
-                                                     .digest = digest,
-                                                     .units = units},
-                                                    layout));
-  panels_ = std::make_unique<PanelStore>(
+  ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, worker::ContentDigest(*checkpoint_));
+  ATOLL_ASSIGN_OR_RETURN(auto space,
+                         worker::OpenPanelSpace({.mode = worker::PanelMode::kFile,
+                                                 .folders = worker::PanelFolders("", options.model),
+                                                 .digest = digest,
+                                                 .units = units},
+                                                layout));
+  panels_ = std::make_unique<worker::PanelStore>(
       *checkpoint_, std::move(layout), std::move(space),
-      PanelStoreOptions{.backend = context_->backend(), .release = PageRelease::kForget});
+      worker::PanelStoreOptions{.backend = context_->backend(),
+                                .release = worker::PageRelease::kForget});
   panels_->Want(units);
-  for (PackProgress progress = PackProgress::kPacked; progress != PackProgress::kDone;) {
+  for (worker::PackProgress progress = worker::PackProgress::kPacked;
+       progress != worker::PackProgress::kDone;) {
     ATOLL_ASSIGN_OR_RETURN(progress, panels_->PackNext(std::stop_token()));
     if (panels_->Adopt(weights_)) decoder_->UseWeights(weights_);
   }
@@ -97,12 +100,13 @@ absl::Status StepRig::UsePanels(const StepRigOptions& options) {
 // seen them in use.
 void StepRig::ReadWeights() {
   constexpr int kPasses = 3;
-  const std::vector<WeightRange> ranges = OwnedRanges(*checkpoint_, weights_, OwnedExperts());
-  Prefault(ranges, [](uint64_t, uint64_t, const std::string&) {});
+  const std::vector<worker::WeightRange> ranges =
+      worker::OwnedRanges(*checkpoint_, weights_, OwnedExperts());
+  worker::Prefault(ranges, [](uint64_t, uint64_t, const std::string&) {});
   std::atomic<uint64_t> sum = 0;
   for (int pass = 0; pass < kPasses; ++pass) {
     context_->ParallelFor(static_cast<int>(ranges.size()), [&](int task, int) {
-      const WeightRange& range = ranges[static_cast<size_t>(task)];
+      const worker::WeightRange& range = ranges[static_cast<size_t>(task)];
       uint64_t bytes = 0;
       for (uint64_t at = 0; at < range.size_bytes; at += kCacheLineBytes)
         bytes += static_cast<uint64_t>(range.data[at]);
@@ -120,7 +124,7 @@ void StepRig::Start(const StepShape& shape) {
   // Room for what the measured steps add.
   const int blocks = cache_->config().num_blocks / std::max(1, shape.num_sequences);
   for (int i = 0; i < shape.num_sequences; ++i) {
-    HomeSequence sequence;
+    worker::HomeSequence sequence;
     sequence.start = {.seq = SeqId{static_cast<uint64_t>(i) + 1},
                       .state_slot = SlotId{i},
                       .max_new_tokens = 1 << 30,
@@ -139,7 +143,7 @@ void StepRig::FillCaches() {
     value = ToBf16(static_cast<float>(static_cast<int32_t>(Random())) * 0x1p-31f);
   const kernels::KvLayerView layer = cache_->Layer(0);
   const size_t block_bytes = static_cast<size_t>(layer.block_stride_bytes);
-  for (const HomeSequence& sequence : sequences_) {
+  for (const worker::HomeSequence& sequence : sequences_) {
     for (int b = 0; b < NumBlocks(sequence.length); ++b) {
       std::byte* block = layer.base + int64_t{Value(sequence.blocks[static_cast<size_t>(b)])} *
                                           layer.block_stride_bytes;
@@ -147,7 +151,7 @@ void StepRig::FillCaches() {
         std::memcpy(block + at, pattern.data(), std::min(pattern.size(), block_bytes - at));
     }
     for (int i = 0; i < cache_->config().num_linear_layers; ++i) {
-      const LinearState state = cache_->Slot(sequence.start.state_slot, i);
+      const worker::LinearState state = cache_->Slot(sequence.start.state_slot, i);
       const int64_t floats = kernels::DeltaStateFloats(cache_->config().delta);
       for (int64_t f = 0; f < floats; ++f)
         state.state[f] = ToFloat(pattern[static_cast<size_t>(f) % pattern.size()]);
@@ -158,9 +162,9 @@ void StepRig::FillCaches() {
 
 absl::StatusOr<double> StepRig::Step(std::vector<int32_t> rows_by_rank) {
   std::vector<SequenceWork> work(sequences_.size());
-  BatchInput batch;
+  worker::BatchInput batch;
   for (size_t i = 0; i < sequences_.size(); ++i) {
-    HomeSequence& sequence = sequences_[i];
+    worker::HomeSequence& sequence = sequences_[i];
     const int rows = shape_.num_rows;
     CHECK(NumBlocks(sequence.length + rows) <= static_cast<int>(sequence.blocks.size()),
           "sequence {} of {} tokens has {} blocks", i, sequence.length + rows,
@@ -187,7 +191,7 @@ absl::StatusOr<double> StepRig::Step(std::vector<int32_t> rows_by_rank) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-absl::Status StepRig::Run(const BatchInput& batch, std::vector<int32_t> rows_by_rank) {
+absl::Status StepRig::Run(const worker::BatchInput& batch, std::vector<int32_t> rows_by_rank) {
   if (rows_by_rank.empty()) rows_by_rank = {static_cast<int32_t>(batch.ids.size())};
   ATOLL_RETURN_IF_ERROR(decoder_->Forward({.context = *context_,
                                            .cache = *cache_,
@@ -198,10 +202,10 @@ absl::Status StepRig::Run(const BatchInput& batch, std::vector<int32_t> rows_by_
                                            .positions = batch.positions,
                                            .sequences = batch.rows,
                                            .rows_by_rank = rows_by_rank}));
-  ATOLL_ASSIGN_OR_RETURN(const std::vector<EntryOutcome> outcomes, head_->Draw(batch));
+  ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::EntryOutcome> outcomes, head_->Draw(batch));
   for (size_t i = 0; i < outcomes.size(); ++i) {
     ATOLL_RETURN_IF_ERROR(outcomes[i].status);
-    const SequenceRows& rows = batch.rows[i];
+    const worker::SequenceRows& rows = batch.rows[i];
     sequences_[i].length += rows.num_rows;
     if (rows.store == kernels::DeltaStore::kSpare)
       cache_->SwapSpare(rows.slot, rows.spare, sequences_[i].length);

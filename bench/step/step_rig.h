@@ -40,7 +40,7 @@ class StepRig {
  public:
   // Over `transport`, which outlives the rig. expert_owner[layer][expert] → rank; empty: this one.
   static absl::StatusOr<std::unique_ptr<StepRig>> Create(
-      const StepRigOptions& options, Transport* transport,
+      const StepRigOptions& options, worker::Transport* transport,
       std::vector<std::vector<int32_t>> expert_owner = {});
 
   const ModelConfig& config() const { return config_; }
@@ -59,25 +59,25 @@ class StepRig {
   void ReadWeights();
   std::vector<std::vector<int>> OwnedExperts() const;
   void FillCaches();
-  absl::Status Run(const BatchInput& batch, std::vector<int32_t> rows_by_rank);
+  absl::Status Run(const worker::BatchInput& batch, std::vector<int32_t> rows_by_rank);
   uint32_t Random();
 
   ModelConfig config_;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  ModelWeights weights_;
-  std::unique_ptr<PanelStore> panels_;
+  std::unique_ptr<worker::Checkpoint> checkpoint_;
+  worker::ModelWeights weights_;
+  std::unique_ptr<worker::PanelStore> panels_;
   std::unique_ptr<ThreadPool> threads_;
-  std::unique_ptr<PoolLender> lender_;
+  std::unique_ptr<worker::PoolLender> lender_;
   std::unique_ptr<kernels::KernelContext> context_;
-  std::unique_ptr<Decoder> decoder_;
-  std::unique_ptr<OutputHead> head_;
-  std::unique_ptr<KvCache> cache_;
-  std::unique_ptr<TokenDispatcher> dispatcher_;
-  Transport* transport_ = nullptr;
+  std::unique_ptr<worker::Decoder> decoder_;
+  std::unique_ptr<worker::OutputHead> head_;
+  std::unique_ptr<worker::KvCache> cache_;
+  std::unique_ptr<worker::TokenDispatcher> dispatcher_;
+  worker::Transport* transport_ = nullptr;
   std::vector<std::vector<int32_t>> expert_owner_;
 
   StepShape shape_;
-  std::vector<HomeSequence> sequences_;
+  std::vector<worker::HomeSequence> sequences_;
   uint64_t step_ = 0;
   uint32_t random_ = 1;
 };

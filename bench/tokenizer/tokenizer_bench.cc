@@ -25,7 +25,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "common/tokenizer/encode_batch.h"
 
-namespace atl {
+namespace atl::bench {
 namespace {
 
 constexpr EncodeOptions kOptions = {.special = EncodeOptions::Special::kText};
@@ -181,6 +181,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::bench
 
-int main(int argc, char** argv) { return atl::Main(argc, argv); }
+int main(int argc, char** argv) { return atl::bench::Main(argc, argv); }

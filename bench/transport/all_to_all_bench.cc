@@ -23,7 +23,7 @@
 #include "worker/transport/inproc/inproc_group.h"
 #include "worker/transport/ucx/ucx_transport.h"
 
-namespace atl {
+namespace atl::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -34,14 +34,14 @@ constexpr int kWarmUps = 100;
 int Rounds(size_t size_bytes) { return size_bytes < 100'000 ? 5000 : 1000; }
 
 // Runs all rounds as one of two ranks; prints a line for each size as rank 0.
-void RunRank(Transport& transport, std::span<const size_t> sizes) {
+void RunRank(worker::Transport& transport, std::span<const size_t> sizes) {
   const int peer = 1 - transport.rank();
   uint64_t step = 0;
   for (const size_t size_bytes : sizes) {
     std::vector<std::byte> out(size_bytes, std::byte{1});
     std::vector<std::byte> in(out.size());
-    const MessageBuffer send = {peer, out.data(), out.size()};
-    const MessageBuffer receive = {peer, in.data(), in.size()};
+    const worker::MessageBuffer send = {peer, out.data(), out.size()};
+    const worker::MessageBuffer receive = {peer, in.data(), in.size()};
     std::vector<double> micros;
     for (int round = -kWarmUps; round < Rounds(size_bytes); ++round) {
       const auto begin = Clock::now();
@@ -61,7 +61,7 @@ void RunRank(Transport& transport, std::span<const size_t> sizes) {
 }
 
 void RunInproc(std::span<const size_t> sizes) {
-  auto transports = InprocGroup::Create({.world_size = 2, .epoch = kEpoch});
+  auto transports = worker::InprocGroup::Create({.world_size = 2, .epoch = kEpoch});
   CHECK_OK(transports.status());
   std::thread other([&] { RunRank(*(*transports)[1], sizes); });
   RunRank(*(*transports)[0], sizes);
@@ -83,7 +83,7 @@ std::string ReceiveText(int fd) {
 }
 
 void RunUcxRank(int rank, int fd, std::span<const size_t> sizes) {
-  auto transport = UcxTransport::Create({});
+  auto transport = worker::UcxTransport::Create({});
   CHECK_OK(transport.status());
   SendText(fd, (*transport)->address());
   std::vector<std::string> addresses(2, (*transport)->address());
@@ -118,19 +118,19 @@ void RunUcx(std::span<const size_t> sizes) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::bench
 
 int main(int num_arguments, char** arguments) {
   const std::string_view transport = num_arguments > 1 ? arguments[1] : "";
   std::vector<size_t> sizes;
   for (int i = 2; i < num_arguments; ++i) {
-    sizes.push_back(
-        std::max<size_t>(std::strtoull(arguments[i], nullptr, 10), atl::kMessageHeaderBytes));
+    sizes.push_back(std::max<size_t>(std::strtoull(arguments[i], nullptr, 10),
+                                     atl::worker::kMessageHeaderBytes));
   }
   if ((transport != "ucx" && transport != "inproc") || sizes.empty()) {
     std::fprintf(stderr, "usage: %s ucx|inproc BYTES...\n", arguments[0]);
     return 2;
   }
-  transport == "ucx" ? atl::RunUcx(sizes) : atl::RunInproc(sizes);
+  transport == "ucx" ? atl::bench::RunUcx(sizes) : atl::bench::RunInproc(sizes);
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "common/step/wire_checks.h"
 

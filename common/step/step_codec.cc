@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/printable.h"
+#include "common/step/limits.h"
 #include "common/step/sampling_codec.h"
 #include "common/step/wire_checks.h"
 #include "proto/step.pb.h"

@@ -17,19 +17,6 @@ class Status;
 
 namespace atl {
 
-// Bounds of what a message may ask for.
-inline constexpr int kRanksMax = 4096;
-inline constexpr int kRowsPerStepMax = 1 << 20;
-inline constexpr int kSequencesPerStepMax = 1 << 16;
-inline constexpr int kStopIdsMax = 1024;
-inline constexpr int kTokensPerStepMax = 16;                    // of one decoding sequence
-inline constexpr int64_t kPoolUnitBytesMax = int64_t{1} << 40;  // a block or a state
-inline constexpr int kLayersMax = 1024;
-inline constexpr int kExpertsMax = 1 << 16;
-inline constexpr int kTransportAddressBytesMax = 64 * 1024;
-// Both ends of a worker's stream take messages up to this size; probed logits must fit.
-inline constexpr int kMessageBytesMax = 64 * 1024 * 1024;
-
 void Encode(const StepPlan& plan, ::atollpb::StepPlan* out);
 absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in);
 void Encode(const StepResult& result, ::atollpb::StepResult* out);

@@ -1,5 +1,6 @@
 // Joining: Hello, Ready, EpochStart.
 #include "common/base/status_macros.h"
+#include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "common/step/wire_checks.h"
 #include "proto/worker.pb.h"

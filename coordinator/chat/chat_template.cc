@@ -7,7 +7,7 @@
 #include "coordinator/chat/jinja/interpreter.h"
 #include "coordinator/chat/jinja/parser.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr size_t kMistakeBytesMax = 500;
@@ -75,4 +75,4 @@ absl::StatusOr<RenderedPrompt> ChatTemplate::Render(const TemplateInput& input) 
   return RenderedPrompt(std::move(text), input.special_tokens_in_user_text);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -17,11 +17,11 @@
 #include "coordinator/chat/jinja/text.h"
 #include "coordinator/chat/jinja/value.h"
 
-namespace atl {
-
-namespace jinja {
+namespace atl::jinja {
 struct Program;
 }
+
+namespace atl::coordinator {
 
 // Whether "<|im_start|>" in a message may become the control token of that name.
 enum class SpecialTokensInUserText {
@@ -78,4 +78,4 @@ class ChatTemplate {
   const jinja::Limits limits_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "coordinator/chat/jinja/json_reader.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 using jinja::Dict;
 using jinja::Origin;
@@ -107,4 +107,4 @@ absl::StatusOr<jinja::Value> MessagesFromOpenAi(const jinja::Value& messages) {
   return jinja::Value::FromList(std::move(changed));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 #include "coordinator/chat/chat_template.h"
 #include "coordinator/chat/jinja/value.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Reads messages, tools, chat_template_kwargs and add_generation_prompt (default true) of a JSON
 // object as they stand; other fields are ignored. Errors: InvalidArgument, naming the field.
@@ -22,4 +22,4 @@ absl::StatusOr<TemplateInput> ReadTemplateInput(std::string_view body_json);
 // Errors: InvalidArgument, as "messages[2].tool_calls[0].function.arguments: ...".
 absl::StatusOr<jinja::Value> MessagesFromOpenAi(const jinja::Value& messages);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr std::string_view kThink = "<think>";
@@ -126,4 +126,4 @@ void OutputParser::AddContent(std::string_view text, OutputDelta& delta) {
   delta.content += text;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace atl {
+namespace atl::coordinator {
 
 // Where the prompt left off.
 enum class AnswerBegins : uint8_t { kInContent, kInReasoning };
@@ -64,4 +64,4 @@ class OutputParser {
   bool content_begun_ = false;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

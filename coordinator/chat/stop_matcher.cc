@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace atl {
+namespace atl::coordinator {
 
 StopMatcher::StopMatcher(std::vector<std::string> stops, StopText shown) : shown_(shown) {
   for (std::string& text : stops) {
@@ -65,4 +65,4 @@ std::string StopMatcher::Release() {
 
 std::string StopMatcher::Finish() { return stopped() ? std::string() : std::exchange(held_, {}); }
 
-}  // namespace atl
+}  // namespace atl::coordinator

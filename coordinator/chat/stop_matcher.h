@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl {
+namespace atl::coordinator {
 
 // Whether the text ends before the stop string or with it.
 enum class StopText : uint8_t { kHidden, kShown };
@@ -50,4 +50,4 @@ class StopMatcher {
   std::optional<size_t> stop_index_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,7 +4,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 absl::StatusOr<SeqId> Door::Submit(Request request, std::unique_ptr<RequestSink> sink) {
   std::unique_lock lock(mutex_);
@@ -127,4 +127,4 @@ void Door::Ended(SeqId seq) {
   idle_.notify_all();
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

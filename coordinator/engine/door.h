@@ -15,7 +15,7 @@
 #include "coordinator/engine/retry_estimate.h"
 #include "coordinator/membership/worker_id.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct Submission {
   SeqId id{};
@@ -86,4 +86,4 @@ class Door {
   std::unordered_set<SeqId> cancelled_;  // of those
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -11,16 +11,17 @@
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
 #include "common/step/expert_owners.h"
+#include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "coordinator/engine/door.h"
 #include "coordinator/engine/epoch_run.h"
 #include "coordinator/membership/membership.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // Logits of a step and home travel in one message, beside everything else.
-constexpr int64_t kLogitBytesMax = kMessageBytesMax / 2;
+constexpr int64_t kLogitBytesMax = kStreamMessageBytesMax / 2;
 
 class SilentProbe final : public EngineProbe {
  public:
@@ -371,4 +372,4 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options,
   return std::make_unique<EngineThread>(std::move(options), channel, probe);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -23,7 +23,7 @@
 #include "coordinator/request/request.h"
 #include "coordinator/worker_link/worker_channel.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // `status` is OK unless reason is kError: kUnavailable names the lost worker or the queue's limit.
 struct RequestEnd {
@@ -111,4 +111,4 @@ class Engine {
   virtual bool Drain(absl::Duration limit) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

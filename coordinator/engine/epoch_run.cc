@@ -9,7 +9,7 @@
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 StepKind KindOf(const PlannedStep& step) {
@@ -241,4 +241,4 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   door_.Ended(seq);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -16,7 +16,7 @@
 #include "coordinator/scheduler/scheduler.h"
 #include "coordinator/worker_link/worker_channel.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct EpochRunArgs {
   SchedulerOptions scheduler;
@@ -95,4 +95,4 @@ class EpochRun {
   RetryEstimate retry_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -10,7 +10,7 @@
 #include "coordinator/engine/request_timings.h"
 #include "coordinator/request/request.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 enum class StepKind : uint8_t { kDecode, kPrefill, kMixed };
 
@@ -75,4 +75,4 @@ class EngineProbe {
   virtual void OnWorkerLost(int32_t rank) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -1,6 +1,6 @@
 #include "coordinator/engine/request_clock.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 void RequestClock::OnStart(absl::Time now) {
   Enter(state_ == State::kQueued ? State::kPrefill : State::kRecompute, now);
@@ -42,4 +42,4 @@ void RequestClock::Enter(State state, absl::Time now) {
   state_ = state;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

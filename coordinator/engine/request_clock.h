@@ -7,7 +7,7 @@
 #include "absl/time/time.h"
 #include "coordinator/engine/request_timings.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 class RequestClock {
  public:
@@ -32,4 +32,4 @@ class RequestClock {
   RequestTimings timings_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

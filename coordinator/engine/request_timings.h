@@ -5,7 +5,7 @@
 
 #include "absl/time/time.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Queued: until the first plan that starts it. Prefill: from there until the first token.
 // Preempted: from losing its blocks until its next token, recomputing included. Decode: the rest.
@@ -17,4 +17,4 @@ struct RequestTimings {
   int32_t preemptions = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

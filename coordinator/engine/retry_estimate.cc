@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace atl {
+namespace atl::coordinator {
 
 void RetryEstimate::OnBusy(absl::Time now) {
   since_ = now;
@@ -23,4 +23,4 @@ absl::Duration RetryEstimate::Until(int32_t num_waiting, absl::Time now) const {
   return std::clamp(each * (num_waiting + 1), kMin, kMax);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

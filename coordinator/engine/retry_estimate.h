@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 class RetryEstimate {
  public:
@@ -27,4 +27,4 @@ class RetryEstimate {
   std::deque<absl::Time> ends_;  // after since_
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -12,7 +12,7 @@
 #include "common/log/log.h"
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr std::chrono::hours kUntilClosed{24};
@@ -115,4 +115,4 @@ void AccessLog::Run() {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

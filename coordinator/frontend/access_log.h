@@ -18,7 +18,7 @@
 #include "common/concurrency/bounded_queue.h"
 #include "coordinator/openai/answer_format.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // What is told of a request. Absent values are null in the line.
 struct AccessRecord {
@@ -67,4 +67,4 @@ class AccessLog {
   std::thread thread_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // Of an entry in a list of logprobs, beside its text.
@@ -128,4 +128,4 @@ ChoicePiece Choice::TakePiece(size_t bytes_max) {
   return taken;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

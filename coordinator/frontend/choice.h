@@ -18,7 +18,7 @@
 #include "coordinator/openai/answer_format.h"
 #include "coordinator/request/request.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct ChoiceOptions {
   int32_t index = 0;
@@ -75,4 +75,4 @@ class Choice {
   std::string finish_reason_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-namespace atl {
+namespace atl::coordinator {
 
 HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine) {
   HttpAnswer answer{.status = error.status, .body = ToJson(error)};
@@ -14,4 +14,4 @@ HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine) {
   return answer;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,9 +5,9 @@
 #include "coordinator/frontend/http/http_server.h"
 #include "coordinator/openai/api_error.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // 429 and 503 say when to try again, as the engine estimates it.
 HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -12,7 +12,7 @@
 #include "coordinator/frontend/token_answers.h"
 #include "coordinator/openai/request_parser.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr int kClientLeft = 499;  // for metrics and the access log alone
@@ -307,4 +307,4 @@ HttpAnswer Frontend::AnswerStatus(const Route& route, const HttpRequest& request
   return {.body = R"({"status":"ok"})"};
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

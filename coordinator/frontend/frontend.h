@@ -27,7 +27,7 @@
 #include "coordinator/frontend/token_mailbox.h"
 #include "coordinator/openai/api_error.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct FrontendOptions {
   TaskPoolOptions pool = {.num_threads = 1, .num_waiting_max = 256};
@@ -108,4 +108,4 @@ class Frontend : public HttpHandler {
   TaskPool pool_;  // last: its tasks use the rest
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

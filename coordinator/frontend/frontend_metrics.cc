@@ -1,6 +1,6 @@
 #include "coordinator/frontend/frontend_metrics.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // As Refusal and AnswerFinish.
@@ -106,4 +106,4 @@ void FrontendMetrics::OnNextToken(std::chrono::duration<double> since_last) {
   next_token_.Observe(since_last.count());
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -9,7 +9,7 @@
 #include "common/metrics/registry.h"
 #include "coordinator/openai/api_error.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Why a request got no answer.
 enum class Refusal : uint8_t {
@@ -78,4 +78,4 @@ class FrontendMetrics {
   Histogram request_generated_tokens_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

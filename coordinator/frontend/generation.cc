@@ -9,7 +9,7 @@
 #include "common/log/log.h"
 #include "coordinator/frontend/error_answer.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
@@ -299,4 +299,4 @@ std::string Generation::Comment() const {
   return done == 0 ? ": waiting\n\n" : fmt::format(": prefill {}/{}\n\n", done, total);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

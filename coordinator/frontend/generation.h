@@ -21,7 +21,7 @@
 #include "coordinator/openai/answer_format.h"
 #include "coordinator/openai/api_error.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct StreamOptions {
   // A stream whose client has not taken so much gets no more: what comes is joined and waits.
@@ -109,4 +109,4 @@ class Generation {
   std::chrono::steady_clock::time_point last_write_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -8,7 +8,7 @@
 
 #include "coordinator/frontend/prompt.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr int64_t kCompletionTokensDefault = 16;  // OpenAI's
@@ -172,4 +172,4 @@ PrepareResult PrepareCompletion(const ServedModel& model, const CompletionReques
   return prepared;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

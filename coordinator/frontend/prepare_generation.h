@@ -16,7 +16,7 @@
 #include "coordinator/openai/requests.h"
 #include "coordinator/request/request.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // One sequence of the engine and its part of the answer.
 struct PreparedChoice {
@@ -44,4 +44,4 @@ PrepareResult PrepareChat(const ServedModel& model, const ChatRequest& chat, int
 PrepareResult PrepareCompletion(const ServedModel& model, const CompletionRequest& completion,
                                 int64_t tokens_max);
 
-}  // namespace atl
+}  // namespace atl::coordinator

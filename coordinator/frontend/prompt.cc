@@ -11,7 +11,7 @@
 #include "coordinator/chat/jinja/json_reader.h"
 #include "coordinator/chat/messages.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // True if the last think tag that the template itself wrote opens a block.
@@ -78,4 +78,4 @@ std::variant<Prompt, ApiError> IdsPrompt(const ServedModel& model, std::vector<T
   return Prompt{.ids = std::move(ids), .text = std::move(text), .begins = {}};
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -13,7 +13,7 @@
 #include "coordinator/openai/api_error.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct Prompt {
   std::vector<TokenId> ids;
@@ -28,4 +28,4 @@ std::variant<Prompt, ApiError> ChatPrompt(const ServedModel& model, const ChatRe
 std::variant<Prompt, ApiError> TextPrompt(const ServedModel& model, std::string text);
 std::variant<Prompt, ApiError> IdsPrompt(const ServedModel& model, std::vector<TokenId> ids);
 
-}  // namespace atl
+}  // namespace atl::coordinator

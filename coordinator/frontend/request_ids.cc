@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr size_t kRequestIdBytesMax = 128;
@@ -40,4 +40,4 @@ std::string TraceIdOf(std::string_view traceparent) {
   return std::string(trace);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace atl {
+namespace atl::coordinator {
 
 // `given` where it is 1 to 128 printable characters of ASCII without spaces, so that it can stand
 // in a header and a log line; otherwise `own`.
@@ -14,4 +14,4 @@ std::string RequestIdOf(std::string_view given, std::string own);
 // 32 hexadecimal digits; empty where the header is absent or invalid.
 std::string TraceIdOf(std::string_view traceparent);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 void Add(const OutputDelta& part, AnswerDelta* delta) {
@@ -58,4 +58,4 @@ AnswerDelta ResponseStream::Finish() {
   return delta;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

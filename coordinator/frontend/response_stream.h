@@ -20,7 +20,7 @@
 #include "coordinator/chat/stop_matcher.h"
 #include "coordinator/openai/answer_format.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct ResponseOptions {
   // Nothing: the text is not a chat's and is all content, as it stands.
@@ -60,4 +60,4 @@ class ResponseStream {
   int64_t num_tokens_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -12,7 +12,7 @@
 #include "common/config/file.h"
 #include "common/config/model_config.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 namespace fs = std::filesystem;
@@ -157,4 +157,4 @@ absl::StatusOr<std::unique_ptr<const ServedModel>> LoadServedModel(
   return std::unique_ptr<const ServedModel>(std::move(model));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

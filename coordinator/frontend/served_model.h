@@ -13,7 +13,7 @@
 #include "common/tokenizer/tokenizer.h"
 #include "coordinator/chat/chat_template.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // kScripted: its workers run a script, so of a folder only the text side counts, and config.json
 // none at all.
@@ -44,4 +44,4 @@ struct ServedModel {
 absl::StatusOr<std::unique_ptr<const ServedModel>> LoadServedModel(
     const ServedModelOptions& options);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,7 +4,7 @@
 
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // What one-answer.md fixes: servers that name the same numerics give the same tokens.
@@ -40,4 +40,4 @@ std::string VersionJson(const std::string& version,
                      kNumerics, list);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -8,7 +8,7 @@
 #include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/served_model.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // GET /v1/models, and one entry of it.
 std::string ModelListJson(const ServedModel& model);
@@ -21,4 +21,4 @@ HttpAnswer ReadyAnswer(const Engine& engine);
 std::string VersionJson(const std::string& version,
                         const std::map<std::string, std::string>& kernels);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -9,7 +9,7 @@
 #include "coordinator/frontend/prompt.h"
 #include "coordinator/openai/tokenize_format.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 std::variant<std::string, ApiError> Tokenize(const ServedModel& model,
                                              const TokenizeRequest& request) {
@@ -32,4 +32,4 @@ std::variant<std::string, ApiError> Detokenize(const ServedModel& model,
   return DetokenizeAnswer(Decode(*model.tokenizer, request.tokens, SkipSpecial::kShow));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

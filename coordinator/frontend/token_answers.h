@@ -8,7 +8,7 @@
 #include "coordinator/openai/api_error.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // The body of the answer, or the error. **Threads**: any.
 std::variant<std::string, ApiError> Tokenize(const ServedModel& model,
@@ -16,4 +16,4 @@ std::variant<std::string, ApiError> Tokenize(const ServedModel& model,
 std::variant<std::string, ApiError> Detokenize(const ServedModel& model,
                                                const DetokenizeRequest& request);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace atl {
+namespace atl::coordinator {
 
 class TokenMailbox::Sink : public RequestSink {
  public:
@@ -52,4 +52,4 @@ void TokenMailbox::Empty() {
   deliver_(std::move(events));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -13,7 +13,7 @@
 #include "coordinator/engine/engine.h"
 #include "coordinator/frontend/http/http_server.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // The sequence that answers one choice of a request.
 struct ChoiceId {
@@ -51,4 +51,4 @@ class TokenMailbox {
   std::vector<EngineEvent> events_;  // not empty: a task that empties it is on its way
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

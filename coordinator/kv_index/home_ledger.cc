@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 HomeLedger::HomeLedger(int32_t num_blocks, int32_t num_slots)
     : num_blocks_total_(num_blocks), num_slots_total_(num_slots), num_blocks_free_(num_blocks) {
@@ -51,4 +51,4 @@ void HomeLedger::Release(SeqId seq) {
   holdings_.erase(it);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/base/kv_block.h"
 
-namespace atl {
-
-inline constexpr int32_t kBlockTokens = 64;
+namespace atl::coordinator {
 
 // Blocks that `tokens` positions lie in.
 constexpr int64_t BlocksOf(int64_t tokens) { return (tokens + kBlockTokens - 1) / kBlockTokens; }
@@ -51,4 +50,4 @@ class HomeLedger {
   std::unordered_map<SeqId, Holding> holdings_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

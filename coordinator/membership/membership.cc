@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 Membership::Membership(int32_t num_workers) : num_workers_(num_workers) {
   CHECK(num_workers > 0, "{} workers", num_workers);
@@ -86,4 +86,4 @@ std::string Membership::Reason() const {
   return "";
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -11,7 +11,7 @@
 #include "common/base/status.h"
 #include "coordinator/membership/worker_id.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct Member {
   WorkerId id{};
@@ -54,4 +54,4 @@ class Membership {
   std::string lost_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-namespace atl {
+namespace atl::coordinator {
 
 enum class WorkerId : uint64_t {};
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "common/base/kv_block.h"
 #include "coordinator/kv_index/home_ledger.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr const char* kStepKinds[] = {"decode", "prefill", "mixed"};  // as StepKind
@@ -274,4 +275,4 @@ void EngineMetrics::Refresh() {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -10,7 +10,7 @@
 #include "common/metrics/registry.h"
 #include "coordinator/engine/probe.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Rows by expert are many series (layers × experts): each layer's largest and mean count are always
 // shown, all of them only where asked for.
@@ -86,4 +86,4 @@ class EngineMetrics : public EngineProbe {
   std::map<uint16_t, std::vector<uint64_t>> shown_;  // the same since the start
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -2,7 +2,7 @@
 
 #include "common/metrics/alias.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 const MetricAlias kAliases[] = {
@@ -80,4 +80,4 @@ void AddVllmNames(const std::string& model_name, Registry& registry) {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

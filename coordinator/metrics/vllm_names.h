@@ -6,10 +6,10 @@
 
 #include "common/metrics/registry.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Before the registry's page is first rendered. Series carry the label `model_name`, and `engine`
 // "0". What vLLM counts and we do not have (a prefix cache, LoRA) is not shown.
 void AddVllmNames(const std::string& model_name, Registry& registry);
 
-}  // namespace atl
+}  // namespace atl::coordinator

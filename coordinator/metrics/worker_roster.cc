@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // The label is a worker's word: only words that we know become one.
@@ -59,4 +59,4 @@ void WorkerRoster::Export(double value) const {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

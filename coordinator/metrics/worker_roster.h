@@ -10,7 +10,7 @@
 #include "common/metrics/registry.h"
 #include "coordinator/worker_link/worker_channel.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Workers are named as the engine ranks them: by order of joining. **Lifetime**: outlived by `next`
 // and `registry`.
@@ -34,4 +34,4 @@ class WorkerRoster : public WorkerEvents {
   std::vector<std::pair<WorkerId, std::string>> kernels_;  // in order of joining
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

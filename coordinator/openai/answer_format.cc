@@ -6,7 +6,7 @@
 
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 enum class Whole : bool { kNo, kYes };
@@ -166,4 +166,4 @@ std::string WholeAnswer(const AnswerHeader& header, std::span<const ChoicePiece>
   return out;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

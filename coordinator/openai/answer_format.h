@@ -18,7 +18,7 @@
 #include "common/base/ids.h"
 #include "coordinator/openai/logprobs_format.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 enum class AnswerKind : uint8_t { kChat, kCompletion };
 
@@ -85,4 +85,4 @@ inline constexpr const char* kDoneEvent = "data: [DONE]\n\n";
 std::string WholeAnswer(const AnswerHeader& header, std::span<const ChoicePiece> choices,
                         const Usage& usage);
 
-}  // namespace atl
+}  // namespace atl::coordinator

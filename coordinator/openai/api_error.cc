@@ -7,7 +7,7 @@
 #include "common/base/printable.h"
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 std::string StringOrNull(const std::string& text) {
@@ -58,4 +58,4 @@ std::string ToJson(const ApiError& error) {
          ",\"code\":" + StringOrNull(error.code) + "}}";
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct ApiError {
   int status = 500;     // of HTTP
@@ -28,4 +28,4 @@ ApiError ToApiError(const absl::Status& status);
 // The whole envelope, on one line.
 std::string ToJson(const ApiError& error);
 
-}  // namespace atl
+}  // namespace atl::coordinator

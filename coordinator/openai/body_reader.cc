@@ -9,7 +9,7 @@
 #include "common/base/printable.h"
 #include "common/tokenizer/utf8.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -242,4 +242,4 @@ std::vector<TokenId> ReadIds(const Json& list, const std::string& name, int32_t 
   return ids;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

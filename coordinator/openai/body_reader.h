@@ -14,7 +14,7 @@
 #include "coordinator/openai/api_error.h"
 #include "coordinator/openai/request_parser.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // The body as an object. Errors: no UTF-8, no JSON (a number beyond a double and half of a
 // surrogate pair included), no object, beyond the limits; `param` is the field at fault where one
@@ -72,4 +72,4 @@ class Fields {
 std::vector<TokenId> ReadIds(const nlohmann::json& list, const std::string& name, int32_t ids_end,
                              Fields* fields);
 
-}  // namespace atl
+}  // namespace atl::coordinator

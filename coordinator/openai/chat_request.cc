@@ -8,7 +8,7 @@
 #include "coordinator/openai/generation_fields.h"
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -136,4 +136,4 @@ ChatRequest ReadChat(const ParseLimits& limits, std::string_view body, Fields* f
   return request;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // messages, tools, chat_template_kwargs and add_generation_prompt, which /tokenize takes too.
 // `body` is the text that `fields` were read from. A mistake is left in `fields`.
@@ -16,4 +16,4 @@ void ReadConversation(const ParseLimits& limits, std::string_view body, Fields* 
 
 ChatRequest ReadChat(const ParseLimits& limits, std::string_view body, Fields* fields);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 
 #include "coordinator/openai/generation_fields.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -83,4 +83,4 @@ CompletionRequest ReadCompletion(const ParseLimits& limits, Fields* fields) {
   return request;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,9 +5,9 @@
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // A mistake is left in `fields`.
 CompletionRequest ReadCompletion(const ParseLimits& limits, Fields* fields);
 
-}  // namespace atl
+}  // namespace atl::coordinator

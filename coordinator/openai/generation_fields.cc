@@ -11,7 +11,7 @@
 #include "common/base/printable.h"
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -237,4 +237,4 @@ GenerationFields ReadGeneration(const ParseLimits& limits, Fields* fields) {
   return request;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,10 +5,10 @@
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Reads them all, `n` included; `logprobs` differs between the two and is left to them. Refuses by
 // name what is known but not there. A mistake is left in `fields`.
 GenerationFields ReadGeneration(const ParseLimits& limits, Fields* fields);
 
-}  // namespace atl
+}  // namespace atl::coordinator

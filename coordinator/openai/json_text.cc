@@ -8,7 +8,7 @@
 #include "common/base/check.h"
 #include "common/tokenizer/utf8.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 bool NeedsEscape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
@@ -145,4 +145,4 @@ std::map<std::string, std::string_view> TopLevelMembers(std::string_view text) {
   return members;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr float kLogprobMin = -9999.0f;
@@ -109,4 +109,4 @@ int64_t NumCharacters(std::string_view bytes) {
   });
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

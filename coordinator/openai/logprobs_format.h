@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl {
+namespace atl::coordinator {
 
 // A token that could have been drawn. The bytes of one token may be part of a character.
 struct ToldAlternative {
@@ -37,4 +37,4 @@ std::string CompletionLogprobsJson(std::span<const ToldToken> tokens, int64_t te
 // the text, also where a character is made of several tokens.
 int64_t NumCharacters(std::string_view bytes);
 
-}  // namespace atl
+}  // namespace atl::coordinator

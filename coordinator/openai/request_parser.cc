@@ -8,7 +8,7 @@
 #include "coordinator/openai/completion_request.h"
 #include "coordinator/openai/tokenize_request.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // `read` makes the request of the body's fields and leaves mistakes in them.
@@ -48,4 +48,4 @@ std::variant<DetokenizeRequest, ApiError> ParseDetokenizeRequest(std::string_vie
                                   [&](Fields* fields) { return ReadDetokenize(limits, fields); });
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -15,7 +15,7 @@
 #include "coordinator/openai/api_error.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // What a body may hold beside its size, which the HTTP server bounds.
 struct ParseLimits {
@@ -41,4 +41,4 @@ std::variant<TokenizeRequest, ApiError> ParseTokenizeRequest(std::string_view bo
 std::variant<DetokenizeRequest, ApiError> ParseDetokenizeRequest(std::string_view body,
                                                                  const ParseLimits& limits);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -11,7 +11,7 @@
 #include "common/base/ids.h"
 #include "common/step/sampling_params.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // What chats and completions share. Names are OpenAI's, or vLLM's where OpenAI has none.
 struct GenerationFields {
@@ -73,4 +73,4 @@ struct DetokenizeRequest {
   std::vector<TokenId> tokens;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

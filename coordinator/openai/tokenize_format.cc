@@ -6,7 +6,7 @@
 
 #include "coordinator/openai/json_text.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_len,
                            const std::optional<std::vector<std::string>>& token_strs) {
@@ -33,4 +33,4 @@ std::string DetokenizeAnswer(std::string_view prompt) {
   return out;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

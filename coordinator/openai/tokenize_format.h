@@ -10,7 +10,7 @@
 
 #include "common/base/ids.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // {"count", "max_model_len", "tokens", "token_strs"}; token_strs is null where not asked for.
 std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_len,
@@ -19,4 +19,4 @@ std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_le
 // {"prompt"}
 std::string DetokenizeAnswer(std::string_view prompt);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,7 +4,7 @@
 
 #include "coordinator/openai/chat_request.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 TokenizeRequest ReadTokenize(const ParseLimits& limits, std::string_view body, Fields* fields) {
   TokenizeRequest request;
@@ -29,4 +29,4 @@ DetokenizeRequest ReadDetokenize(const ParseLimits& limits, Fields* fields) {
   return request;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,10 +7,10 @@
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // A mistake is left in `fields`.
 TokenizeRequest ReadTokenize(const ParseLimits& limits, std::string_view body, Fields* fields);
 DetokenizeRequest ReadDetokenize(const ParseLimits& limits, Fields* fields);
 
-}  // namespace atl
+}  // namespace atl::coordinator

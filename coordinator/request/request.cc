@@ -3,8 +3,9 @@
 #include <cmath>
 
 #include "common/base/status_macros.h"
+#include "common/step/limits.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 absl::Status CheckIds(const char* what, const std::vector<TokenId>& ids, int32_t vocab_size) {
@@ -64,8 +65,7 @@ absl::Status CheckRequest(const Request& request, const RequestLimits& limits) {
   if (request.max_new_tokens < 1) {
     return InvalidArgument("max_tokens is {}, give at least 1", request.max_new_tokens);
   }
-  constexpr size_t kStopIdsMax = 1024;
-  if (request.stop_ids.size() > kStopIdsMax) {
+  if (static_cast<int64_t>(request.stop_ids.size()) > kStopIdsMax) {
     return InvalidArgument("{} stop ids, at most {} are taken", request.stop_ids.size(),
                            kStopIdsMax);
   }
@@ -99,4 +99,4 @@ absl::Status CheckRequest(const Request& request, const RequestLimits& limits) {
   return CheckIds("stop ids", request.stop_ids, limits.vocab_size);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "common/step/sampling_params.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // What is told of the logits of every row that the request runs.
 enum class ProbeRows : uint8_t { kNone, kDigest, kLogits };
@@ -41,4 +41,4 @@ struct RequestLimits {
 // kInvalidArgument, in words for the client, when the request can never run under `limits`.
 absl::Status CheckRequest(const Request& request, const RequestLimits& limits);
 
-}  // namespace atl
+}  // namespace atl::coordinator

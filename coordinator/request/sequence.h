@@ -9,7 +9,7 @@
 #include "common/base/ids.h"
 #include "coordinator/request/request.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Who comes first: the lower priority, then who arrived first (ids grow with arrival).
 struct QueuePlace {
@@ -50,4 +50,4 @@ struct Sequence {
   }
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

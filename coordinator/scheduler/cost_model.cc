@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // Assumed before the first step, in the order of StepShape and in µs: a step at all, a row, a
@@ -122,4 +122,4 @@ void CostModel::Solve(double scale) {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

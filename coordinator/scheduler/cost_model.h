@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace atl {
+namespace atl::coordinator {
 
 // What one home runs in a step. Depth: the sum over rows of the position each row attends from.
 struct StepShape {
@@ -52,4 +52,4 @@ class CostModel {
   int32_t prefill_rows_max_ = 64;           // the most of a step seen
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "coordinator/scheduler/scheduler.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // A step while it is planned, and what is left of it.
 struct Scheduler::StepDraft {
@@ -300,4 +300,4 @@ void Scheduler::PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft) {
   draft.plan(rank).work.push_back(std::move(work));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/kv_block.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // Tokens that a report of `length` tokens must bring where nothing ended: one when the known
@@ -133,4 +134,4 @@ int64_t Scheduler::tokens_max() const {
   return blocks * kBlockTokens;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

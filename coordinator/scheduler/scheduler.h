@@ -22,7 +22,7 @@
 #include "coordinator/request/sequence.h"
 #include "coordinator/scheduler/cost_model.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // What one worker can be home of.
 struct HomeCapacity {
@@ -139,4 +139,4 @@ class Scheduler {
   std::map<QueuePlace, Sequence*> waiting_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

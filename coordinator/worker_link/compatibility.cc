@@ -1,6 +1,6 @@
 #include "coordinator/worker_link/compatibility.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 absl::Status CheckCompatible(const WorkerHello& hello, const WorkerHello* first) {
   if (hello.wire_version != kWireVersion) {
@@ -25,4 +25,4 @@ absl::Status CheckCompatible(const WorkerHello& hello, const WorkerHello* first)
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

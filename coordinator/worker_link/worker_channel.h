@@ -9,7 +9,7 @@
 #include "common/step/step_plan.h"
 #include "coordinator/membership/worker_id.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // Sends to workers. Never blocks; what is sent to a closed stream is dropped (its OnClosed has come
 // or will come). Messages to one worker keep their order. Any thread.
@@ -35,4 +35,4 @@ class WorkerEvents {
   virtual void OnClosed(WorkerId worker, absl::Status why) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

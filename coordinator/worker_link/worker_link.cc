@@ -11,11 +11,12 @@
 
 #include "common/base/check.h"
 #include "common/log/log.h"
+#include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "coordinator/worker_link/compatibility.h"
 #include "proto/worker.grpc.pb.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr size_t kStreamsMax = 2 * kRanksMax;
@@ -282,8 +283,8 @@ absl::StatusOr<int> WorkerLinkServer::Start(WorkerEvents& events) {
   int port = 0;
   builder.AddListeningPort(options_.address, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(this);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
-  builder.SetMaxSendMessageSize(kMessageBytesMax);
+  builder.SetMaxReceiveMessageSize(kStreamMessageBytesMax);
+  builder.SetMaxSendMessageSize(kStreamMessageBytesMax);
   // Two servers on one port would both start and share the workers.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   const auto milliseconds = [](absl::Duration d) {
@@ -317,4 +318,4 @@ std::unique_ptr<WorkerLink> WorkerLink::Create(WorkerLinkOptions options) {
   return std::make_unique<WorkerLinkServer>(std::move(options));
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -14,7 +14,7 @@
 #include "common/base/status.h"
 #include "coordinator/worker_link/worker_channel.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 struct WorkerLinkOptions {
   std::string address = "0.0.0.0:0";  // HOST:PORT; port 0 picks a free one
@@ -36,4 +36,4 @@ class WorkerLink : public WorkerChannel {
   virtual void Stop(absl::Duration limit) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

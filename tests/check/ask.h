@@ -12,7 +12,7 @@
 #include "tools/check/kind.h"
 #include "tools/check/run.h"
 
-namespace atl::testing {
+namespace atl::tools {
 
 // The answers to `lines`, each read back from its text.
 inline std::vector<Json> AskLines(const CheckFlags& flags, const std::string& lines) {
@@ -40,7 +40,7 @@ inline std::vector<Json> ReadRecords(const std::string& path) {
   return records;
 }
 
-}  // namespace atl::testing
+}  // namespace atl::tools
 
 // The answer is an error of this code, with these words.
 #define EXPECT_ERROR(answer, expected_code, substring)                             \

@@ -4,12 +4,9 @@
 #include "tests/check/ask.h"
 #include "tools/check/default_template.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
-using testing::Ask;
-using testing::AskLines;
-using testing::ReadRecords;
 using namespace nlohmann::literals;
 
 const CheckFlags kTokenize{.kind = "tokenize", .tokenizer = "tools/nano/checkpoint"};
@@ -291,4 +288,4 @@ TEST(LoadTest, SaysWhetherAFileIsTaken) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,12 +8,9 @@
 
 #include "tests/check/ask.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
-using testing::Ask;
-using testing::AskLines;
-using testing::ReadRecords;
 using namespace nlohmann::literals;
 
 constexpr const char* kNano = "tools/nano/checkpoint";
@@ -173,4 +170,4 @@ TEST(LogitsKindTest, WorkersThatCannotStartAreAnErrorAndLeaveNothing) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

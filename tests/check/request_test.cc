@@ -1,11 +1,8 @@
 // The kind `request`: the parsers and the template, asked from outside.
 #include "tests/check/ask.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
-
-using testing::Ask;
-using testing::AskLines;
 
 const CheckFlags kRequest{.kind = "request"};
 
@@ -66,4 +63,4 @@ TEST(RequestKindTest, QuestionsHaveAnEndpointAndABody) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

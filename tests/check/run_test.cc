@@ -10,11 +10,9 @@
 #include "tools/check/base64.h"
 #include "tools/check/fields.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
-using testing::Ask;
-using testing::AskLines;
 using namespace nlohmann::literals;
 
 absl::StatusOr<CheckFlags> Parse(std::vector<const char*> args) {
@@ -138,4 +136,4 @@ TEST(Base64Test, DecodesTheVectorsOfTheStandardAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 #include "common/config/command_line.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 absl::StatusOr<Flags> Parse(std::vector<const char*> args) {
@@ -71,4 +71,4 @@ TEST(FlagsTest, OneSentenceNamesTheFlagAtFault) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -10,11 +10,11 @@
 
 namespace {
 
-const atl::HttpOptions kLimits = {
+const atl::coordinator::HttpOptions coordinator::kLimits = {
     .header_bytes_max = 1000, .headers_max = 10, .target_bytes_max = 100, .body_bytes_max = 500};
 
 // How many bytes were taken in pieces of `piece`.
-size_t Read(atl::RequestReader* reader, std::string_view bytes, size_t piece) {
+size_t Read(atl::coordinator::RequestReader* reader, std::string_view bytes, size_t piece) {
   size_t taken = 0;
   while (taken < bytes.size() && !reader->done() && !reader->refusal()) {
     taken += reader->Take(bytes.substr(taken, piece));
@@ -22,10 +22,10 @@ size_t Read(atl::RequestReader* reader, std::string_view bytes, size_t piece) {
   return taken;
 }
 
-void CheckRequest(const atl::HttpRequest& request) {
+void CheckRequest(const atl::coordinator::HttpRequest& request) {
   CHECK(!request.method.empty() && !request.path.empty());
-  CHECK(request.body.size() <= kLimits.body_bytes_max);
-  CHECK(request.headers.size() <= kLimits.headers_max);
+  CHECK(request.body.size() <= coordinator::kLimits.body_bytes_max);
+  CHECK(request.headers.size() <= coordinator::kLimits.headers_max);
   for (const auto& [name, value] : request.headers) {
     CHECK(!name.empty());
     const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
@@ -38,8 +38,8 @@ void CheckRequest(const atl::HttpRequest& request) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  atl::RequestReader whole(kLimits);
-  atl::RequestReader cut(kLimits);
+  atl::coordinator::RequestReader whole(coordinator::kLimits);
+  atl::coordinator::RequestReader cut(coordinator::kLimits);
   const size_t taken = Read(&whole, bytes, bytes.size());
   const size_t taken_cut = Read(&cut, bytes, size_t{1} + data[0]);
   CHECK(whole.done() == cut.done());
@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   CHECK(taken == taken_cut);
   if (!whole.done()) return 0;
-  const atl::HttpRequest request = whole.Release();
+  const atl::coordinator::HttpRequest request = whole.Release();
   CheckRequest(request);
   CHECK(cut.Release().body == request.body);
   return 0;

@@ -11,7 +11,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 TEST(CorpusTest, EveryFileIsWithstood) {
@@ -27,4 +27,4 @@ TEST(CorpusTest, EveryFileIsWithstood) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

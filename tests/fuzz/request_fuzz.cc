@@ -22,23 +22,24 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr atl::ParseLimits kLimits = {.depth_max = 16,
-                                      .values_max = 2000,
-                                      .messages_max = 20,
-                                      .tools_max = 5,
-                                      .stop_strings_max = 4,
-                                      .stop_bytes_max = 20,
-                                      .stop_token_ids_max = 10,
-                                      .choices_max = 8,
-                                      .sequences_max = 12,
-                                      .vocab_size = 4096};
+constexpr atl::coordinator::ParseLimits coordinator::kLimits = {.depth_max = 16,
+                                                                .values_max = 2000,
+                                                                .messages_max = 20,
+                                                                .tools_max = 5,
+                                                                .stop_strings_max = 4,
+                                                                .stop_bytes_max = 20,
+                                                                .stop_token_ids_max = 10,
+                                                                .choices_max = 8,
+                                                                .sequences_max = 12,
+                                                                .vocab_size = 4096};
 
-void CheckError(const atl::ApiError& error) {
+void CheckError(const atl::coordinator::ApiError& error) {
   CHECK(error.status == 400);
   const std::string mistake = atl::MistakeOfSentence(error.message);
   CHECK(mistake.empty(), "{}: {}", mistake, error.message);
   CHECK(atl::Printable(error.param, 100) == error.param, "{}", error.param);
-  const Json envelope = Json::parse(atl::ToJson(error), nullptr, /*allow_exceptions=*/false);
+  const Json envelope =
+      Json::parse(atl::coordinator::ToJson(error), nullptr, /*allow_exceptions=*/false);
   CHECK(envelope.is_object() && envelope.size() == 1 && envelope["error"].size() == 4);
   CHECK(envelope["error"]["message"] == error.message);
   CHECK(envelope["error"]["type"] == "invalid_request_error");
@@ -46,7 +47,8 @@ void CheckError(const atl::ApiError& error) {
 }
 
 void CheckIds(const std::vector<atl::TokenId>& ids) {
-  for (const atl::TokenId id : ids) CHECK(Value(id) >= 0 && Value(id) < kLimits.vocab_size);
+  for (const atl::TokenId id : ids)
+    CHECK(Value(id) >= 0 && Value(id) < coordinator::kLimits.vocab_size);
 }
 
 // Absent is in every range.
@@ -54,14 +56,14 @@ void CheckRange(std::optional<float> value, float low, float high) {
   CHECK(!value || (*value >= low && *value <= high && !(*value == 0.0f && std::signbit(*value))));
 }
 
-void CheckSampling(const atl::GenerationFields& fields) {
+void CheckSampling(const atl::coordinator::GenerationFields& fields) {
   CheckRange(fields.temperature, 0.0f, 2.0f);
   CheckRange(fields.top_p, std::numeric_limits<float>::denorm_min(), 1.0f);
   CheckRange(fields.min_p, 0.0f, 1.0f);
   CheckRange(fields.repetition_penalty, 0.01f, 100.0f);
   CheckRange(fields.presence_penalty, -2.0f, 2.0f);
   CheckRange(fields.frequency_penalty, -2.0f, 2.0f);
-  CHECK(!fields.top_k || (*fields.top_k >= 0 && *fields.top_k <= kLimits.vocab_size));
+  CHECK(!fields.top_k || (*fields.top_k >= 0 && *fields.top_k <= coordinator::kLimits.vocab_size));
   CHECK(fields.top_logprobs >= -1 && fields.top_logprobs <= atl::kTopLogprobsMax);
   CHECK(fields.logit_bias.size() <= atl::kLogitBiasMax);
   std::set<int32_t> biased;
@@ -72,19 +74,20 @@ void CheckSampling(const atl::GenerationFields& fields) {
   }
 }
 
-void CheckGeneration(const atl::GenerationFields& fields) {
+void CheckGeneration(const atl::coordinator::GenerationFields& fields) {
   CheckSampling(fields);
   CHECK(atl::IsValidUtf8(fields.model));
-  CHECK(fields.stop.size() <= kLimits.stop_strings_max);
+  CHECK(fields.stop.size() <= coordinator::kLimits.stop_strings_max);
   for (const std::string& stop : fields.stop) {
-    CHECK(!stop.empty() && stop.size() <= kLimits.stop_bytes_max && atl::IsValidUtf8(stop));
+    CHECK(!stop.empty() && stop.size() <= coordinator::kLimits.stop_bytes_max &&
+          atl::IsValidUtf8(stop));
   }
-  CHECK(fields.stop_token_ids.size() <= kLimits.stop_token_ids_max);
+  CHECK(fields.stop_token_ids.size() <= coordinator::kLimits.stop_token_ids_max);
   CheckIds(fields.stop_token_ids);
   CHECK(!fields.max_tokens || *fields.max_tokens >= 0);
   CHECK(fields.min_tokens >= 0);
   CHECK(!fields.max_tokens || fields.min_tokens <= *fields.max_tokens);
-  CHECK(fields.n >= 1 && fields.n <= kLimits.choices_max);
+  CHECK(fields.n >= 1 && fields.n <= coordinator::kLimits.choices_max);
   CHECK(fields.stream || !fields.include_usage);
 }
 
@@ -94,7 +97,7 @@ void CheckMember(const std::string& text, Json::value_t type) {
   CHECK(json.type() == type, "{}", text);
 }
 
-void CheckConversation(const atl::ChatRequest& chat) {
+void CheckConversation(const atl::coordinator::ChatRequest& chat) {
   CheckMember(chat.messages, Json::value_t::array);
   if (!chat.tools.empty()) CheckMember(chat.tools, Json::value_t::array);
   if (!chat.chat_template_kwargs.empty()) {
@@ -102,19 +105,19 @@ void CheckConversation(const atl::ChatRequest& chat) {
   }
 }
 
-void CheckAccepted(const atl::ChatRequest& request) {
+void CheckAccepted(const atl::coordinator::ChatRequest& request) {
   CHECK(request.generation.max_tokens != 0);
   CheckGeneration(request.generation);
   CheckConversation(request);
 }
 
-void CheckAccepted(const atl::CompletionRequest& request) {
+void CheckAccepted(const atl::coordinator::CompletionRequest& request) {
   CheckGeneration(request.generation);
   CHECK(request.generation.max_tokens != 0 || request.echo);
   CHECK(!request.prompts.empty());
   CHECK(static_cast<int32_t>(request.prompts.size()) * request.generation.n <=
-        kLimits.sequences_max);
-  for (const atl::CompletionPrompt& prompt : request.prompts) {
+        coordinator::kLimits.sequences_max);
+  for (const atl::coordinator::CompletionPrompt& prompt : request.prompts) {
     if (const auto* text = std::get_if<std::string>(&prompt)) {
       CHECK(!text->empty() && atl::IsValidUtf8(*text));
     } else {
@@ -124,7 +127,7 @@ void CheckAccepted(const atl::CompletionRequest& request) {
   }
 }
 
-void CheckAccepted(const atl::TokenizeRequest& request) {
+void CheckAccepted(const atl::coordinator::TokenizeRequest& request) {
   if (request.prompt) {
     CHECK(atl::IsValidUtf8(*request.prompt) && request.chat.messages.empty());
   } else {
@@ -132,11 +135,12 @@ void CheckAccepted(const atl::TokenizeRequest& request) {
   }
 }
 
-void CheckAccepted(const atl::DetokenizeRequest& request) { CheckIds(request.tokens); }
+void CheckAccepted(const atl::coordinator::DetokenizeRequest& request) { CheckIds(request.tokens); }
 
 template <typename Request>
-void CheckResult(const std::variant<Request, atl::ApiError>& result) {
-  if (const auto* error = std::get_if<atl::ApiError>(&result)) return CheckError(*error);
+void CheckResult(const std::variant<Request, atl::coordinator::ApiError>& result) {
+  if (const auto* error = std::get_if<atl::coordinator::ApiError>(&result))
+    return CheckError(*error);
   CheckAccepted(std::get<Request>(result));
 }
 
@@ -144,9 +148,9 @@ void CheckResult(const std::variant<Request, atl::ApiError>& result) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  CheckResult(atl::ParseChatRequest(body, kLimits));
-  CheckResult(atl::ParseCompletionRequest(body, kLimits));
-  CheckResult(atl::ParseTokenizeRequest(body, kLimits));
-  CheckResult(atl::ParseDetokenizeRequest(body, kLimits));
+  CheckResult(atl::coordinator::ParseChatRequest(body, coordinator::kLimits));
+  CheckResult(atl::coordinator::ParseCompletionRequest(body, coordinator::kLimits));
+  CheckResult(atl::coordinator::ParseTokenizeRequest(body, coordinator::kLimits));
+  CheckResult(atl::coordinator::ParseDetokenizeRequest(body, coordinator::kLimits));
   return 0;
 }

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "coordinator::worker/executor/local_cluster.h"
+#include "coordinator::worker/transport/inproc/inproc_group.h"
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
-#include "worker/transport/inproc/inproc_group.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
@@ -54,16 +54,18 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     folder_ = std::string("tests/golden/data/") + GetParam();
     ASSERT_OK_AND_ASSIGN(config_, LoadModelConfig(folder_));
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open(folder_));
-    ASSERT_OK_AND_ASSIGN(weights_, LoadModelWeights(*checkpoint_, config_));
-    ASSERT_OK_AND_ASSIGN(recording_, SafetensorsFile::Open(folder_ + "/recording.safetensors"));
+    ASSERT_OK_AND_ASSIGN(checkpoint_, coordinator::worker::Checkpoint::Open(folder_));
+    ASSERT_OK_AND_ASSIGN(weights_, coordinator::worker::LoadModelWeights(*checkpoint_, config_));
+    ASSERT_OK_AND_ASSIGN(
+        recording_, coordinator::worker::SafetensorsFile::Open(folder_ + "/recording.safetensors"));
     std::ifstream noise(folder_ + "/noise.json");
     noise_ = Json::parse(noise);
     ASSERT_OK_AND_ASSIGN(backend_, kernels::BestBackend());
-    ASSERT_OK_AND_ASSIGN(cluster_, LocalCluster::Create(config_, weights_, Options()));
+    ASSERT_OK_AND_ASSIGN(cluster_,
+                         coordinator::worker::LocalCluster::Create(config_, weights_, Options()));
   }
 
-  LocalClusterOptions Options() const {
+  coordinator::worker::LocalClusterOptions Options() const {
     return {.executor = {.backend = backend_,
                          .decoder = {.dtype = kernels::DType::kF32},
                          .num_blocks = 8,
@@ -71,13 +73,13 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
   }
 
   bool Has(const std::string& name) const { return recording_->tensors().contains(name); }
-  const StoredTensor& Tensor(const std::string& name) const {
+  const coordinator::worker::StoredTensor& Tensor(const std::string& name) const {
     return recording_->tensors().at(name);
   }
   const float* Floats(const std::string& name) const {
     return reinterpret_cast<const float*>(Tensor(name).data);
   }
-  std::vector<TokenId> Ids(const std::string& name) const {
+  std::vector<TokenId> coordinator::Ids(const std::string& name) const {
     const auto* ids = reinterpret_cast<const int32_t*>(Tensor(name).data);
     std::vector<TokenId> result;
     for (int64_t i = 0; i < Tensor(name).shape[0]; ++i) result.push_back(TokenId{ids[i]});
@@ -102,8 +104,10 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
     fmt::print("[ of limit ] {} {:.3g} {}\n", name, worst_of_limit_, worst_what_);
   }
 
-  void ExpectLogits(const SoloRun& run, const std::string& prompt, const std::string& what) {
-    ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster_, run));
+  void ExpectLogits(const coordinator::worker::SoloRun& run, const std::string& prompt,
+                    const std::string& what) {
+    ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput out,
+                         coordinator::worker::RunSolo(*cluster_, run));
     const int64_t rows = static_cast<int64_t>(run.ids.size());
     ASSERT_EQ(static_cast<int64_t>(out.logits.size()), rows * config_.vocab_size);
     ExpectWithin(RowErrors(out.logits.data(), Floats(prompt + ".logits"), rows, config_.vocab_size),
@@ -112,12 +116,12 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 
   std::string folder_;
   ModelConfig config_;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  ModelWeights weights_;
-  std::unique_ptr<SafetensorsFile> recording_;
+  std::unique_ptr<coordinator::worker::Checkpoint> checkpoint_;
+  coordinator::worker::ModelWeights weights_;
+  std::unique_ptr<coordinator::worker::SafetensorsFile> recording_;
   Json noise_;
   kernels::Backend backend_{};
-  std::unique_ptr<LocalCluster> cluster_;
+  std::unique_ptr<coordinator::worker::LocalCluster> cluster_;
 
  private:
   double worst_of_limit_ = 0.0;
@@ -126,21 +130,24 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 
 TEST_P(GoldenTest, LogitsOfWholePrompts) {
   for (const std::string prompt : {"prompt0", "prompt1"})
-    ExpectLogits({.ids = Ids(prompt + ".ids")}, prompt, prompt);
+    ExpectLogits({.ids = coordinator::Ids(prompt + ".ids")}, prompt, prompt);
 }
 
 // What a step leaves behind for the next: keys and values, columns, states, waiting rows.
 TEST_P(GoldenTest, LogitsOfPieces) {
-  ExpectLogits({.ids = Ids("prompt0.ids"), .pieces = {1}}, "prompt0", "prompt0 row by row");
-  ExpectLogits({.ids = Ids("prompt1.ids"), .pieces = {5, 1, 1, 2, 11, 1, 7}}, "prompt1",
-               "prompt1 in pieces");
+  ExpectLogits({.ids = coordinator::Ids("prompt0.ids"), .pieces = {1}}, "prompt0",
+               "prompt0 row by row");
+  ExpectLogits({.ids = coordinator::Ids("prompt1.ids"), .pieces = {5, 1, 1, 2, 11, 1, 7}},
+               "prompt1", "prompt1 in pieces");
 }
 
 TEST_P(GoldenTest, GreedyContinuation) {
-  SoloRun run = {.ids = Ids("prompt0.ids"), .probe = Probe::kNone};
-  const std::vector<TokenId> expected = Ids("prompt0.greedy");
+  coordinator::worker::SoloRun run = {.ids = coordinator::Ids("prompt0.ids"),
+                                      .probe = Probe::kNone};
+  const std::vector<TokenId> expected = coordinator::Ids("prompt0.greedy");
   run.num_generate = static_cast<int32_t>(expected.size());
-  ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster_, run));
+  ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput out,
+                       coordinator::worker::RunSolo(*cluster_, run));
   EXPECT_EQ(out.generated, expected);
 }
 
@@ -149,13 +156,15 @@ TEST_P(GoldenTest, GreedyContinuation) {
 TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
   kernels::SetDenormalsToZero();
   kernels::KernelContext context(backend_, nullptr);
-  ASSERT_OK_AND_ASSIGN(auto decoder,
-                       Decoder::Create(config_, weights_, {.dtype = kernels::DType::kF32}));
-  KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
+  ASSERT_OK_AND_ASSIGN(auto decoder, coordinator::worker::Decoder::Create(
+                                         config_, weights_, {.dtype = kernels::DType::kF32}));
+  coordinator::worker::KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
   cache_config.num_blocks = 8;
   cache_config.num_slots = 1;
-  ASSERT_OK_AND_ASSIGN(auto transports, InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
-  TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(), transports[0].get());
+  ASSERT_OK_AND_ASSIGN(auto transports, coordinator::worker::InprocGroup::Create(
+                                            {.world_size = 1, .epoch = {1, 1}}));
+  coordinator::worker::TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(),
+                                                  transports[0].get());
   const std::vector<std::vector<int32_t>> owners(
       static_cast<size_t>(config_.num_layers()),
       std::vector<int32_t>(static_cast<size_t>(config_.num_experts), 0));
@@ -166,20 +175,20 @@ TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
     for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int32_t>(i);
     std::vector<BlockId> blocks;
     for (int b = 0; b < 8; ++b) blocks.push_back(BlockId{b});
-    const std::vector<SequenceRows> sequences = {
+    const std::vector<coordinator::worker::SequenceRows> sequences = {
         {.num_rows = static_cast<int>(rows), .blocks = blocks, .store = kernels::DeltaStore::kOwn}};
     const std::vector<int32_t> rows_by_rank = {static_cast<int32_t>(rows)};
     for (int layer = 0; layer < config_.num_layers(); ++layer) {
       const std::string name = prompt + ".layer" + std::to_string(layer);
       if (!Has(name + ".mixer_in")) continue;
       ++num_blocks_seen;
-      KvCache cache(cache_config);
-      const Decoder::Room room = {
+      coordinator::worker::KvCache cache(cache_config);
+      const coordinator::worker::Decoder::Room room = {
           .context = context, .cache = cache, .dispatcher = dispatcher, .expert_owner = owners};
-      const DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
-                                  .positions = positions,
-                                  .sequences = sequences,
-                                  .rows_by_rank = rows_by_rank};
+      const coordinator::worker::DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
+                                                       .positions = positions,
+                                                       .sequences = sequences,
+                                                       .rows_by_rank = rows_by_rank};
       std::vector<float> out(static_cast<size_t>(rows * h));
       ASSERT_OK(decoder->RunMixer(room, batch, layer, F32(Floats(name + ".mixer_in"), {rows, h}),
                                   F32(out.data(), {rows, h})));
@@ -205,7 +214,8 @@ TEST_P(GoldenTest, SkipsMtpAndVisionByName) {
     if (entry.path().filename().string().rfind("model", 0) != 0 ||
         entry.path().extension() != ".safetensors")
       continue;
-    ASSERT_OK_AND_ASSIGN(const auto file, SafetensorsFile::Open(entry.path().string()));
+    ASSERT_OK_AND_ASSIGN(const auto file,
+                         coordinator::worker::SafetensorsFile::Open(entry.path().string()));
     for (const auto& [name, tensor] : file->tensors()) {
       num_mtp += name.rfind("mtp.", 0) == 0 ? 1 : 0;
       num_vision += name.rfind("model.visual.", 0) == 0 ? 1 : 0;
@@ -223,4 +233,4 @@ INSTANTIATE_TEST_SUITE_P(Shapes, GoldenTest,
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

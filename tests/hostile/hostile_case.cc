@@ -12,7 +12,7 @@
 #include "common/base/status.h"
 #include "tests/hostile/sentence.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -100,4 +100,4 @@ std::string Repeated(std::string_view text, size_t size_bytes) {
   return repeated;
 }
 
-}  // namespace atl
+}  // namespace atl::testing

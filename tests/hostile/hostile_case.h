@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 
-namespace atl {
+namespace atl::testing {
 
 // A new folder, removed with the object.
 class HostileFolder {
@@ -49,4 +49,4 @@ inline std::string NameOfCase(const ::testing::TestParamInfo<HostileCase>& info)
 // `text` so often that at least `size_bytes` result.
 std::string Repeated(std::string_view text, size_t size_bytes);
 
-}  // namespace atl
+}  // namespace atl::testing

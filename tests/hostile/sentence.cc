@@ -8,7 +8,7 @@
 #include "common/base/printable.h"
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::testing {
 
 std::string MistakeOfSentence(std::string_view message) {
   if (message.empty()) return "it is empty";
@@ -25,4 +25,4 @@ void CheckSentence(const absl::Status& status) {
   CHECK(mistake.empty(), "{}: {}", mistake, MessageOf(status));
 }
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 
-namespace atl {
+namespace atl::testing {
 
 // Longer messages show too much of the file.
 inline constexpr size_t kSentenceBytesMax = 800;
@@ -19,4 +19,4 @@ std::string MistakeOfSentence(std::string_view message);
 // fuzzing.
 void CheckSentence(const absl::Status& status);
 
-}  // namespace atl
+}  // namespace atl::testing

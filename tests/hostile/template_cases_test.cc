@@ -8,7 +8,7 @@
 #include "coordinator/chat/messages.h"
 #include "tests/hostile/hostile_case.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
@@ -16,9 +16,11 @@ constexpr char kFile[] = "chat_template.jinja";
 
 absl::Status RenderTemplate(const std::string& folder) {
   ATOLL_ASSIGN_OR_RETURN(std::string source, ReadTextFile(folder + "/" + kFile, 64 * kMiB));
-  ATOLL_ASSIGN_OR_RETURN(const auto chat_template, ChatTemplate::Parse(std::move(source)));
-  ATOLL_ASSIGN_OR_RETURN(const TemplateInput input,
-                         ReadTemplateInput(R"({"messages": [{"role": "user", "content": "Hi"}]})"));
+  ATOLL_ASSIGN_OR_RETURN(const auto chat_template,
+                         coordinator::ChatTemplate::Parse(std::move(source)));
+  ATOLL_ASSIGN_OR_RETURN(
+      const coordinator::TemplateInput input,
+      coordinator::ReadTemplateInput(R"({"messages": [{"role": "user", "content": "Hi"}]})"));
   return chat_template->Render(input).status();
 }
 
@@ -85,4 +87,4 @@ INSTANTIATE_TEST_SUITE_P(
     NameOfCase);
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

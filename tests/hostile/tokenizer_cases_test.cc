@@ -5,7 +5,7 @@
 #include "common/tokenizer/tokenizer.h"
 #include "tests/hostile/hostile_case.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
@@ -158,4 +158,4 @@ INSTANTIATE_TEST_SUITE_P(
     NameOfCase);
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

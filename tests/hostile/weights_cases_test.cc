@@ -6,12 +6,12 @@
 #include <iterator>
 
 #include "common/base/status_macros.h"
+#include "coordinator::worker/weights/checkpoint.h"
+#include "coordinator::worker/weights/model_weights.h"
 #include "tests/hostile/hostile_case.h"
 #include "tests/support/safetensors_bytes.h"
-#include "worker/weights/checkpoint.h"
-#include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
@@ -19,13 +19,13 @@ constexpr char kModel[] = "model.safetensors";
 constexpr char kIndex[] = "model.safetensors.index.json";
 
 absl::Status OpenFile(const std::string& folder) {
-  return SafetensorsFile::Open(folder + "/" + kModel).status();
+  return coordinator::worker::SafetensorsFile::Open(folder + "/" + kModel).status();
 }
 
 absl::Status OpenCheckpoint(const std::string& folder) {
   ATOLL_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(folder));
-  ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::Open(folder));
-  return LoadModelWeights(*checkpoint, config).status();
+  ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, coordinator::worker::Checkpoint::Open(folder));
+  return coordinator::worker::LoadModelWeights(*checkpoint, config).status();
 }
 
 HostileCase Header(const std::string& name, const std::string& header, size_t data_bytes,
@@ -74,7 +74,7 @@ HostileCase Index(const std::string& name, const std::string& index,
           OpenCheckpoint, says};
 }
 
-std::string Nano() {
+std::string coordinator::Nano() {
   std::ifstream file(std::string("tools/nano/checkpoint/") + kModel, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -85,7 +85,7 @@ HostileCase Changed(const std::string& name, const std::function<void(std::strin
   return {name,
           [=](const HostileFolder& f) {
             f.Link("config.json");
-            std::string bytes = Nano();
+            std::string bytes = coordinator::Nano();
             change(bytes);
             f.Write(kModel, bytes);
           },
@@ -225,4 +225,4 @@ INSTANTIATE_TEST_SUITE_P(
     NameOfCase);
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

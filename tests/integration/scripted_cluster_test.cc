@@ -12,22 +12,22 @@
 #include "tests/integration/process.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
-using testing::ClientAnswer;
-using testing::EventsOf;
+using coordinator::ClientAnswer;
+using coordinator::EventsOf;
+using coordinator::HttpClient;
+using coordinator::kPatience;
+using coordinator::PostText;
 using ::testing::HasSubstr;
-using testing::HttpClient;
-using testing::kPatience;
-using testing::PostText;
 using testing::Process;
 
-constexpr const char* kChat = "/v1/chat/completions";
+constexpr const char* coordinator::kChat = "/v1/chat/completions";
 constexpr const char* kTokenizer = "tools/nano/checkpoint";
-constexpr int kCrashStatus = 134;
-// Long enough for a healthy worker on a machine with other work to do.
+constexpr int worker::kCrashStatus = 134;
+// Long enough for a healthy coordinator::worker on a machine with other work to do.
 constexpr const char* kStepLimit = "5";
 constexpr std::chrono::milliseconds kBetweenQuestions{20};
 
@@ -49,7 +49,8 @@ class ScriptedClusterTest : public ::testing::Test {
   std::string Logs() const {
     std::string logs;
     if (coordinator_ != nullptr) logs += "\ncoordinator:\n" + coordinator_->Log();
-    for (const auto& worker : workers_) logs += "\na worker:\n" + worker->Log();
+    for (const auto& coordinator::worker : workers_)
+      logs += "\na coordinator::worker:\n" + coordinator::worker->Log();
     return logs;
   }
 
@@ -58,12 +59,18 @@ class ScriptedClusterTest : public ::testing::Test {
         (std::filesystem::temp_directory_path() / fmt::format("atoll-script-{}.jsonl", getpid()))
             .string();
     std::ofstream(script_) << rules;
-    std::vector<std::string> args = {"--model",         "scripted:" + script_,
-                                     "--tokenizer",     kTokenizer,
-                                     "--port",          "0",
-                                     "--worker-listen", "127.0.0.1:0",
-                                     "--num-workers",   std::to_string(layout.num_workers),
-                                     "--log-level",     "info"};
+    std::vector<std::string> args = {"--model",
+                                     "scripted:" + script_,
+                                     "--tokenizer",
+                                     kTokenizer,
+                                     "--port",
+                                     "0",
+                                     "--coordinator::worker-listen",
+                                     "127.0.0.1:0",
+                                     "--num-workers",
+                                     std::to_string(layout.num_workers),
+                                     "--log-level",
+                                     "info"};
     args.insert(args.end(), layout.coordinator_flags.begin(), layout.coordinator_flags.end());
     coordinator_ = Process::Start(ATOLL_COORDINATOR_PROGRAM, args);
     const std::string join = coordinator_->ReadLine("atoll: workers join at ");
@@ -81,8 +88,8 @@ class ScriptedClusterTest : public ::testing::Test {
 
   // Asks until /ready answers so, or the coordinator has ended.
   void AwaitReady(int status) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (HttpClient(port_).Get("/ready").status != status) {
+    const auto deadline = std::chrono::steady_clock::now() + coordinator::kPatience;
+    while (coordinator::HttpClient(port_).Get("/ready").status != status) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline)
           << "/ready never says " << status << Logs();
       ASSERT_EQ(coordinator_->Wait(kBetweenQuestions), std::nullopt) << Logs();
@@ -92,10 +99,10 @@ class ScriptedClusterTest : public ::testing::Test {
   static std::string Body(const std::string& message, const std::string& more = "") {
     return fmt::format(R"({{"messages": [{{"role": "user", "content": "{}"}}]{}}})", message, more);
   }
-  ClientAnswer Ask(const std::string& message, const std::string& more = "") {
-    return HttpClient(port_).Post(kChat, Body(message, more));
+  coordinator::ClientAnswer tools::Ask(const std::string& message, const std::string& more = "") {
+    return coordinator::HttpClient(port_).Post(coordinator::kChat, Body(message, more));
   }
-  static std::string ContentOf(const ClientAnswer& answer) {
+  static std::string ContentOf(const coordinator::ClientAnswer& answer) {
     EXPECT_EQ(answer.status, 200) << answer.body;
     if (answer.status != 200) return "";
     return Json::parse(answer.body)["choices"][0]["message"]["content"].get<std::string>();
@@ -116,7 +123,7 @@ struct Stream {
 
 Stream ReadStream(const std::string& body) {
   Stream stream;
-  for (const std::string& event : EventsOf(body)) {
+  for (const std::string& event : coordinator::EventsOf(body)) {
     if (event == "[DONE]") continue;
     const Json chunk = Json::parse(event);
     stream.has_error |= chunk.contains("error");
@@ -145,18 +152,19 @@ TEST_F(ScriptedClusterTest, TheRuleThatFitsAnswers) {
   Serve(R"rules({"when": "(?i)weather in (Paris|Rome)", "say": "It rains there."}
 {"when": "\\bstory\\b", "say": "Once more. ", "then": "length"}
 {"when": "list", "say": ["one, ", "two, ", "three"]})rules");
-  EXPECT_EQ(ContentOf(Ask("How is the Weather in Rome?")), "It rains there.");
-  EXPECT_EQ(ContentOf(Ask("A list!")), "one, two, three");
-  EXPECT_EQ(ContentOf(Ask("How is the weather in London?")), "How is the weather in London?");
-  const Json story = Json::parse(Ask("A story", R"(, "max_tokens": 30)").body);
+  EXPECT_EQ(ContentOf(tools::Ask("How is the Weather in Rome?")), "It rains there.");
+  EXPECT_EQ(ContentOf(tools::Ask("A list!")), "one, two, three");
+  EXPECT_EQ(ContentOf(tools::Ask("How is the weather in London?")),
+            "How is the weather in London?");
+  const Json story = Json::parse(tools::Ask("A story", R"(, "max_tokens": 30)").body);
   EXPECT_EQ(story["choices"][0]["finish_reason"], "length");
   EXPECT_EQ(story["usage"]["completion_tokens"], 30);
-  const Json models = Json::parse(HttpClient(port_).Get("/v1/models").body);
+  const Json models = Json::parse(coordinator::HttpClient(port_).Get("/v1/models").body);
   EXPECT_EQ(models["data"][0]["id"], "scripted");
   EXPECT_EQ(models["data"][0]["max_model_len"], 1 << 20);
   coordinator_->Signal(SIGTERM);
   EXPECT_EQ(coordinator_->Wait(), 0);
-  for (const auto& worker : workers_) EXPECT_EQ(worker->Wait(), 0);
+  for (const auto& coordinator::worker : workers_) EXPECT_EQ(coordinator::worker->Wait(), 0);
 }
 
 TEST_F(ScriptedClusterTest, AStreamSaysWhatTheWholeAnswerSays) {
@@ -164,31 +172,32 @@ TEST_F(ScriptedClusterTest, AStreamSaysWhatTheWholeAnswerSays) {
       R"({"when": "three", "say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7, "tokens_per_step": 3}
 {"say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7})");
   for (const char* message : {"three", "one"}) {
-    const ClientAnswer answer = Ask(message);
+    const coordinator::ClientAnswer answer = tools::Ask(message);
     const std::string whole = ContentOf(answer);
     const Json parsed = Json::parse(answer.body);
     const Stream stream = ReadStream(
-        Ask(message, R"(, "stream": true, "stream_options": {"include_usage": true})").body);
+        tools::Ask(message, R"(, "stream": true, "stream_options": {"include_usage": true})").body);
     EXPECT_EQ(stream.content, whole);
     EXPECT_EQ(stream.usage["completion_tokens"], parsed["usage"]["completion_tokens"]);
     EXPECT_EQ(stream.finish_reason, "stop");
   }
-  EXPECT_EQ(ContentOf(Ask("three")), ContentOf(Ask("one"))) << "however many tokens a step";
+  EXPECT_EQ(ContentOf(tools::Ask("three")), ContentOf(tools::Ask("one")))
+      << "however many tokens a step";
 }
 
 TEST_F(ScriptedClusterTest, NanEndsOneRequestAndNoOther) {
   Serve(R"({"when": "bad", "say": "It breaks here", "then": "nan"}
 {"say": "word ", "repeat": 50, "token_ms": 1})",
         {.num_workers = 1});
-  HttpClient beside(port_);
-  beside.Send(PostText(kChat, Body("good", R"(, "stream": true)")));
+  coordinator::HttpClient beside(port_);
+  beside.Send(coordinator::PostText(coordinator::kChat, Body("good", R"(, "stream": true)")));
   EXPECT_EQ(beside.ReceiveHead().status, 200);
   ASSERT_TRUE(beside.ReadUntil("word"));
-  EXPECT_GE(Ask("bad").status, 500);
-  EXPECT_TRUE(ReadStream(Ask("bad", R"(, "stream": true)").body).has_error);
+  EXPECT_GE(tools::Ask("bad").status, 500);
+  EXPECT_TRUE(ReadStream(tools::Ask("bad", R"(, "stream": true)").body).has_error);
   EXPECT_TRUE(beside.ReadUntil("[DONE]"));
-  EXPECT_EQ(ContentOf(Ask("good")).size(), 250u);
-  EXPECT_EQ(HttpClient(port_).Get("/ready").status, 200);
+  EXPECT_EQ(ContentOf(tools::Ask("good")).size(), 250u);
+  EXPECT_EQ(coordinator::HttpClient(port_).Get("/ready").status, 200);
 }
 
 // Sixteen answers of ten blocks each, in a pool of seven states and 32 blocks.
@@ -196,47 +205,49 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
   Serve(R"({"when": "three", "say": "Every word counts. ", "repeat": 80, "tokens_per_step": 3}
 {"when": "one", "say": "Every word counts. ", "repeat": 80})",
         {.num_workers = 1, .worker_flags = {"--kv-cache-memory-bytes", "65536"}});
-  const std::string metrics = HttpClient(port_).Get("/metrics").body;
-  const std::string alone = ContentOf(Ask("one"));
+  const std::string metrics = coordinator::HttpClient(port_).Get("/metrics").body;
+  const std::string alone = ContentOf(tools::Ask("one"));
   EXPECT_EQ(alone.size(), 80 * std::string("Every word counts. ").size());
-  std::vector<std::unique_ptr<HttpClient>> clients;
+  std::vector<std::unique_ptr<coordinator::HttpClient>> clients;
   for (int i = 0; i < 16; ++i) {
-    clients.push_back(std::make_unique<HttpClient>(port_));
-    clients.back()->Send(PostText(kChat, Body(i % 2 == 0 ? "one" : "three")));
+    clients.push_back(std::make_unique<coordinator::HttpClient>(port_));
+    clients.back()->Send(
+        coordinator::PostText(coordinator::kChat, Body(i % 2 == 0 ? "one" : "three")));
   }
   for (const auto& client : clients) EXPECT_EQ(ContentOf(client->Receive()), alone);
-  const std::string after = HttpClient(port_).Get("/metrics").body;
+  const std::string after = coordinator::HttpClient(port_).Get("/metrics").body;
   EXPECT_GT(SeriesOf(after, "atoll_engine_preemptions_total"), 0);
   for (const char* gauge : {"atoll_kv_index_block_free_bytes", "atoll_kv_index_state_free_bytes"}) {
     EXPECT_GT(SeriesOf(metrics, gauge), 0);
     EXPECT_EQ(SeriesOf(after, gauge), SeriesOf(metrics, gauge)) << gauge;
   }
-  const ClientAnswer never = Ask("one", R"(, "max_tokens": 2100)");
+  const coordinator::ClientAnswer never = tools::Ask("one", R"(, "max_tokens": 2100)");
   EXPECT_EQ(never.status, 400);
   EXPECT_THAT(never.body, HasSubstr("2048"));
 }
 
 TEST_F(ScriptedClusterTest, ACrashIsALostWorker) {
   Serve(R"({"when": "crash", "say": "So", "then": "crash"})", {.num_workers = 1});
-  EXPECT_GE(Ask("crash").status, 500);
-  EXPECT_EQ(workers_[0]->Wait(), kCrashStatus);
+  EXPECT_GE(tools::Ask("crash").status, 500);
+  EXPECT_EQ(workers_[0]->Wait(), worker::kCrashStatus);
   AwaitReady(503);
-  EXPECT_THAT(HttpClient(port_).Get("/ready").body, HasSubstr("lost worker 0"));
+  EXPECT_THAT(coordinator::HttpClient(port_).Get("/ready").body,
+              HasSubstr("lost coordinator::worker 0"));
 }
 
 TEST_F(ScriptedClusterTest, AHungWorkerIsLost) {
   Serve(R"({"when": "hang", "say": "So", "then": "hang"})",
         {.num_workers = 1, .coordinator_flags = {"--step-limit-s", kStepLimit}});
-  EXPECT_EQ(ContentOf(Ask("first")), "first");
-  EXPECT_GE(Ask("hang").status, 500);
+  EXPECT_EQ(ContentOf(tools::Ask("first")), "first");
+  EXPECT_GE(tools::Ask("hang").status, 500);
   AwaitReady(503);
   EXPECT_EQ(workers_[0]->Wait(), 1) << "told that it is refused";
 }
 
 TEST_F(ScriptedClusterTest, AHungWorkerStillStops) {
   Serve(R"({"when": "hang", "say": "So", "then": "hang"})", {.num_workers = 1});
-  HttpClient client(port_);
-  client.Send(PostText(kChat, Body("hang", R"(, "stream": true)")));
+  coordinator::HttpClient client(port_);
+  client.Send(coordinator::PostText(coordinator::kChat, Body("hang", R"(, "stream": true)")));
   EXPECT_EQ(client.ReceiveHead().status, 200);
   ASSERT_TRUE(client.ReadUntil("So"));
   workers_[0]->Signal(SIGTERM);
@@ -257,4 +268,4 @@ TEST_F(ScriptedClusterTest, MistakesAreToldAtTheStart) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

@@ -8,35 +8,37 @@
 
 namespace atl::testing {
 
-constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto coordinator::kPatience = std::chrono::seconds(20);
 
-BoundedQueue<ToWorker>& FakeChannel::Queue(WorkerId worker) {
+BoundedQueue<ToWorker>& FakeChannel::Queue(coordinator::WorkerId coordinator::worker) {
   std::lock_guard lock(mutex_);
-  auto& queue = queues_[worker];
+  auto& queue = queues_[coordinator::worker];
   if (queue == nullptr) queue = std::make_unique<BoundedQueue<ToWorker>>(1024);
   if (closed_) queue->Close();
   return *queue;
 }
 
-std::optional<ToWorker> FakeChannel::Next(WorkerId worker) {
-  return Queue(worker).Pop(std::chrono::steady_clock::now() + kPatience);
+std::optional<ToWorker> FakeChannel::Next(coordinator::WorkerId coordinator::worker) {
+  return Queue(coordinator::worker).Pop(std::chrono::steady_clock::now() + coordinator::kPatience);
 }
 
-void FakeChannel::Put(WorkerId worker, ToWorker message) {
-  BoundedQueue<ToWorker>& queue = Queue(worker);
+void FakeChannel::Put(coordinator::WorkerId coordinator::worker, ToWorker message) {
+  BoundedQueue<ToWorker>& queue = Queue(coordinator::worker);
   const bool put = queue.TryPush(std::move(message));
-  CHECK(put || queue.closed(), "a fake worker is sent more than it can hold");
+  CHECK(put || queue.closed(), "a fake coordinator::worker is sent more than it can hold");
 }
 
-void FakeChannel::Complain(WorkerId worker, const std::optional<ToWorker>& message) {
-  ADD_FAILURE() << "worker " << static_cast<uint64_t>(worker) << " was sent "
+void FakeChannel::Complain(coordinator::WorkerId coordinator::worker,
+                           const std::optional<ToWorker>& message) {
+  ADD_FAILURE() << "coordinator::worker " << static_cast<uint64_t>(coordinator::worker)
+                << " was sent "
                 << (message ? fmt::format("message kind {}", message->index()) : "nothing");
 }
 
 void FakeChannel::Close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
-  for (auto& [worker, queue] : queues_) queue->Close();
+  for (auto& [coordinator::worker, queue] : queues_) queue->Close();
 }
 
 WorkerHello FakeHello(int32_t index, uint32_t term_max) {
@@ -67,11 +69,11 @@ WorkerReady FakeReady(const EpochStart& start, const FakeWorkerOptions& options)
           .bytes_per_state = options.bytes_per_state};
 }
 
-FakeCluster::FakeCluster(FakeChannel& channel, WorkerEvents& events, int32_t num_workers,
-                         FakeWorkerOptions options)
+FakeCluster::FakeCluster(FakeChannel& channel, coordinator::WorkerEvents& events,
+                         int32_t num_workers, FakeWorkerOptions options)
     : channel_(channel), events_(events), killed_(static_cast<size_t>(num_workers)) {
   for (int32_t i = 0; i < num_workers; ++i) {
-    events_.OnHello(WorkerId{static_cast<uint64_t>(i)}, FakeHello(i));
+    events_.OnHello(coordinator::WorkerId{static_cast<uint64_t>(i)}, FakeHello(i));
   }
   for (int32_t i = 0; i < num_workers; ++i) {
     options.rank = i;
@@ -89,7 +91,8 @@ void FakeCluster::Kill(int32_t index) {
     std::lock_guard lock(mutex_);
     killed_[static_cast<size_t>(index)] = true;
   }
-  events_.OnClosed(WorkerId{static_cast<uint64_t>(index)}, Unavailable("the connection closed"));
+  events_.OnClosed(coordinator::WorkerId{static_cast<uint64_t>(index)},
+                   Unavailable("the connection closed"));
 }
 
 std::vector<std::string> FakeCluster::violations() {
@@ -98,8 +101,8 @@ std::vector<std::string> FakeCluster::violations() {
 }
 
 void FakeCluster::Serve(int32_t index, FakeWorkerOptions options) {
-  const WorkerId id{static_cast<uint64_t>(index)};
-  FakeWorker worker(options);
+  const coordinator::WorkerId id{static_cast<uint64_t>(index)};
+  FakeWorker coordinator::worker(options);
   while (const std::optional<ToWorker> message = channel_.Next(id)) {
     {
       std::lock_guard lock(mutex_);
@@ -108,7 +111,7 @@ void FakeCluster::Serve(int32_t index, FakeWorkerOptions options) {
     if (const auto* start = std::get_if<EpochStart>(&*message)) {
       events_.OnReady(id, FakeReady(*start, options));
     } else if (const auto* plan = std::get_if<StepPlan>(&*message)) {
-      absl::StatusOr<StepResult> result = worker.Execute(*plan);
+      absl::StatusOr<StepResult> result = coordinator::worker.Execute(*plan);
       if (!result.ok()) {
         std::lock_guard lock(mutex_);
         violations_.push_back(MessageOf(result.status()));

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace atl {
+namespace atl::testing {
 
 // The bytes of a file with this header, as it is, and `data_bytes` zeros behind it.
 inline std::string SafetensorsBytes(std::string_view header, size_t data_bytes) {
@@ -16,4 +16,4 @@ inline std::string SafetensorsBytes(std::string_view header, size_t data_bytes) 
   return bytes.append(header).append(data_bytes, '\0');
 }
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -11,7 +11,7 @@
 #include <set>
 #include <string_view>
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 using std::string_view;
@@ -59,15 +59,16 @@ const std::vector<Door>& Doors() {
       {"gRPC",
        {"grpc/", "grpcpp/"},
        {".grpc.pb.h"},
-       {"coordinator/worker_link", "worker/rpc", "coordinator/frontend/grpc"}},
+       {"coordinator/worker_link", "coordinator::worker/rpc", "coordinator/frontend/grpc"}},
       {"Protobuf",
        {"google/protobuf/"},
        {".pb.h"},
-       {"common/step", "coordinator/worker_link", "worker/rpc", "coordinator/frontend/grpc"}},
-      {"UCX", {"ucp/", "uct/", "ucs/"}, {}, {"worker/transport/ucx"}},
+       {"common/step", "coordinator/worker_link", "coordinator::worker/rpc",
+        "coordinator/frontend/grpc"}},
+      {"UCX", {"ucp/", "uct/", "ucs/"}, {}, {"coordinator::worker/transport/ucx"}},
       {"Prometheus", {"prometheus/"}, {}, {"common/metrics"}},
       {"spdlog", {"spdlog/"}, {}, {"common/log"}},
-      {"RE2", {"re2/"}, {}, {"worker/scripted"}, true},
+      {"RE2", {"re2/"}, {}, {"coordinator::worker/scripted"}, true},
       {"Boost", {"boost/"}, {}, {"coordinator/frontend", "tools/bench"}, true},
       {"vector intrinsics",
        {"immintrin.h", "x86intrin.h"},
@@ -208,8 +209,8 @@ Violations CheckRooms(const Tree& tree, const Layers& layers) {
     const Room* room = layers.RoomOf(file.path);
     if (room != nullptr) {
       owners.insert(room->path);
-    } else if (IsCpp(file.path) &&
-               (top == "common" || top == "kernels" || top == "coordinator" || top == "worker")) {
+    } else if (IsCpp(file.path) && (top == "common" || top == "kernels" || top == "coordinator" ||
+                                    top == "coordinator::worker")) {
       without_room.emplace(FolderOf(file.path));
     }
   }
@@ -340,4 +341,4 @@ Violations CheckRegistryHosts(const Tree& tree) {
   return violations;
 }
 
-}  // namespace atl
+}  // namespace atl::testing

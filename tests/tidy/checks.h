@@ -8,7 +8,7 @@
 #include "tests/tidy/layers.h"
 #include "tests/tidy/tree.h"
 
-namespace atl {
+namespace atl::testing {
 
 using Violations = std::vector<std::string>;
 
@@ -36,4 +36,4 @@ Violations CheckNames(const Tree& tree);
 // Package registries are used through their clients, and no file names their hosts.
 Violations CheckRegistryHosts(const Tree& tree);
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 enum class Page { kNone, kRef, kAvx2, kAvx512 };
@@ -179,4 +179,4 @@ TEST(KernelPagesTest, FaultsAreSeen) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::testing

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "tests/tidy/tree.h"
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 constexpr std::array<std::string_view, 5> kOpenToAll = {
@@ -76,4 +76,4 @@ bool Layers::MayInclude(const Room& from, const Room& to) {
   return std::find(kOpenToAll.begin(), kOpenToAll.end(), to.path) != kOpenToAll.end();
 }
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-namespace atl {
+namespace atl::testing {
 namespace {
 
 constexpr std::array<std::string_view, 6> kLeftOut = {
@@ -74,4 +74,4 @@ bool IsBelow(std::string_view path, std::string_view folder) {
          (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
 }
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl {
+namespace atl::testing {
 
 struct TextFile {
   std::string path;  // from the root, with '/'
@@ -35,4 +35,4 @@ bool IsHeader(std::string_view path);
 // Whether `path` is `folder` or lies below it.
 bool IsBelow(std::string_view path, std::string_view folder);
 
-}  // namespace atl
+}  // namespace atl::testing

@@ -10,7 +10,7 @@
 
 #include "tools/random_checkpoint/random_checkpoint.h"
 
-namespace atl {
+namespace atl::tools {
 
 // No size is a multiple of FP8's blocks but for the expert's width.
 inline constexpr char kSmallConfig[] = R"({"model_type": "qwen3_5_moe_text", "dtype": "bfloat16",
@@ -52,4 +52,4 @@ inline RandomCheckpointOptions SmallModel(const std::string& folder, ReleaseType
           .data = "tests/data"};
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -2,7 +2,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr int64_t kGiB = int64_t{1} << 30;
@@ -66,4 +66,4 @@ TEST(CacheSizeTest, MemoryForNoSequenceIsRefusedWithTheNumber) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

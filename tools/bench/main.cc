@@ -21,25 +21,25 @@ absl::Status Write(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
-absl::Status Serve(const atl::LoadOptions& options, atl::LoadPlan plan) {
-  ATOLL_ASSIGN_OR_RETURN(const atl::LoadResult result, atl::RunLoad(std::move(plan)));
-  const atl::LoadReport report = atl::MakeReport(options, result);
-  std::fputs(atl::TableOf(report).c_str(), stdout);
+absl::Status Serve(const atl::tools::LoadOptions& options, atl::tools::LoadPlan plan) {
+  ATOLL_ASSIGN_OR_RETURN(const atl::tools::LoadResult result, atl::tools::RunLoad(std::move(plan)));
+  const atl::tools::LoadReport report = atl::tools::MakeReport(options, result);
+  std::fputs(atl::tools::TableOf(report).c_str(), stdout);
   if (!options.json_file.empty()) {
-    ATOLL_RETURN_IF_ERROR(Write(options.json_file, atl::JsonOf(report)));
+    ATOLL_RETURN_IF_ERROR(Write(options.json_file, atl::tools::JsonOf(report)));
   }
-  return atl::Verdict(report);
+  return atl::tools::Verdict(report);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  const auto options = atl::ParseBenchFlags(argc, argv);
+  const auto options = atl::tools::ParseBenchFlags(argc, argv);
   if (!options.ok()) {
     return atl::ExitCode("atoll-bench", options.status()) == 0 ? 0 : kUsage;
   }
-  auto plan = atl::LoadPlan::Make(*options);
+  auto plan = atl::tools::LoadPlan::Make(*options);
   if (!plan.ok()) {
     atl::ExitCode("atoll-bench", plan.status());
     return kUsage;

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 // -1: none of the 64.
@@ -42,4 +42,4 @@ absl::StatusOr<std::vector<std::byte>> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

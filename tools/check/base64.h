@@ -7,9 +7,9 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 // kInvalidArgument: names the first character that does not belong there.
 absl::StatusOr<std::vector<std::byte>> DecodeBase64(std::string_view text);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -12,7 +12,7 @@
 
 #include "absl/time/clock.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 // In the child, between fork and exec: nothing but system calls.
@@ -98,4 +98,4 @@ bool ChildProcesses::WaitForEnd(absl::Duration limit) {
   return all_well;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

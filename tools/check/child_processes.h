@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 // The kernel kills them when the thread that started them ends, so start them on the main one. They
 // read nothing, and what they print goes to standard error. **Threads**: one.
@@ -41,4 +41,4 @@ class ChildProcesses {
   std::vector<Child> children_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

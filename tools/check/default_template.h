@@ -1,8 +1,8 @@
 // The chat template of Qwen3.6, as published.
 #pragma once
 
-namespace atl {
+namespace atl::tools {
 
 extern const char kDefaultTemplate[];
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 absl::StatusOr<int64_t> Integer(const Json& value, const std::string& where,
@@ -116,4 +116,4 @@ Json IdsJson(std::span<const TokenId> ids) {
   return list;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

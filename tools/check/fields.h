@@ -12,7 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 using Json = nlohmann::ordered_json;
 
@@ -41,4 +41,4 @@ Json FloatJson(float value);
 Json FloatsJson(std::span<const float> values);
 Json IdsJson(std::span<const TokenId> ids);
 
-}  // namespace atl
+}  // namespace atl::tools

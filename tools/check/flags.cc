@@ -5,7 +5,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr const char* kDescription =
@@ -76,4 +76,4 @@ absl::StatusOr<CheckFlags> ParseCheckFlags(int argc, const char* const* argv) {
   return flags;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct CheckFlags {
   std::string kind;
@@ -25,4 +25,4 @@ struct CheckFlags {
 // kUnimplemented: one sentence on the flag at fault.
 absl::StatusOr<CheckFlags> ParseCheckFlags(int argc, const char* const* argv);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 // Stands where a room of Atoll does not exist yet.
@@ -48,4 +48,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeKind(const CheckFlags& flags) {
   return InvalidArgument("'{}' is no kind of question; give one of {}", flags.kind, names);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "tools/check/flags.h"
 
-namespace atl {
+namespace atl::tools {
 
 using Json = nlohmann::ordered_json;
 
@@ -33,4 +33,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeTemplate(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeTokenize(const CheckFlags& flags);
 absl::StatusOr<std::unique_ptr<Kind>> MakeYarn(const CheckFlags& flags);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -10,7 +10,7 @@
 #include "tools/check/kind.h"
 #include "tools/check/tokenizer_choice.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 // An id beyond the vocabulary is no mistake here: it adds nothing, as in a server.
@@ -63,4 +63,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeDetokenize(const CheckFlags& flags) {
   return std::make_unique<Detokenize>(std::move(tokenizer));
 }
 
-}  // namespace atl
+}  // namespace atl::tools

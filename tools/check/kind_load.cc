@@ -7,7 +7,7 @@
 #include "tools/check/kind.h"
 #include "worker/weights/safetensors.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 class Load : public Kind {
@@ -21,7 +21,7 @@ class Load : public Kind {
     ATOLL_ASSIGN_OR_RETURN(const std::string text, StringField(in, "base64"));
     const auto bytes = DecodeBase64(text);
     if (!bytes.ok()) return Annotate(bytes.status(), "base64");
-    const auto file = SafetensorsFile::FromBytes(bytes->data(), bytes->size(), "the file");
+    const auto file = worker::SafetensorsFile::FromBytes(bytes->data(), bytes->size(), "the file");
     out["accepted"] = file.ok();
     out["reason"] = file.ok() ? "" : MessageOf(file.status());
     return absl::OkStatus();
@@ -34,4 +34,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeLoad(const CheckFlags&) {
   return std::make_unique<Load>();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -11,7 +11,7 @@
 #include "tools/check/kind.h"
 #include "tools/check/logits_source.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int64_t kChunk = 2048;  // the coordinator's --max-num-batched-tokens
@@ -131,4 +131,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeLogits(const CheckFlags& flags) {
   return std::make_unique<Logits>(config, std::move(source));
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -13,12 +13,12 @@
 #include "tools/check/template_choice.h"
 #include "tools/check/tokenizer_choice.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int32_t kPublishedVocabSize = 248320;  // of Qwen3.6-35B-A3B
 
-ApiError NoSuchEndpoint() {
+coordinator::ApiError NoSuchEndpoint() {
   return {.status = 404,
           .message =
               "No body is read there; /v1/chat/completions, /v1/completions, /tokenize and "
@@ -27,14 +27,15 @@ ApiError NoSuchEndpoint() {
 }
 
 template <typename Request>
-std::optional<ApiError> ErrorOf(const std::variant<Request, ApiError>& parsed) {
-  const auto* error = std::get_if<ApiError>(&parsed);
+std::optional<coordinator::ApiError> ErrorOf(
+    const std::variant<Request, coordinator::ApiError>& parsed) {
+  const auto* error = std::get_if<coordinator::ApiError>(&parsed);
   return error == nullptr ? std::nullopt : std::optional(*error);
 }
 
 class RequestKind : public Kind {
  public:
-  RequestKind(std::unique_ptr<ChatTemplate> chat_template, int32_t vocab_size)
+  RequestKind(std::unique_ptr<coordinator::ChatTemplate> chat_template, int32_t vocab_size)
       : chat_template_(std::move(chat_template)), limits_{.vocab_size = vocab_size} {}
 
   absl::Status Answer(const Json& in, const std::string& line, Json& out) override {
@@ -42,12 +43,12 @@ class RequestKind : public Kind {
     const auto body = in.find("body");
     if (body == in.end()) return InvalidArgument("body: expected an object, or a string of text");
     // A string is the text itself; what else is given is taken as it is written in the line.
-    const std::optional<ApiError> error = body->is_string()
-                                              ? Check(endpoint, body->get<std::string>())
-                                              : Check(endpoint, TopLevelMembers(line).at("body"));
+    const std::optional<coordinator::ApiError> error =
+        body->is_string() ? Check(endpoint, body->get<std::string>())
+                          : Check(endpoint, coordinator::TopLevelMembers(line).at("body"));
     out["status"] = error ? error->status : 200;
     if (error) {
-      out["error"] = Json::parse(ToJson(*error))["error"];
+      out["error"] = Json::parse(coordinator::ToJson(*error))["error"];
     } else {
       out["accepted"] = true;
     }
@@ -55,16 +56,19 @@ class RequestKind : public Kind {
   }
 
  private:
-  std::optional<ApiError> Check(const std::string& endpoint, std::string_view body) const {
-    if (endpoint == "/v1/completions") return ErrorOf(ParseCompletionRequest(body, limits_));
-    if (endpoint == "/detokenize") return ErrorOf(ParseDetokenizeRequest(body, limits_));
+  std::optional<coordinator::ApiError> Check(const std::string& endpoint,
+                                             std::string_view body) const {
+    if (endpoint == "/v1/completions")
+      return ErrorOf(coordinator::ParseCompletionRequest(body, limits_));
+    if (endpoint == "/detokenize")
+      return ErrorOf(coordinator::ParseDetokenizeRequest(body, limits_));
     if (endpoint == "/v1/chat/completions") {
-      const auto error = ErrorOf(ParseChatRequest(body, limits_));
+      const auto error = ErrorOf(coordinator::ParseChatRequest(body, limits_));
       return error ? error : RenderError(body);
     }
     if (endpoint == "/tokenize") {
-      const auto parsed = ParseTokenizeRequest(body, limits_);
-      const auto* request = std::get_if<TokenizeRequest>(&parsed);
+      const auto parsed = coordinator::ParseTokenizeRequest(body, limits_);
+      const auto* request = std::get_if<coordinator::TokenizeRequest>(&parsed);
       if (request == nullptr || request->prompt) return ErrorOf(parsed);
       return RenderError(body);
     }
@@ -72,22 +76,22 @@ class RequestKind : public Kind {
   }
 
   // What the chat template says of a conversation.
-  std::optional<ApiError> RenderError(std::string_view body) const {
+  std::optional<coordinator::ApiError> RenderError(std::string_view body) const {
     const absl::Status status = Render(body);
     if (status.ok()) return std::nullopt;
-    ApiError error = ToApiError(status);
+    coordinator::ApiError error = coordinator::ToApiError(status);
     error.param = "messages";
     return error;
   }
 
   absl::Status Render(std::string_view body) const {
-    ATOLL_ASSIGN_OR_RETURN(TemplateInput input, ReadTemplateInput(body));
-    ATOLL_ASSIGN_OR_RETURN(input.messages, MessagesFromOpenAi(input.messages));
+    ATOLL_ASSIGN_OR_RETURN(coordinator::TemplateInput input, coordinator::ReadTemplateInput(body));
+    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(input.messages));
     return chat_template_->Render(input).status();
   }
 
-  const std::unique_ptr<ChatTemplate> chat_template_;
-  const ParseLimits limits_;
+  const std::unique_ptr<coordinator::ChatTemplate> chat_template_;
+  const coordinator::ParseLimits limits_;
 };
 
 }  // namespace
@@ -102,4 +106,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeRequest(const CheckFlags& flags) {
   return std::make_unique<RequestKind>(std::move(chat_template), vocab_size);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -11,7 +11,7 @@
 #include "tools/check/kind.h"
 #include "worker/sampling/sampler.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 absl::StatusOr<std::vector<float>> LogitsOf(const Json& in) {
@@ -145,12 +145,12 @@ class Sample : public Kind {
     ATOLL_ASSIGN_OR_RETURN(const auto prompt, IdsOf(in, "prompt_ids", vocab_size));
     ATOLL_ASSIGN_OR_RETURN(const auto output, IdsOf(in, "output_ids", vocab_size));
     start.prompt_length = static_cast<int32_t>(prompt.size());
-    TokenCounts counts(start.prompt_length);
+    worker::TokenCounts counts(start.prompt_length);
     counts.Extend(0, prompt);
     counts.Extend(start.prompt_length, output);
     ATOLL_ASSIGN_OR_RETURN(
         const auto candidates,
-        DrawDistribution(
+        worker::DrawDistribution(
             kernels::KernelContext(kernels::Backend::kRef, nullptr),
             {.start = start, .num_drawn = static_cast<int32_t>(output.size()), .counts = &counts},
             logits));
@@ -169,4 +169,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeSample(const CheckFlags&) {
   return std::make_unique<Sample>();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,31 +8,33 @@
 #include "tools/check/kind.h"
 #include "tools/check/template_choice.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 class Template : public Kind {
  public:
-  explicit Template(std::unique_ptr<ChatTemplate> chosen) : chosen_(std::move(chosen)) {}
+  explicit Template(std::unique_ptr<coordinator::ChatTemplate> chosen)
+      : chosen_(std::move(chosen)) {}
 
   absl::Status Answer(const Json& in, const std::string& line, Json& out) override {
     // From the text: a template sees the keys' order and every digit of a number.
-    ATOLL_ASSIGN_OR_RETURN(TemplateInput input, ReadTemplateInput(line));
-    ATOLL_ASSIGN_OR_RETURN(input.messages, MessagesFromOpenAi(input.messages));
+    ATOLL_ASSIGN_OR_RETURN(coordinator::TemplateInput input, coordinator::ReadTemplateInput(line));
+    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(input.messages));
     ATOLL_ASSIGN_OR_RETURN(input.add_generation_prompt,
                            BoolField(in, "add_generation_prompt", false));
-    std::unique_ptr<ChatTemplate> own;
+    std::unique_ptr<coordinator::ChatTemplate> own;
     if (FindField(in, "template_file") != nullptr) {
       ATOLL_ASSIGN_OR_RETURN(const std::string file, StringField(in, "template_file"));
       ATOLL_ASSIGN_OR_RETURN(own, LoadTemplate(file));
     }
-    ATOLL_ASSIGN_OR_RETURN(const RenderedPrompt prompt, (own ? own : chosen_)->Render(input));
+    ATOLL_ASSIGN_OR_RETURN(const coordinator::RenderedPrompt prompt,
+                           (own ? own : chosen_)->Render(input));
     out["prompt"] = prompt.text();
     return absl::OkStatus();
   }
 
  private:
-  const std::unique_ptr<ChatTemplate> chosen_;
+  const std::unique_ptr<coordinator::ChatTemplate> chosen_;
 };
 
 }  // namespace
@@ -42,4 +44,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeTemplate(const CheckFlags& flags) {
   return std::make_unique<Template>(std::move(chosen));
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "tools/check/kind.h"
 #include "tools/check/tokenizer_choice.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 class Tokenize : public Kind {
@@ -40,4 +40,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeTokenize(const CheckFlags& flags) {
   return std::make_unique<Tokenize>(std::move(tokenizer));
 }
 
-}  // namespace atl
+}  // namespace atl::tools

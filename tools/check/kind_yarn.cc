@@ -10,7 +10,7 @@
 #include "tools/check/fields.h"
 #include "tools/check/kind.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int64_t kAnglesMax = int64_t{1} << 22;  // of one answer: positions × frequencies
@@ -104,4 +104,4 @@ absl::StatusOr<std::unique_ptr<Kind>> MakeYarn(const CheckFlags&) {
   return std::make_unique<Yarn>();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 #include "tools/check/logits_source.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 class LocalLogits : public LogitsSource {
@@ -17,12 +17,14 @@ class LocalLogits : public LogitsSource {
                                                               const ModelConfig& config) {
     auto source = std::make_unique<LocalLogits>();
     source->config_ = config;
-    ATOLL_ASSIGN_OR_RETURN(source->checkpoint_, Checkpoint::Open(flags.model));
-    ATOLL_ASSIGN_OR_RETURN(source->weights_, LoadModelWeights(*source->checkpoint_, config));
+    ATOLL_ASSIGN_OR_RETURN(source->checkpoint_, worker::Checkpoint::Open(flags.model));
+    ATOLL_ASSIGN_OR_RETURN(source->weights_,
+                           worker::LoadModelWeights(*source->checkpoint_, config));
     const char* forced = std::getenv("ATOLL_KERNELS");
     ATOLL_ASSIGN_OR_RETURN(const auto backend,
                            kernels::ChooseBackend(forced == nullptr ? "" : forced));
-    ATOLL_ASSIGN_OR_RETURN(const auto dtype, ChooseDType(flags.dtype, *source->checkpoint_));
+    ATOLL_ASSIGN_OR_RETURN(const auto dtype,
+                           worker::ChooseDType(flags.dtype, *source->checkpoint_));
     source->options_ = {
         .num_workers = flags.workers,
         .executor = {.backend = backend,
@@ -34,15 +36,14 @@ class LocalLogits : public LogitsSource {
 
   absl::StatusOr<LogitsRows> Run(const LogitsJob& job) override {
     const size_t tokens = job.ids.size() + static_cast<size_t>(job.num_generate);
-    const auto blocks =
-        static_cast<int>((tokens + kernels::kBlockTokens - 1) / kernels::kBlockTokens);
+    const auto blocks = static_cast<int>((tokens + kBlockTokens - 1) / kBlockTokens);
     if (cluster_ == nullptr || blocks > options_.executor.num_blocks) {
       cluster_.reset();
       options_.executor.num_blocks = std::max(blocks, options_.executor.num_blocks);
-      ATOLL_ASSIGN_OR_RETURN(cluster_, LocalCluster::Create(config_, weights_, options_));
+      ATOLL_ASSIGN_OR_RETURN(cluster_, worker::LocalCluster::Create(config_, weights_, options_));
     }
-    auto out = RunSolo(*cluster_,
-                       {.ids = job.ids, .pieces = {job.chunk}, .num_generate = job.num_generate});
+    auto out = worker::RunSolo(
+        *cluster_, {.ids = job.ids, .pieces = {job.chunk}, .num_generate = job.num_generate});
     if (!out.ok()) {
       cluster_.reset();
       return out.status();
@@ -52,10 +53,10 @@ class LocalLogits : public LogitsSource {
 
  private:
   ModelConfig config_;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  ModelWeights weights_;
-  LocalClusterOptions options_;
-  std::unique_ptr<LocalCluster> cluster_;
+  std::unique_ptr<worker::Checkpoint> checkpoint_;
+  worker::ModelWeights weights_;
+  worker::LocalClusterOptions options_;
+  std::unique_ptr<worker::LocalCluster> cluster_;
 };
 
 }  // namespace
@@ -65,4 +66,4 @@ absl::StatusOr<std::unique_ptr<LogitsSource>> MakeLocalLogits(const CheckFlags& 
   return LocalLogits::Create(flags, config);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

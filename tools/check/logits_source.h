@@ -10,7 +10,7 @@
 #include "common/config/model_config.h"
 #include "tools/check/flags.h"
 
-namespace atl {
+namespace atl::tools {
 
 // One sequence: a prompt, prefilled in pieces of `chunk`, and greedy tokens after it. The ids are
 // of the vocabulary, and all of it fits into the context.
@@ -39,4 +39,4 @@ absl::StatusOr<std::unique_ptr<LogitsSource>> MakeLocalLogits(const CheckFlags& 
 absl::StatusOr<std::unique_ptr<LogitsSource>> MakeProcessLogits(const CheckFlags& flags,
                                                                 const ModelConfig& config);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -10,9 +10,9 @@
 
 namespace {
 
-absl::Status Check(const atl::CheckFlags& flags) {
-  ATOLL_ASSIGN_OR_RETURN(const auto kind, atl::MakeKind(flags));
-  return atl::AnswerLines(*kind, std::cin, std::cout);
+absl::Status Check(const atl::tools::CheckFlags& flags) {
+  ATOLL_ASSIGN_OR_RETURN(const auto kind, atl::tools::MakeKind(flags));
+  return atl::tools::AnswerLines(*kind, std::cin, std::cout);
 }
 
 }  // namespace
@@ -20,6 +20,6 @@ absl::Status Check(const atl::CheckFlags& flags) {
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   std::signal(SIGPIPE, SIG_IGN);
-  const auto flags = atl::ParseCheckFlags(argc, argv);
+  const auto flags = atl::tools::ParseCheckFlags(argc, argv);
   return atl::ExitCode("atoll-check", flags.ok() ? Check(*flags) : flags.status());
 }

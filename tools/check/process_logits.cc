@@ -16,7 +16,7 @@
 #include "tools/check/child_processes.h"
 #include "tools/check/logits_source.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 const absl::Duration kReadyLimit = absl::Minutes(10);  // a large checkpoint is read from disk
@@ -76,7 +76,7 @@ class Inbox {
 };
 
 // The inbox may be gone before the engine lets go of the sink, so they share it.
-class InboxSink : public RequestSink {
+class InboxSink : public coordinator::RequestSink {
  public:
   explicit InboxSink(std::shared_ptr<Inbox> inbox) : inbox_(std::move(inbox)) {}
   void OnPrompt(int32_t, std::span<const TokenLogprobs>) override {}
@@ -84,7 +84,7 @@ class InboxSink : public RequestSink {
     inbox_->Add(ids);
   }
   void OnProbe(const ProbeResult& probe) override { inbox_->Add(probe); }
-  void OnFinish(const RequestEnd& end) override { inbox_->End(end.status); }
+  void OnFinish(const coordinator::RequestEnd& end) override { inbox_->End(end.status); }
 
  private:
   const std::shared_ptr<Inbox> inbox_;
@@ -105,8 +105,8 @@ class Cluster {
   absl::Status WaitUntilReady();
 
   const int32_t chunk_;
-  std::unique_ptr<WorkerLink> link_;  // outlives the engine
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<coordinator::WorkerLink> link_;  // outlives the engine
+  std::unique_ptr<coordinator::Engine> engine_;
   std::unique_ptr<ChildProcesses> workers_;
   bool was_ready_ = false;
 };
@@ -125,15 +125,15 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const CheckFlags& flags,
                                                         const ModelConfig& config, int32_t chunk) {
   std::unique_ptr<Cluster> cluster(new Cluster(chunk));
   ATOLL_ASSIGN_OR_RETURN(const std::string program, WorkerProgram());
-  cluster->link_ = WorkerLink::Create({.address = "127.0.0.1:0"});
+  cluster->link_ = coordinator::WorkerLink::Create({.address = "127.0.0.1:0"});
   const int64_t context = std::min<int64_t>(config.context_length(), 1 << 24);
-  ATOLL_ASSIGN_OR_RETURN(cluster->engine_,
-                         Engine::Create({.num_workers = flags.processes,
-                                         .max_num_seqs = 1,
-                                         .max_num_batched_tokens = chunk,
-                                         .max_queue = 1,
-                                         .max_model_len = static_cast<int32_t>(context)},
-                                        *cluster->link_, nullptr));
+  ATOLL_ASSIGN_OR_RETURN(cluster->engine_, coordinator::Engine::Create(
+                                               {.num_workers = flags.processes,
+                                                .max_num_seqs = 1,
+                                                .max_num_batched_tokens = chunk,
+                                                .max_queue = 1,
+                                                .max_model_len = static_cast<int32_t>(context)},
+                                               *cluster->link_, nullptr));
   ATOLL_ASSIGN_OR_RETURN(const int port, cluster->link_->Start(cluster->engine_->worker_events()));
   const std::vector<std::string> args = {"--model",        flags.model,
                                          "--dtype",        flags.dtype,
@@ -149,7 +149,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const CheckFlags& flags,
 absl::Status Cluster::WaitUntilReady() {
   const absl::Time deadline = absl::Now() + kReadyLimit;
   while (true) {
-    const ReadyState state = engine_->ready_state();
+    const coordinator::ReadyState state = engine_->ready_state();
     was_ready_ = state.ready;
     if (state.ready) return absl::OkStatus();
     ATOLL_RETURN_IF_ERROR(workers_->CheckAllRun());
@@ -170,12 +170,12 @@ Cluster::~Cluster() {
 }
 
 absl::StatusOr<LogitsRows> Cluster::Run(const LogitsJob& job, const ModelConfig& config) {
-  Request request{.prompt = job.ids,
+  coordinator::Request request{.prompt = job.ids,
                   .max_new_tokens = std::max(job.num_generate, 1),
                   .sampling = {.temperature = 0.0f},
                   .seed = 0,
                   .rope_factor = 1.0f,
-                  .probe = ProbeRows::kLogits};
+                  .probe = coordinator::ProbeRows::kLogits};
   const size_t rows = job.ids.size() + static_cast<size_t>(request.max_new_tokens) - 1;
   const auto inbox = std::make_shared<Inbox>(rows, static_cast<size_t>(config.vocab_size));
   ATOLL_RETURN_IF_ERROR(
@@ -222,4 +222,4 @@ absl::StatusOr<std::unique_ptr<LogitsSource>> MakeProcessLogits(const CheckFlags
   return std::make_unique<ProcessLogits>(flags, config);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

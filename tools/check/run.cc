@@ -8,7 +8,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 enum class Read { kLine, kEnd, kTooLong };
@@ -70,4 +70,4 @@ absl::Status AnswerLines(Kind& kind, std::istream& in, std::ostream& out) {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "tools/check/kind.h"
 
-namespace atl {
+namespace atl::tools {
 
 inline constexpr size_t kLineBytesMax = size_t{64} << 20;
 
@@ -16,4 +16,4 @@ inline constexpr size_t kLineBytesMax = size_t{64} << 20;
 // answered. kUnavailable: `out` takes no more.
 absl::Status AnswerLines(Kind& kind, std::istream& in, std::ostream& out);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,10 +7,11 @@
 #include "coordinator/chat/chat_template.h"
 #include "tools/check/flags.h"
 
-namespace atl {
+namespace atl::tools {
 
 // Errors name the file.
-absl::StatusOr<std::unique_ptr<ChatTemplate>> LoadTemplate(const std::string& file);
-absl::StatusOr<std::unique_ptr<ChatTemplate>> LoadChosenTemplate(const CheckFlags& flags);
+absl::StatusOr<std::unique_ptr<coordinator::ChatTemplate>> LoadTemplate(const std::string& file);
+absl::StatusOr<std::unique_ptr<coordinator::ChatTemplate>> LoadChosenTemplate(
+    const CheckFlags& flags);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -2,7 +2,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadChosenTokenizer(const CheckFlags& flags) {
   std::unique_ptr<const Tokenizer> tokenizer;
@@ -19,4 +19,4 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadChosenTokenizer(const Check
   return tokenizer;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,8 +7,9 @@
 #include "common/config/command_line.h"
 #include "common/config/file.h"
 #include "common/config/model_config.h"
+#include "common/step/limits.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr const char* kDescription =
@@ -17,7 +18,6 @@ constexpr const char* kDescription =
 constexpr const char* kFooter =
     "4 layers take 8.9 GB in bfloat16. Run it from the root of the repository, or give --data.";
 
-constexpr int kLayersMax = 1024;
 constexpr int kThreadsMax = 1024;
 
 }  // namespace
@@ -65,4 +65,4 @@ absl::StatusOr<RandomCheckpointOptions> ParseRandomCheckpointFlags(int argc,
   return options;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

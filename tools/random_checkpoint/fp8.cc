@@ -7,7 +7,7 @@
 #include "common/base/check.h"
 #include "kernels/tensor/weight_view.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using kernels::Bf16;
@@ -56,4 +56,4 @@ void QuantiseBlocks(std::span<const float> values, int64_t columns, std::span<F8
   }
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 
 #include "kernels/tensor/dtype.h"
 
-namespace atl {
+namespace atl::tools {
 
 // To the nearest, ties to even; |value| at most 448.
 kernels::F8E4m3 ToF8E4m3(float value);
@@ -16,4 +16,4 @@ kernels::F8E4m3 ToF8E4m3(float value);
 void QuantiseBlocks(std::span<const float> values, int64_t columns,
                     std::span<kernels::F8E4m3> quantised, std::span<kernels::Bf16> scales);
 
-}  // namespace atl
+}  // namespace atl::tools

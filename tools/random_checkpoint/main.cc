@@ -21,15 +21,15 @@ uint64_t PeakMemoryBytes() {
 }
 
 absl::Status Write(int argc, const char* const* argv) {
-  ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointOptions options,
-                         atl::ParseRandomCheckpointFlags(argc, argv));
+  ATOLL_ASSIGN_OR_RETURN(const atl::tools::RandomCheckpointOptions options,
+                         atl::tools::ParseRandomCheckpointFlags(argc, argv));
   const auto begin = std::chrono::steady_clock::now();
-  ATOLL_ASSIGN_OR_RETURN(const atl::RandomCheckpointSummary summary,
-                         atl::WriteRandomCheckpoint(options));
+  ATOLL_ASSIGN_OR_RETURN(const atl::tools::RandomCheckpointSummary summary,
+                         atl::tools::WriteRandomCheckpoint(options));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   fmt::print("{}: {} tensors, {} bytes ({}) in {} files, {:.1f} s, {} of memory\n", options.folder,
-             summary.num_tensors, summary.tensor_bytes, atl::SizeText(summary.tensor_bytes),
-             summary.num_shards, took.count(), atl::SizeText(PeakMemoryBytes()));
+             summary.num_tensors, summary.tensor_bytes, atl::tools::SizeText(summary.tensor_bytes),
+             summary.num_shards, took.count(), atl::tools::SizeText(PeakMemoryBytes()));
   if (!summary.has_tokenizer) {
     fmt::print("no tokenizer: vocab_size has no room for the ids of Qwen3.6; copy one yourself\n");
   }

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr std::chrono::milliseconds kTerminalInterval{200};
@@ -50,4 +50,4 @@ void Progress::Finish() {
   if (is_terminal_ && has_printed_) fmt::print(stderr, "\r\x1b[K");
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace atl {
+namespace atl::tools {
 
 // "writing: 3.2 of 8.9 GB, 512 MB/s, 11 s left": in place on a terminal, else a line every few
 // seconds. A run shorter than that prints nothing.
@@ -36,4 +36,4 @@ class Progress {
 // "8.93 GB", "512 MB", "734 bytes": powers of ten, as disks are sold.
 std::string SizeText(uint64_t bytes);
 
-}  // namespace atl
+}  // namespace atl::tools

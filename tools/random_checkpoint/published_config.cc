@@ -5,11 +5,11 @@
 
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Kind = ExpectedTensor::Kind;
+using Kind = worker::ExpectedTensor::Kind;
 
 constexpr int kFullAttentionInterval = 4;
 constexpr int kEndOfTextId = 248044;
@@ -61,7 +61,7 @@ Json TextConfig(int num_layers) {
 
 // "model.language_model.layers.0.mlp.gate" of what an FP8 release keeps; empty for norms and
 // vectors, which are no modules that could be converted.
-std::string KeptModule(const ExpectedTensor& tensor) {
+std::string KeptModule(const worker::ExpectedTensor& tensor) {
   constexpr std::string_view kSuffix = ".weight", kConvolution = "conv1d.weight";
   const bool is_kept = tensor.kind == Kind::kMatrix || tensor.name.ends_with(kConvolution);
   if (!is_kept || !tensor.name.ends_with(kSuffix)) return "";
@@ -94,7 +94,7 @@ std::string PublishedGenerationConfig() {
 }
 
 absl::StatusOr<std::string> WithReleaseType(const std::string& config, ReleaseType type,
-                                            const std::vector<ExpectedTensor>& tensors) {
+                                            const std::vector<worker::ExpectedTensor>& tensors) {
   Json changed = Json::parse(config, nullptr, /*allow_exceptions=*/false);
   if (!changed.is_object()) return InvalidArgument("config.json is no JSON object; correct it");
   Json& text = changed.contains("text_config") ? changed["text_config"] : changed;
@@ -102,7 +102,7 @@ absl::StatusOr<std::string> WithReleaseType(const std::string& config, ReleaseTy
   changed.erase("quantization_config");
   if (type == ReleaseType::kFp8) {
     Json kept = Json::array();
-    for (const ExpectedTensor& tensor : tensors) {
+    for (const worker::ExpectedTensor& tensor : tensors) {
       if (std::string module = KeptModule(tensor); !module.empty()) kept.push_back(module);
     }
     changed["quantization_config"] = {{"quant_method", "fp8"},
@@ -114,4 +114,4 @@ absl::StatusOr<std::string> WithReleaseType(const std::string& config, ReleaseTy
   return changed.dump(1) + "\n";
 }
 
-}  // namespace atl
+}  // namespace atl::tools

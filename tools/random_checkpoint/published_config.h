@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "worker/weights/inventory.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class ReleaseType : uint8_t { kBf16, kF32, kFp8 };
 
@@ -20,6 +20,6 @@ std::string PublishedGenerationConfig();
 // `config` with dtype and quantization_config of this type. modules_to_not_convert are the matrices
 // and convolutions of `tensors` that stay bf16. kInvalidArgument: no JSON object.
 absl::StatusOr<std::string> WithReleaseType(const std::string& config, ReleaseType type,
-                                            const std::vector<ExpectedTensor>& tensors);
+                                            const std::vector<worker::ExpectedTensor>& tensors);
 
-}  // namespace atl
+}  // namespace atl::tools

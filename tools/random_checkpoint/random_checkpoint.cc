@@ -14,7 +14,7 @@
 #include "tools/random_checkpoint/tensor_writer.h"
 #include "tools/random_checkpoint/tokenizer_json.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 namespace fs = std::filesystem;
@@ -53,12 +53,15 @@ absl::Status CheckSpace(const std::string& folder, uint64_t needed_bytes) {
       folder, SizeText(needed_bytes), SizeText(space.available));
 }
 
-absl::StatusOr<std::vector<ExpectedTensor>> InventoryOf(const RandomCheckpointOptions& options,
-                                                        const ModelConfig& config) {
-  const StoredForm form = options.type == ReleaseType::kFp8 ? StoredForm::kFp8 : StoredForm::kFused;
-  ATOLL_ASSIGN_OR_RETURN(std::vector<ExpectedTensor> tensors, TrunkInventory(config, form));
+absl::StatusOr<std::vector<worker::ExpectedTensor>> InventoryOf(
+    const RandomCheckpointOptions& options, const ModelConfig& config) {
+  const worker::StoredForm form =
+      options.type == ReleaseType::kFp8 ? worker::StoredForm::kFp8 : worker::StoredForm::kFused;
+  ATOLL_ASSIGN_OR_RETURN(std::vector<worker::ExpectedTensor> tensors,
+                         worker::TrunkInventory(config, form));
   if (options.mtp == MtpLayer::kWritten) {
-    ATOLL_ASSIGN_OR_RETURN(const std::vector<ExpectedTensor> mtp, MtpInventory(config, form));
+    ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::ExpectedTensor> mtp,
+                           worker::MtpInventory(config, form));
     tensors.insert(tensors.end(), mtp.begin(), mtp.end());
   }
   return tensors;
@@ -88,7 +91,8 @@ absl::StatusOr<RandomCheckpointSummary> WriteRandomCheckpoint(
     const RandomCheckpointOptions& options) {
   ATOLL_ASSIGN_OR_RETURN(const ModelConfig config,
                          ParseModelConfig(options.config, "the config given"));
-  ATOLL_ASSIGN_OR_RETURN(const std::vector<ExpectedTensor> tensors, InventoryOf(options, config));
+  ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::ExpectedTensor> tensors,
+                         InventoryOf(options, config));
   ATOLL_ASSIGN_OR_RETURN(const std::string config_text,
                          WithReleaseType(options.config, options.type, tensors));
   const kernels::DType dtype =
@@ -105,4 +109,4 @@ absl::StatusOr<RandomCheckpointSummary> WriteRandomCheckpoint(
   return summary;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "tools/random_checkpoint/published_config.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class MtpLayer : uint8_t { kLeftOut, kWritten };
 
@@ -35,4 +35,4 @@ struct RandomCheckpointSummary {
 absl::StatusOr<RandomCheckpointSummary> WriteRandomCheckpoint(
     const RandomCheckpointOptions& options);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,12 +6,12 @@
 #include <string_view>
 #include <utility>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using kernels::DType;
 using Json = nlohmann::json;
-using Kind = ExpectedTensor::Kind;
+using Kind = worker::ExpectedTensor::Kind;
 
 constexpr size_t kShardsMax = 500;  // below the files that a process may usually have open, 1,024
 
@@ -71,12 +71,12 @@ uint64_t ShardPlan::file_bytes() const {
   return sum;
 }
 
-absl::StatusOr<ShardPlan> PlanShards(std::vector<ExpectedTensor> tensors, DType dtype,
+absl::StatusOr<ShardPlan> PlanShards(std::vector<worker::ExpectedTensor> tensors, DType dtype,
                                      uint64_t shard_bytes_max) {
   ShardPlan plan;
   uint64_t shard_bytes = 0;
   size_t num_shards = 1;
-  for (ExpectedTensor& tensor : tensors) {
+  for (worker::ExpectedTensor& tensor : tensors) {
     PlacedTensor placed = {std::move(tensor), dtype};
     placed.dtype = DTypeOf(placed.tensor.kind, dtype);
     const uint64_t size = placed.size_bytes();
@@ -107,4 +107,4 @@ absl::StatusOr<ShardPlan> PlanShards(std::vector<ExpectedTensor> tensors, DType 
   return plan;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -9,10 +9,10 @@
 #include "kernels/tensor/dtype.h"
 #include "worker/weights/inventory.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct PlacedTensor {
-  ExpectedTensor tensor;
+  worker::ExpectedTensor tensor;
   kernels::DType dtype = kernels::DType::kBf16;
   size_t shard = 0;
   uint64_t offset = 0;  // in its file
@@ -40,7 +40,7 @@ struct ShardPlan {
 // `dtype`: of everything but FP8 matrices; their scales are bf16. Shards are filled in the order of
 // the inventory up to `shard_bytes_max`, a larger tensor has one of its own. kInvalidArgument: more
 // shards than files may be open.
-absl::StatusOr<ShardPlan> PlanShards(std::vector<ExpectedTensor> tensors, kernels::DType dtype,
-                                     uint64_t shard_bytes_max);
+absl::StatusOr<ShardPlan> PlanShards(std::vector<worker::ExpectedTensor> tensors,
+                                     kernels::DType dtype, uint64_t shard_bytes_max);
 
-}  // namespace atl
+}  // namespace atl::tools

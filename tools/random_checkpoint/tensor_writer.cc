@@ -19,13 +19,13 @@
 #include "tools/random_checkpoint/progress.h"
 #include "tools/random_checkpoint/values.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using kernels::Bf16;
 using kernels::DType;
 using kernels::F8E4m3;
-using Kind = ExpectedTensor::Kind;
+using Kind = worker::ExpectedTensor::Kind;
 
 // Elements of a piece: its floats stay in the second-level cache. Even, as RandomValues asks.
 constexpr int64_t kPieceElements = 1 << 18;
@@ -81,7 +81,7 @@ struct Piece {
 std::vector<Piece> CutIntoPieces(const std::vector<PlacedTensor>& tensors) {
   std::vector<Piece> pieces;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const ExpectedTensor& tensor = tensors[i].tensor;
+    const worker::ExpectedTensor& tensor = tensors[i].tensor;
     if (tensor.kind == Kind::kFp8Scales) continue;  // written with their matrix
     const bool is_fp8 = tensor.kind == Kind::kFp8Matrix;
     CHECK(!is_fp8 || (i + 1 < tensors.size() && tensors[i + 1].tensor.kind == Kind::kFp8Scales));
@@ -186,4 +186,4 @@ absl::Status WriteTensors(const ShardPlan& plan, const std::string& folder, uint
   return TensorWriter(plan, std::move(files), seed, num_threads).Run();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

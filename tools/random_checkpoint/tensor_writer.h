@@ -7,11 +7,11 @@
 #include "common/base/status.h"
 #include "tools/random_checkpoint/shard_plan.h"
 
-namespace atl {
+namespace atl::tools {
 
 // The files are new ones in `folder`; their bytes depend on plan and seed, not on num_threads.
 // Memory: about 4 MB a thread. kResourceExhausted: the file system refuses, names the file.
 absl::Status WriteTensors(const ShardPlan& plan, const std::string& folder, uint64_t seed,
                           int num_threads);
 
-}  // namespace atl
+}  // namespace atl::tools

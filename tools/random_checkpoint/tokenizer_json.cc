@@ -7,7 +7,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -144,4 +144,4 @@ TokenizerTexts MakeTokenizerTexts(const TokenizerParts& parts) {
   return {TokenizerJson(parts), config.dump(1) + "\n"};
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 
 #include "common/tokenizer/tokenizer_files.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct TokenizerTexts {
   std::string tokenizer_json;
@@ -19,4 +19,4 @@ struct TokenizerTexts {
 // none.
 TokenizerTexts MakeTokenizerTexts(const TokenizerParts& parts);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "common/base/fnv.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 struct NamedDistribution {
@@ -61,9 +61,9 @@ constexpr float kBytesDeviation = 147.8005f;  // √(4 · (256² − 1) / 12)
 
 }  // namespace
 
-Distribution DistributionOf(const ExpectedTensor& tensor) {
+Distribution DistributionOf(const worker::ExpectedTensor& tensor) {
   CHECK(!tensor.shape.empty());
-  const std::string name = CanonicalName(tensor.name);
+  const std::string name = worker::CanonicalName(tensor.name);
   const NamedDistribution* chosen = kDistributions;
   while (!name.ends_with(chosen->suffix)) ++chosen;
   Distribution result = chosen->distribution;
@@ -96,4 +96,4 @@ void RandomValues::Fill(int64_t begin, std::span<float> out) const {
   if (i < out.size()) out[i] = value(static_cast<uint32_t>(SplitMix(key_, counter)));
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 
 #include "worker/weights/inventory.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct Distribution {
   enum class Form : uint8_t {
@@ -21,7 +21,7 @@ struct Distribution {
 
 // Of a tensor of a qwen3_5_moe checkpoint, such that logits vary, states decay at many speeds and
 // routing is spread over the experts. By name; 1 / √inputs where nothing else is said.
-Distribution DistributionOf(const ExpectedTensor& tensor);
+Distribution DistributionOf(const worker::ExpectedTensor& tensor);
 
 class RandomValues {
  public:
@@ -35,4 +35,4 @@ class RandomValues {
   Distribution distribution_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "common/config/command_line.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr const char* kDescription =
@@ -42,4 +42,4 @@ absl::StatusOr<VerifyOptions> ParseVerifyFlags(int argc, const char* const* argv
   return options;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -4,10 +4,10 @@
 #include "common/base/status.h"
 #include "tools/verify/verify.h"
 
-namespace atl {
+namespace atl::tools {
 
 // kCancelled: help or version was asked for, the text is the message; kInvalidArgument: one
 // sentence on the flag at fault.
 absl::StatusOr<VerifyOptions> ParseVerifyFlags(int argc, const char* const* argv);
 
-}  // namespace atl
+}  // namespace atl::tools

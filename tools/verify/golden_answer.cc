@@ -6,7 +6,7 @@
 #include "common/config/checked_json.h"
 #include "common/config/file.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::json;
@@ -38,4 +38,4 @@ absl::StatusOr<GoldenAnswer> ReadGoldenAnswer(const std::string& data) {
   return answer;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

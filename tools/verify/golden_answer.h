@@ -7,7 +7,7 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct GoldenAnswer {
   std::string prompt;               // of the user
@@ -18,4 +18,4 @@ struct GoldenAnswer {
 // From the folder tests/data. kNotFound: not there; kDataLoss: not what was recorded.
 absl::StatusOr<GoldenAnswer> ReadGoldenAnswer(const std::string& data);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -11,9 +11,10 @@ namespace {
 constexpr int kAllGood = 0, kFound = 1, kUnreadable = 2;
 
 absl::StatusOr<int> Verify(int argc, const char* const* argv) {
-  ATOLL_ASSIGN_OR_RETURN(const atl::VerifyOptions options, atl::ParseVerifyFlags(argc, argv));
-  atl::Report report(std::cout);
-  const absl::Status status = atl::VerifyCheckpoint(options, report);
+  ATOLL_ASSIGN_OR_RETURN(const atl::tools::VerifyOptions options,
+                         atl::tools::ParseVerifyFlags(argc, argv));
+  atl::tools::Report report(std::cout);
+  const absl::Status status = atl::tools::VerifyCheckpoint(options, report);
   report.EndSection();
   ATOLL_RETURN_IF_ERROR(status);
   const int found = report.num_findings();

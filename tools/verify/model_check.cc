@@ -12,7 +12,7 @@
 #include "kernels/ops/attention/kv_layout.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr const char* kTextFile = "/text/harbour.txt";
@@ -38,7 +38,7 @@ struct Evaluation {
 };
 
 // One sequence, `ids`, in pieces; its last id is only predicted.
-absl::StatusOr<Evaluation> Evaluate(LocalCluster& cluster, const ModelConfig& config,
+absl::StatusOr<Evaluation> Evaluate(worker::LocalCluster& cluster, const ModelConfig& config,
                                     const std::vector<TokenId>& ids) {
   Evaluation evaluation;
   const auto num_rows = static_cast<int32_t>(ids.size()) - 1;
@@ -50,7 +50,7 @@ absl::StatusOr<Evaluation> Evaluate(LocalCluster& cluster, const ModelConfig& co
                          .num_rows = end - begin,
                          .ids = {ids.begin() + begin, ids.begin() + end},
                          .probe = Probe::kLogits};
-    for (; num_blocks * kernels::kBlockTokens < end; ++num_blocks)
+    for (; num_blocks * kBlockTokens < end; ++num_blocks)
       work.new_blocks.push_back(BlockId{num_blocks});
     StepPlan plan;
     if (begin == 0)
@@ -95,18 +95,19 @@ class Runner {
   absl::Status Run() {
     const ModelConfig& config = *check_.config;
     ATOLL_ASSIGN_OR_RETURN(ids_, Ids());
-    ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, Checkpoint::Open(check_.folder));
-    ATOLL_ASSIGN_OR_RETURN(const ModelWeights weights, LoadModelWeights(*checkpoint, config));
+    ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, worker::Checkpoint::Open(check_.folder));
+    ATOLL_ASSIGN_OR_RETURN(const worker::ModelWeights weights,
+                           worker::LoadModelWeights(*checkpoint, config));
     ATOLL_ASSIGN_OR_RETURN(const kernels::Backend backend, kernels::BestBackend());
     ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype, checkpoint->dtype());
-    const auto num_blocks = static_cast<int>(ids_.size() / kernels::kBlockTokens + 1);
-    ATOLL_ASSIGN_OR_RETURN(cluster_,
-                           LocalCluster::Create(config, weights,
-                                                {.executor = {.backend = backend,
-                                                              .num_threads = check_.num_threads,
-                                                              .decoder = {.dtype = dtype},
-                                                              .num_blocks = num_blocks,
-                                                              .num_slots = 1}}));
+    const auto num_blocks = static_cast<int>(ids_.size() / kBlockTokens + 1);
+    ATOLL_ASSIGN_OR_RETURN(
+        cluster_, worker::LocalCluster::Create(config, weights,
+                                               {.executor = {.backend = backend,
+                                                             .num_threads = check_.num_threads,
+                                                             .decoder = {.dtype = dtype},
+                                                             .num_blocks = num_blocks,
+                                                             .num_slots = 1}}));
     ATOLL_RETURN_IF_ERROR(RunGolden());
     return RunText();
   }
@@ -138,10 +139,10 @@ class Runner {
     }
     const GoldenAnswer& golden = *check_.golden;
     ATOLL_ASSIGN_OR_RETURN(
-        const SoloOutput out,
-        RunSolo(*cluster_, {.ids = golden.prompt_ids,
-                            .num_generate = static_cast<int32_t>(golden.answer_ids.size()),
-                            .probe = Probe::kNone}));
+        const worker::SoloOutput out,
+        worker::RunSolo(*cluster_, {.ids = golden.prompt_ids,
+                                    .num_generate = static_cast<int32_t>(golden.answer_ids.size()),
+                                    .probe = Probe::kNone}));
     const auto [differs, expected] =
         std::mismatch(out.generated.begin(), out.generated.end(), golden.answer_ids.begin());
     if (differs == out.generated.end()) {
@@ -180,7 +181,7 @@ class Runner {
   const ModelCheck& check_;
   Report& report_;
   std::vector<TokenId> ids_;
-  std::unique_ptr<LocalCluster> cluster_;
+  std::unique_ptr<worker::LocalCluster> cluster_;
 };
 
 }  // namespace
@@ -189,4 +190,4 @@ absl::Status CheckModel(const ModelCheck& check, Report& report) {
   return Runner(check, report).Run();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

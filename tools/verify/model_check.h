@@ -10,7 +10,7 @@
 #include "tools/verify/report.h"
 #include "tools/verify/tensor_check.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct ModelCheck {
   std::string folder;
@@ -25,4 +25,4 @@ struct ModelCheck {
 // An error: the model could not be loaded or run.
 absl::Status CheckModel(const ModelCheck& check, Report& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -4,7 +4,7 @@
 #include <ostream>
 #include <utility>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kShownMax = 10;
@@ -35,4 +35,4 @@ void Report::EndSection() {
   kinds_.clear();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl {
+namespace atl::tools {
 
 // Facts are printed as they come; findings at the end of their section, by kind: how many, and the
 // first ten.
@@ -33,4 +33,4 @@ class Report {
   int num_findings_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

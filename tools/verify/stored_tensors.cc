@@ -9,7 +9,7 @@
 #include "worker/weights/shard_index.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 class FolderReader {
@@ -17,8 +17,8 @@ class FolderReader {
   FolderReader(std::string folder, Report& report) : folder_(std::move(folder)), report_(report) {}
 
   // Reports a file that cannot be read.
-  const SafetensorsFile* AddFile(const std::string& name) {
-    auto file = SafetensorsFile::Open(folder_ + "/" + name);
+  const worker::SafetensorsFile* AddFile(const std::string& name) {
+    auto file = worker::SafetensorsFile::Open(folder_ + "/" + name);
     if (!file.ok()) {
       report_.Find("files that cannot be read", MessageOf(file.status()));
       return nullptr;
@@ -34,8 +34,8 @@ class FolderReader {
     return stored_.files.back().get();
   }
 
-  void AddIndexed(const ShardIndex& index) {
-    std::map<std::string, const SafetensorsFile*> opened;
+  void AddIndexed(const worker::ShardIndex& index) {
+    std::map<std::string, const worker::SafetensorsFile*> opened;
     for (const auto& [name, file] : index.file_of) {
       if (!opened.contains(file)) opened[file] = AddFile(file);
     }
@@ -74,13 +74,13 @@ class FolderReader {
 
 bool StoredCheckpoint::HasAny(const std::string& canonical_prefix) const {
   return std::any_of(tensors.begin(), tensors.end(), [&](const auto& entry) {
-    return CanonicalName(entry.first).starts_with(canonical_prefix);
+    return worker::CanonicalName(entry.first).starts_with(canonical_prefix);
   });
 }
 
 absl::StatusOr<StoredCheckpoint> ReadStoredCheckpoint(const std::string& folder, Report& report) {
   const std::string index_path = folder + "/model.safetensors.index.json";
-  const absl::StatusOr<ShardIndex> index = ReadShardIndex(index_path);
+  const absl::StatusOr<worker::ShardIndex> index = worker::ReadShardIndex(index_path);
   FolderReader reader(folder, report);
   if (index.ok()) {
     reader.AddIndexed(*index);
@@ -110,4 +110,4 @@ absl::StatusOr<StoredCheckpoint> ReadStoredCheckpoint(const std::string& folder,
   return stored;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -12,15 +12,15 @@
 #include "tools/verify/report.h"
 #include "worker/weights/safetensors.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct LocatedTensor {
-  const StoredTensor* tensor = nullptr;
-  const SafetensorsFile* file = nullptr;
+  const worker::StoredTensor* tensor = nullptr;
+  const worker::SafetensorsFile* file = nullptr;
 };
 
 struct StoredCheckpoint {
-  std::vector<std::unique_ptr<SafetensorsFile>> files;
+  std::vector<std::unique_ptr<worker::SafetensorsFile>> files;
   std::map<std::string, LocatedTensor> tensors;  // by stored name
   std::set<std::string> unreadable;              // names that the index places in unreadable files
   uint64_t tensor_bytes = 0;
@@ -32,4 +32,4 @@ struct StoredCheckpoint {
 // there is nothing to look at: no file of weights that can be read, or an index that is none.
 absl::StatusOr<StoredCheckpoint> ReadStoredCheckpoint(const std::string& folder, Report& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -11,10 +11,10 @@
 #include "tools/verify/vision_inventory.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
-using Kind = ExpectedTensor::Kind;
+using Kind = worker::ExpectedTensor::Kind;
 
 // model-spec 2.1, 2.2.
 constexpr size_t kPublishedTensors = 1045, kPublishedFp8Tensors = 64196;
@@ -35,15 +35,15 @@ bool HasFusedExperts(const StoredCheckpoint& stored) {
   });
 }
 
-StoredForm FormOf(const StoredCheckpoint& stored) {
-  if (HasFp8(stored)) return StoredForm::kFp8;
-  return HasFusedExperts(stored) ? StoredForm::kFused : StoredForm::kOneByOne;
+worker::StoredForm FormOf(const StoredCheckpoint& stored) {
+  if (HasFp8(stored)) return worker::StoredForm::kFp8;
+  return HasFusedExperts(stored) ? worker::StoredForm::kFused : worker::StoredForm::kOneByOne;
 }
 
 // The type of the tables and matrices: that of the embedding.
 std::string MainType(const StoredCheckpoint& stored) {
   for (const auto& [name, located] : stored.tensors) {
-    if (CanonicalName(name) == "embed_tokens.weight") return located.tensor->dtype;
+    if (worker::CanonicalName(name) == "embed_tokens.weight") return located.tensor->dtype;
   }
   return "BF16";
 }
@@ -66,12 +66,14 @@ class TensorChecker {
  public:
   TensorChecker(const StoredCheckpoint& stored, Report& report)
       : stored_(stored), report_(report), main_type_(MainType(stored)) {
-    for (const auto& [name, located] : stored.tensors) by_canonical_[CanonicalName(name)] = name;
-    for (const std::string& name : stored.unreadable) unreadable_.insert(CanonicalName(name));
+    for (const auto& [name, located] : stored.tensors)
+      by_canonical_[worker::CanonicalName(name)] = name;
+    for (const std::string& name : stored.unreadable)
+      unreadable_.insert(worker::CanonicalName(name));
   }
 
-  void Check(const ExpectedTensor& expected) {
-    const std::string canonical = CanonicalName(expected.name);
+  void Check(const worker::ExpectedTensor& expected) {
+    const std::string canonical = worker::CanonicalName(expected.name);
     expected_.insert(canonical);
     if (unreadable_.contains(canonical)) return;
     const auto it = by_canonical_.find(canonical);
@@ -151,14 +153,14 @@ void SayCounts(const StoredCheckpoint& stored, const std::string& main_type, Rel
                Report& report) {
   size_t num_mtp = 0, num_vision = 0;
   for (const auto& [name, located] : stored.tensors) {
-    const std::string canonical = CanonicalName(name);
-    num_mtp += IsMtpTensor(canonical) ? 1 : 0;
-    num_vision += IsVisionTensor(canonical) ? 1 : 0;
+    const std::string canonical = worker::CanonicalName(name);
+    num_mtp += worker::IsMtpTensor(canonical) ? 1 : 0;
+    num_vision += worker::IsVisionTensor(canonical) ? 1 : 0;
   }
-  const StoredForm form = FormOf(stored);
-  report.Say(fmt::format("{}, experts {}{}", main_type,
-                         form == StoredForm::kFused ? "fused" : "one by one",
-                         form == StoredForm::kFp8 ? ", linear layers F8_E4M3 with scales" : ""));
+  const worker::StoredForm form = FormOf(stored);
+  report.Say(fmt::format(
+      "{}, experts {}{}", main_type, form == worker::StoredForm::kFused ? "fused" : "one by one",
+      form == worker::StoredForm::kFp8 ? ", linear layers F8_E4M3 with scales" : ""));
   report.Say(fmt::format("MTP layer: {}; vision tower: {} (both are skipped when serving)",
                          num_mtp == 0 ? "absent" : fmt::format("{} tensors", num_mtp),
                          num_vision == 0 ? "absent" : fmt::format("{} tensors", num_vision)));
@@ -170,32 +172,36 @@ void SayCounts(const StoredCheckpoint& stored, const std::string& main_type, Rel
 
 }  // namespace
 
-absl::StatusOr<std::vector<ExpectedTensor>> ExpectedOf(const StoredCheckpoint& stored,
-                                                       const ModelConfig& config,
-                                                       const std::string& config_text) {
-  const StoredForm form = FormOf(stored);
+absl::StatusOr<std::vector<worker::ExpectedTensor>> ExpectedOf(const StoredCheckpoint& stored,
+                                                               const ModelConfig& config,
+                                                               const std::string& config_text) {
+  const worker::StoredForm form = FormOf(stored);
   ModelConfig with_head = config;  // a head in the files is used even where the config ties it
   if (stored.HasAny("lm_head.weight")) with_head.tie_word_embeddings = false;
-  ATOLL_ASSIGN_OR_RETURN(std::vector<ExpectedTensor> expected, TrunkInventory(with_head, form));
-  const auto add = [&](const std::vector<ExpectedTensor>& more) {
+  ATOLL_ASSIGN_OR_RETURN(std::vector<worker::ExpectedTensor> expected,
+                         worker::TrunkInventory(with_head, form));
+  const auto add = [&](const std::vector<worker::ExpectedTensor>& more) {
     expected.insert(expected.end(), more.begin(), more.end());
   };
   if (stored.HasAny("mtp.")) {
-    ATOLL_ASSIGN_OR_RETURN(const std::vector<ExpectedTensor> mtp, MtpInventory(config, form));
+    ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::ExpectedTensor> mtp,
+                           worker::MtpInventory(config, form));
     add(mtp);
   }
   if (stored.HasAny("visual.")) {
-    ATOLL_ASSIGN_OR_RETURN(const std::vector<ExpectedTensor> vision, VisionInventory(config_text));
+    ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::ExpectedTensor> vision,
+                           VisionInventory(config_text));
     add(vision);
   }
   return expected;
 }
 
-Release CheckTensors(const StoredCheckpoint& stored, const std::vector<ExpectedTensor>& expected,
-                     const ModelConfig& config, Report& report) {
+Release CheckTensors(const StoredCheckpoint& stored,
+                     const std::vector<worker::ExpectedTensor>& expected, const ModelConfig& config,
+                     Report& report) {
   const int before = report.num_findings();
   TensorChecker checker(stored, report);
-  for (const ExpectedTensor& tensor : expected) checker.Check(tensor);
+  for (const worker::ExpectedTensor& tensor : expected) checker.Check(tensor);
   checker.CheckNothingElse();
   CheckQuantisation(stored, config, report);
   const bool all_fit = report.num_findings() == before && stored.unreadable.empty();
@@ -205,4 +211,4 @@ Release CheckTensors(const StoredCheckpoint& stored, const std::vector<ExpectedT
   return release;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

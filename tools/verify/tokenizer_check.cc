@@ -11,7 +11,7 @@
 #include "coordinator/chat/chat_template.h"
 #include "coordinator/chat/messages.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int32_t kPublishedIds = 248'077;  // model-spec 6.2
@@ -21,10 +21,11 @@ constexpr const char* kPublishedTemplate = "/template/qwen3_6.jinja";
 absl::StatusOr<std::vector<TokenId>> PromptIds(const std::string& source,
                                                const Tokenizer& tokenizer,
                                                const std::string& prompt) {
-  ATOLL_ASSIGN_OR_RETURN(const auto chat_template, ChatTemplate::Parse(source));
+  ATOLL_ASSIGN_OR_RETURN(const auto chat_template, coordinator::ChatTemplate::Parse(source));
   const nlohmann::json body = {{"messages", {{{"role", "user"}, {"content", prompt}}}}};
-  ATOLL_ASSIGN_OR_RETURN(const TemplateInput input, ReadTemplateInput(body.dump()));
-  ATOLL_ASSIGN_OR_RETURN(const RenderedPrompt rendered, chat_template->Render(input));
+  ATOLL_ASSIGN_OR_RETURN(const coordinator::TemplateInput input,
+                         coordinator::ReadTemplateInput(body.dump()));
+  ATOLL_ASSIGN_OR_RETURN(const coordinator::RenderedPrompt rendered, chat_template->Render(input));
   return tokenizer.Encode(rendered.segments());
 }
 
@@ -82,4 +83,4 @@ std::unique_ptr<Tokenizer> CheckTokenizer(const std::string& folder, const std::
   return *std::move(tokenizer);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -9,7 +9,7 @@
 #include "tools/verify/golden_answer.h"
 #include "tools/verify/report.h"
 
-namespace atl {
+namespace atl::tools {
 
 // Reports what cannot be loaded, ids beyond the model's rows, and, where the vocabulary has the
 // published size, a golden prompt that gets other ids. Null: no usable tokenizer. `data` is
@@ -18,4 +18,4 @@ std::unique_ptr<Tokenizer> CheckTokenizer(const std::string& folder, const std::
                                           const ModelConfig& config, const GoldenAnswer& golden,
                                           Report& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -12,7 +12,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "tools/random_checkpoint/progress.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr uint64_t kPieceBytes = uint64_t{16} << 20;
@@ -78,7 +78,7 @@ class Scan {
 
   void Tell(Report& report) const {
     for (const auto& scanned : tensors_) {
-      const StoredTensor& tensor = *scanned->located.tensor;
+      const worker::StoredTensor& tensor = *scanned->located.tensor;
       const std::string& file = scanned->located.file->path();
       if (scanned->not_finite > 0) {
         report.Find("tensors with values that are not finite",
@@ -107,7 +107,7 @@ class Scan {
   void RunPiece(size_t index, int thread) {
     if (thread == 0) progress_.Print();
     const Piece& piece = pieces_[index];
-    const StoredTensor& tensor = *piece.of->located.tensor;
+    const worker::StoredTensor& tensor = *piece.of->located.tensor;
     const Counts counts = CountPiece(tensor.dtype, tensor.data + piece.begin, piece.size_bytes);
     piece.of->not_finite += counts.not_finite;
     if (counts.has_value) piece.of->has_value = true;
@@ -128,4 +128,4 @@ void ScanValues(const StoredCheckpoint& stored, int num_threads, Report& report)
   scan.Tell(report);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -4,10 +4,10 @@
 #include "tools/verify/report.h"
 #include "tools/verify/stored_tensors.h"
 
-namespace atl {
+namespace atl::tools {
 
 // Reports tensors with values that are not finite, and matrices that are all zeros, as an
 // interrupted copy leaves them. Progress goes to standard error.
 void ScanValues(const StoredCheckpoint& stored, int num_threads, Report& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -18,7 +18,7 @@
 #include "tools/verify/tokenizer_check.h"
 #include "tools/verify/value_scan.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 void SayConfig(const ModelConfig& c, Report& report) {
@@ -91,7 +91,7 @@ absl::StatusOr<WeightsVerdict> CheckWeights(const VerifyOptions& options, const 
   report.EndSection();
 
   report.BeginSection("tensors");
-  ATOLL_ASSIGN_OR_RETURN(const std::vector<ExpectedTensor> expected,
+  ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::ExpectedTensor> expected,
                          ExpectedOf(stored, config, config_text));
   const Release release = CheckTensors(stored, expected, config, report);
   report.EndSection();
@@ -154,4 +154,4 @@ absl::Status VerifyCheckpoint(const VerifyOptions& options, Report& report) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include "common/base/status.h"
 #include "tools/verify/report.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class VerifyDepth : uint8_t {
   kQuick,  // headers and tokenizer; the weights are only read where the model is run
@@ -24,4 +24,4 @@ struct VerifyOptions {
 // model of the family.
 absl::Status VerifyCheckpoint(const VerifyOptions& options, Report& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/checked_json.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::json;
@@ -50,7 +50,7 @@ class VisionTable {
  public:
   explicit VisionTable(const VisionSizes& sizes) : sizes_(sizes) {}
 
-  std::vector<ExpectedTensor> Make() && {
+  std::vector<worker::ExpectedTensor> Make() && {
     const int64_t h = sizes_.hidden, wide = sizes_.intermediate;
     const int64_t merged = h * sizes_.merge * sizes_.merge;
     AddWithBias("patch_embed.proj",
@@ -73,7 +73,8 @@ class VisionTable {
 
  private:
   void Add(const std::string& name, std::vector<int64_t> shape) {
-    tensors_.push_back({"model.visual." + name, std::move(shape), ExpectedTensor::Kind::kPlain});
+    tensors_.push_back(
+        {"model.visual." + name, std::move(shape), worker::ExpectedTensor::Kind::kPlain});
   }
   void AddWithBias(const std::string& module, const std::vector<int64_t>& shape) {
     Add(module + ".weight", shape);
@@ -81,14 +82,14 @@ class VisionTable {
   }
 
   const VisionSizes sizes_;
-  std::vector<ExpectedTensor> tensors_;
+  std::vector<worker::ExpectedTensor> tensors_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::vector<ExpectedTensor>> VisionInventory(const std::string& config) {
+absl::StatusOr<std::vector<worker::ExpectedTensor>> VisionInventory(const std::string& config) {
   ATOLL_ASSIGN_OR_RETURN(const VisionSizes sizes, ReadSizes(config));
   return VisionTable(sizes).Make();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

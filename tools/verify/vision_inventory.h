@@ -7,10 +7,10 @@
 #include "common/base/status.h"
 #include "worker/weights/inventory.h"
 
-namespace atl {
+namespace atl::tools {
 
 // `config` is the text of a config.json with vision_config. kNotFound: it has none;
 // kInvalidArgument: names the key at fault.
-absl::StatusOr<std::vector<ExpectedTensor>> VisionInventory(const std::string& config);
+absl::StatusOr<std::vector<worker::ExpectedTensor>> VisionInventory(const std::string& config);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/kv_block.h"
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr int32_t kPositionsMax = 1 << 24;  // angles are exact in fp32 below
@@ -128,7 +129,7 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
     }
   }
   const int64_t held =
-      static_cast<int64_t>(expected.num_blocks + work.new_blocks.size()) * kernels::kBlockTokens;
+      static_cast<int64_t>(expected.num_blocks + work.new_blocks.size()) * kBlockTokens;
   if (end > held || end > kPositionsMax) {
     return FailedPrecondition("step {}: sequence {} would reach token {}, its blocks hold {}",
                               plan.step, Value(work.seq), end, held);
@@ -204,4 +205,4 @@ BatchInput BuildBatch(const StepPlan& plan, SequenceTable& table, const BatchLim
   return batch;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

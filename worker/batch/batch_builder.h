@@ -9,7 +9,7 @@
 #include "worker/batch/sequence_table.h"
 #include "worker/kv_cache/sequence_rows.h"
 
-namespace atl {
+namespace atl::worker {
 
 // What this worker can hold; a plan that asks for more is refused.
 struct BatchLimits {
@@ -53,4 +53,4 @@ Taken ApplyPlan(const StepPlan& plan, SequenceTable& table);
 // The rows to run. Pointers and spans are valid until the table changes. After ApplyPlan.
 BatchInput BuildBatch(const StepPlan& plan, SequenceTable& table, const BatchLimits& limits);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -12,7 +12,7 @@
 #include "common/step/step_plan.h"
 #include "worker/sampling/token_counts.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct HomeSequence {
   StartSequence start;
@@ -55,4 +55,4 @@ class SequenceTable {
   std::map<SeqId, HomeSequence> sequences_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 #include "worker/executor/plan_order.h"
 #include "worker/executor/pool_lender.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -221,4 +221,4 @@ void Executor::TakeStats(StepStats& stats) {
   bytes_sent_seen_ = bytes_sent;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -23,7 +23,7 @@
 #include "worker/moe/token_dispatcher.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct ExecutorOptions {
   kernels::Backend backend = kernels::Backend::kRef;
@@ -93,4 +93,4 @@ class Executor {
   uint64_t bytes_sent_seen_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,12 +4,13 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/kv_block.h"
 #include "common/base/status_macros.h"
 #include "common/step/expert_owners.h"
 #include "kernels/ops/attention/kv_layout.h"
 #include "worker/transport/inproc/inproc_group.h"
 
-namespace atl {
+namespace atl::worker {
 absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Create(
     const ModelConfig& config, const ModelWeights& weights, const LocalClusterOptions& options) {
   std::unique_ptr<LocalCluster> cluster(new LocalCluster);
@@ -81,7 +82,7 @@ absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run) {
     work.seq = run.seq;
     work.begin = begin;
     work.probe = run.probe;
-    for (; held * kernels::kBlockTokens < begin + work.num_rows; ++held)
+    for (; held * kBlockTokens < begin + work.num_rows; ++held)
       work.new_blocks.push_back(BlockId{next_block++});
     std::vector<StepPlan> plans(static_cast<size_t>(cluster.num_workers()));
     StepPlan& plan = plans[static_cast<size_t>(run.home)];
@@ -121,4 +122,4 @@ absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run) {
   return out;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

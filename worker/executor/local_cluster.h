@@ -12,7 +12,7 @@
 #include "worker/executor/executor.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct LocalClusterOptions {
   int num_workers = 1;
@@ -71,4 +71,4 @@ struct SoloOutput {
 };
 absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "worker/sampling/logprobs.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // Rows of logits that are computed in one pass over the head: 64 MB at the real vocabulary, of
@@ -136,4 +136,4 @@ absl::Status OutputHead::DrawTokens(const BatchInput& batch, std::vector<EntryOu
   });
 }
 
-}  // namespace atl
+}  // namespace atl::worker

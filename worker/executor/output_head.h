@@ -16,7 +16,7 @@
 #include "worker/model/decoder.h"
 #include "worker/sampling/sampler.h"
 
-namespace atl {
+namespace atl::worker {
 
 // What one entry of a batch gave. Not OK: its logits are broken, this sequence alone ends.
 struct EntryOutcome {
@@ -55,4 +55,4 @@ class OutputHead {
   kernels::Buffer logits_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

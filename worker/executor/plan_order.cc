@@ -1,6 +1,6 @@
 #include "worker/executor/plan_order.h"
 
-namespace atl {
+namespace atl::worker {
 
 absl::Status CheckOrder(const StepPlan& plan, const EpochPosition& position) {
   if (!position.epoch) return FailedPrecondition("step {}: no epoch has begun", plan.step);
@@ -26,4 +26,4 @@ absl::Status CheckOrder(const StepPlan& plan, const EpochPosition& position) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Where a worker stands.
 struct EpochPosition {
@@ -22,4 +22,4 @@ struct EpochPosition {
 // the epoch's, or more rows of work than the plan announces for this rank.
 absl::Status CheckOrder(const StepPlan& plan, const EpochPosition& position);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,7 +4,7 @@
 #include "common/concurrency/thread_pool.h"
 #include "kernels/dispatch/kernel_context.h"
 
-namespace atl {
+namespace atl::worker {
 
 class PoolLender : public kernels::ThreadLender {
  public:
@@ -19,4 +19,4 @@ class PoolLender : public kernels::ThreadLender {
   ThreadPool& pool_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

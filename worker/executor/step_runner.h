@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
 
-namespace atl {
+namespace atl::worker {
 
 // **Threads**: all calls come from the executor thread, but for hello and EndEpoch, which come from
 // any.
@@ -34,4 +34,4 @@ class StepRunner {
   virtual void EndEpoch(const std::string& reason) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::SizeOf;
@@ -109,4 +109,4 @@ void KvCache::SetStateLength(SlotId slot, int64_t length) {
   for (int i = 0; i < config_.num_linear_layers; ++i) *Slot(slot, i).state_length = length;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -12,7 +12,7 @@
 #include "kernels/ops/delta_rule/delta_rule.h"
 #include "kernels/tensor/buffer.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct KvCacheConfig {
   int num_attention_layers = 0;
@@ -70,4 +70,4 @@ class KvCache {
   std::vector<int64_t> state_lengths_;  // [physical][linear layer]
 };
 
-}  // namespace atl
+}  // namespace atl::worker

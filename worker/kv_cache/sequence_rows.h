@@ -7,7 +7,7 @@
 #include "common/base/ids.h"
 #include "kernels/ops/delta_rule/delta_rule.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct SequenceRows {
   int row_begin = 0;
@@ -19,4 +19,4 @@ struct SequenceRows {
   int spare = -1;  // with kSpare
 };
 
-}  // namespace atl
+}  // namespace atl::worker

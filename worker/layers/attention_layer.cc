@@ -8,7 +8,7 @@
 #include "kernels/ops/rms_norm/rms_norm.h"
 #include "kernels/ops/rope/rope.h"
 
-namespace atl {
+namespace atl::worker {
 
 using kernels::F32;
 using kernels::TensorView;
@@ -81,4 +81,4 @@ absl::Status AttentionLayer::Forward(kernels::KernelContext& context, KvCache& c
                           .name = "attention_out"});
 }
 
-}  // namespace atl
+}  // namespace atl::worker

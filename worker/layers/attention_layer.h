@@ -11,7 +11,7 @@
 #include "worker/kv_cache/sequence_rows.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct AttentionConfig {
   int hidden = 0;
@@ -61,4 +61,4 @@ class AttentionLayer {
   int attention_index_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "kernels/ops/gemm/gemm.h"
 
-namespace atl {
+namespace atl::worker {
 
 using kernels::DeltaStore;
 using kernels::F32;
@@ -128,4 +128,4 @@ absl::Status DeltaNetLayer::Forward(kernels::KernelContext& context, KvCache& ca
   return Linear(context, {.x = z_rows, .w = weights_.out_proj, .y = y, .name = "delta_out"});
 }
 
-}  // namespace atl
+}  // namespace atl::worker

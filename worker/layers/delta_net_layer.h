@@ -12,7 +12,7 @@
 #include "worker/kv_cache/sequence_rows.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 // When new rows enter the state. Only kLate is Atoll's; tests plant the other to see that they
 // would notice.
@@ -64,4 +64,4 @@ class DeltaNetLayer {
   int linear_index_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

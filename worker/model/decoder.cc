@@ -11,7 +11,7 @@
 #include "kernels/ops/gemm/gemm.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // What the kernels cannot run is refused before the first request.
@@ -233,4 +233,4 @@ absl::Status Decoder::RunMoe(const Room& room, const DecoderBatch& batch, int la
        .owner = room.expert_owner[static_cast<size_t>(layer)]});
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -17,7 +17,7 @@
 #include "worker/moe/moe_block.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct DecoderOptions {
   kernels::DType dtype = kernels::DType::kBf16;  // of what is kept and sent
@@ -116,4 +116,4 @@ class Decoder {
   MoeLoad load_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

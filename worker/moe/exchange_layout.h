@@ -12,7 +12,7 @@
 #include "kernels/tensor/dtype.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct ExchangeCounts {
   uint32_t rows = 0;
@@ -47,4 +47,4 @@ class DispatchLayout {
   size_t row_bytes_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -7,7 +7,7 @@
 #include "kernels/ops/permute/permute.h"
 #include "kernels/ops/router_topk/router_topk.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::F32;
@@ -137,4 +137,4 @@ absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher&
   return rows > 0 ? CombineRows(context, workspace, results, args) : absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -13,7 +13,7 @@
 #include "worker/moe/token_dispatcher.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 // In which order a token's experts are added. Only kAscending is Atoll's answer; tests plant the
 // other to see that they would notice.
@@ -89,4 +89,4 @@ class MoeBlock {
   int layer_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

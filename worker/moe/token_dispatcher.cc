@@ -8,7 +8,7 @@
 #include "common/base/status_macros.h"
 #include "kernels/ops/permute/permute.h"
 
-namespace atl {
+namespace atl::worker {
 TokenDispatcher::TokenDispatcher(const DispatcherConfig& config, Transport* transport)
     : config_(config),
       layout_(config.hidden, config.exchange_dtype),
@@ -275,4 +275,4 @@ void TokenDispatcher::Abandon() {
   return_.reset();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

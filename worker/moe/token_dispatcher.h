@@ -14,7 +14,7 @@
 #include "worker/moe/exchange_layout.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 // The router's choice for T rows: k experts each in ascending id, and their weights.
 struct Routing {
@@ -133,4 +133,4 @@ class TokenDispatcher {
   uint64_t waiting_us_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -15,7 +15,7 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // How often a file that others replace meanwhile is opened again.
@@ -206,4 +206,4 @@ absl::Status PanelFile::Complete(std::span<const int> units) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

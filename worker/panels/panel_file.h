@@ -9,7 +9,7 @@
 #include "worker/panels/panel_layout.h"
 #include "worker/panels/panel_space.h"
 
-namespace atl {
+namespace atl::worker {
 
 // A unit counts when its bytes are on the disk and then its byte in the head: whoever dies between
 // leaves a unit to be packed again, never a wrong one.
@@ -51,4 +51,4 @@ class PanelFile : public PanelSpace {
   uint64_t size_bytes_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

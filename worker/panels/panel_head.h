@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-namespace atl {
+namespace atl::worker {
 
 // Little-endian. A file whose head differs in anything from the one that is expected is another's.
 struct PanelHead {
@@ -18,4 +18,4 @@ struct PanelHead {
 };
 static_assert(sizeof(PanelHead) == 32);
 
-}  // namespace atl
+}  // namespace atl::worker

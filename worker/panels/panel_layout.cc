@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "worker/panels/panel_head.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::WeightView;
@@ -112,4 +112,4 @@ void PanelLayout::UsePanels(int index, const std::byte* base, ModelWeights& weig
   });
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -9,7 +9,7 @@
 #include "kernels/tensor/weight_view.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Stands in the head and the name of a packed file; a change of the layout or of the panels is a
 // new version.
@@ -59,4 +59,4 @@ class PanelLayout {
   uint64_t size_bytes_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

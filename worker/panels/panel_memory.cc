@@ -6,7 +6,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::worker {
 
 absl::StatusOr<std::unique_ptr<PanelMemory>> PanelMemory::Create(const PanelLayout& layout) {
   void* const mapped = mmap(nullptr, layout.size_bytes(), PROT_READ | PROT_WRITE,
@@ -37,4 +37,4 @@ absl::Status PanelMemory::Complete(std::span<const int> units) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

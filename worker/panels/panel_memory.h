@@ -7,7 +7,7 @@
 #include "worker/panels/panel_layout.h"
 #include "worker/panels/panel_space.h"
 
-namespace atl {
+namespace atl::worker {
 
 class PanelMemory : public PanelSpace {
  public:
@@ -30,4 +30,4 @@ class PanelMemory : public PanelSpace {
   std::vector<bool> complete_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

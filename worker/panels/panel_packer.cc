@@ -8,7 +8,7 @@
 
 #include "common/log/log.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -64,4 +64,4 @@ void Run(PanelStore& store, const std::stop_token& stop) {
 PanelPacker::PanelPacker(PanelStore& store)
     : thread_([&store](const std::stop_token& stop) { Run(store, stop); }) {}
 
-}  // namespace atl
+}  // namespace atl::worker

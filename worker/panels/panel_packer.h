@@ -5,7 +5,7 @@
 
 #include "worker/panels/panel_store.h"
 
-namespace atl {
+namespace atl::worker {
 
 class PanelPacker {
  public:
@@ -19,4 +19,4 @@ class PanelPacker {
   std::jthread thread_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

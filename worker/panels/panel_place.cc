@@ -11,7 +11,7 @@
 #include "worker/panels/panel_file.h"
 #include "worker/panels/panel_memory.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // A cache that nobody asked for leaves as much room as it takes: others write there too, and each
@@ -134,4 +134,4 @@ absl::StatusOr<std::unique_ptr<PanelSpace>> OpenPanelSpace(const PanelRequest& r
   return nullptr;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -10,7 +10,7 @@
 #include "worker/panels/panel_layout.h"
 #include "worker/panels/panel_space.h"
 
-namespace atl {
+namespace atl::worker {
 
 enum class PanelMode : uint8_t {
   kAuto,    // a file where there is one or twice the room for it, else memory, else nowhere
@@ -43,4 +43,4 @@ std::string PanelFilePath(const std::string& folder, uint64_t digest);
 absl::StatusOr<std::unique_ptr<PanelSpace>> OpenPanelSpace(const PanelRequest& request,
                                                            const PanelLayout& layout);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 class PanelSpace {
  public:
@@ -25,4 +25,4 @@ class PanelSpace {
   virtual absl::Status Complete(std::span<const int> units) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

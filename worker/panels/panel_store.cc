@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "kernels/ops/gemm/panels.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // Written at once: whole huge pages, small enough for a cache.
@@ -128,4 +128,4 @@ void PanelStore::ReleaseAdopted() {
   }
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -17,7 +17,7 @@
 #include "worker/panels/panel_space.h"
 #include "worker/weights/checkpoint.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct PanelStoreOptions {
   kernels::Backend backend = kernels::Backend::kRef;
@@ -83,4 +83,4 @@ class PanelStore {
   size_t num_released_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -11,10 +11,11 @@
 
 #include "common/base/check.h"
 #include "common/log/log.h"
+#include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "proto/worker.grpc.pb.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr absl::Duration kCloseLimit = absl::Seconds(2);
@@ -233,8 +234,8 @@ std::unique_ptr<::atollpb::WorkerControl::Stub> RedialingClient::NewStub() const
     return static_cast<int>(absl::ToInt64Milliseconds(d));
   };
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetMaxSendMessageSize(kMessageBytesMax);
+  arguments.SetMaxReceiveMessageSize(kStreamMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kStreamMessageBytesMax);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // how long one dial may take
@@ -296,4 +297,4 @@ std::unique_ptr<CoordinatorClient> CoordinatorClient::Create(CoordinatorClientOp
   return std::make_unique<RedialingClient>(std::move(options), handler);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

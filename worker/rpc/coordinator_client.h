@@ -13,7 +13,7 @@
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
 
-namespace atl {
+namespace atl::worker {
 
 // What the coordinator says. Called on the client's threads, one call at a time and in order; must
 // not block, and must not destroy the client.
@@ -58,4 +58,4 @@ class CoordinatorClient {
   virtual void SendResult(const StepResult& result) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

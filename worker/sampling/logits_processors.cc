@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 bool IsMasking(const ProcessorInput& input) {
@@ -52,4 +52,4 @@ void ProcessLogits(const ProcessorInput& input, std::span<float> logits) {
   Penalise(input.params, *input.counts, logits);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

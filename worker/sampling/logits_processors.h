@@ -8,7 +8,7 @@
 #include "common/step/sampling_params.h"
 #include "worker/sampling/token_counts.h"
 
-namespace atl {
+namespace atl::worker {
 
 // What the processors need to know of a sequence.
 struct ProcessorInput {
@@ -28,4 +28,4 @@ bool HasProcessors(const ProcessorInput& input);
 // `logits` are the candidates (V or fewer); ids beyond them are passed over.
 void ProcessLogits(const ProcessorInput& input, std::span<float> logits);
 
-}  // namespace atl
+}  // namespace atl::worker

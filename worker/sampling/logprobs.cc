@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "kernels/ops/log_softmax/log_softmax.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // The `count` largest logits, descending, ties to the lower id.
@@ -59,4 +59,4 @@ absl::StatusOr<TokenLogprobs> RawLogprobs(const kernels::KernelContext& context,
   return result;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

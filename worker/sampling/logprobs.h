@@ -9,7 +9,7 @@
 #include "common/step/sampling_params.h"
 #include "kernels/dispatch/kernel_context.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Of token `id` and of the `num_top` likeliest, fewer where there are fewer. `logits` are the
 // candidates, untouched; an id beyond them (padding of the head) has −inf. The same bits on every
@@ -18,4 +18,4 @@ absl::StatusOr<TokenLogprobs> RawLogprobs(const kernels::KernelContext& context,
                                           std::span<const float> logits, TokenId id,
                                           int32_t num_top);
 
-}  // namespace atl
+}  // namespace atl::worker

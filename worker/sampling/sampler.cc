@@ -6,7 +6,7 @@
 #include "worker/sampling/logits_processors.h"
 #include "worker/sampling/logprobs.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 kernels::SampleParams FiltersOf(const SamplingParams& params) {
@@ -63,4 +63,4 @@ absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
   return kernels::FilterCandidates(context, candidates, FiltersOf(input.start.sampling));
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -14,7 +14,7 @@
 #include "kernels/ops/sample/sample.h"
 #include "worker/sampling/token_counts.h"
 
-namespace atl {
+namespace atl::worker {
 
 // A sequence at the moment of a draw.
 struct DrawInput {
@@ -42,4 +42,4 @@ absl::StatusOr<DrawnToken> DrawToken(kernels::KernelContext& context, int thread
 absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
     const kernels::KernelContext& context, const DrawInput& input, std::span<float> logits);
 
-}  // namespace atl
+}  // namespace atl::worker

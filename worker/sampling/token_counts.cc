@@ -2,7 +2,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::worker {
 
 void TokenCounts::Extend(int64_t position, std::span<const TokenId> ids) {
   CHECK(position <= num_counted_, "tokens from {} on were never counted, these begin at {}",
@@ -19,4 +19,4 @@ bool NeedsTokenCounts(const SamplingParams& params) {
          params.repetition_penalty != 1.0f;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 #include "common/base/ids.h"
 #include "common/step/sampling_params.h"
 
-namespace atl {
+namespace atl::worker {
 
 class TokenCounts {
  public:
@@ -31,4 +31,4 @@ class TokenCounts {
 // Whether a penalty is on: only then counts are kept.
 bool NeedsTokenCounts(const SamplingParams& params);
 
-}  // namespace atl
+}  // namespace atl::worker

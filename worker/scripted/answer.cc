@@ -4,7 +4,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // 0.9 for what is drawn, and less than what is left for all that may be told beside it.
@@ -66,4 +66,4 @@ TokenLogprobs ScriptedLogprobs(TokenId id, int32_t num_top, int32_t vocab_size) 
   return told;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -11,7 +11,7 @@
 #include "common/tokenizer/tokenizer.h"
 #include "worker/scripted/script.h"
 
-namespace atl {
+namespace atl::worker {
 
 // A rule's text in ids.
 struct SpokenText {
@@ -58,4 +58,4 @@ class Answer {
 // A plausible report of a drawn token: it, then its neighbours in the vocabulary.
 TokenLogprobs ScriptedLogprobs(TokenId id, int32_t num_top, int32_t vocab_size);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr std::string_view kUserLine = "user\n";
@@ -56,4 +56,4 @@ bool PromptReader::EndsInThought() const {
   return std::any_of(turn, ids_.end(), open) && std::none_of(turn, ids_.end(), closed);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -11,7 +11,7 @@
 #include "common/base/ids.h"
 #include "common/tokenizer/tokenizer.h"
 
-namespace atl {
+namespace atl::worker {
 
 // The ids of a tokenizer's marks; absent where its vocabulary has none.
 struct PromptMarks {
@@ -51,4 +51,4 @@ class PromptReader {
   std::vector<size_t> turns_;  // where turn_begin stands
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -14,7 +14,7 @@
 #include "common/config/checked_json.h"
 #include "common/config/file.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -181,4 +181,4 @@ size_t Script::RuleFor(std::string_view message) const {
   return default_rule_;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

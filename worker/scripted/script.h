@@ -25,7 +25,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace atl {
+namespace atl::worker {
 
 // What follows the text. kStop: the end token. kLength: the text from its begin, without end.
 // kHang: the worker never reports again. kCrash: its process ends. kNan: the sequence ends in an
@@ -81,4 +81,4 @@ class Script {
   std::string digest_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

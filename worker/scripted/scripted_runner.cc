@@ -8,7 +8,7 @@
 #include "common/tokenizer/detokenizer.h"
 #include "worker/executor/plan_order.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -218,4 +218,4 @@ void ScriptedRunner::Pass(StepClock::Time begin, nanoseconds cost) {
   if (cost > nanoseconds::zero()) options_.clock->SleepUntil(last_end_);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -21,7 +21,7 @@
 #include "worker/scripted/script.h"
 #include "worker/scripted/step_clock.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Nominal, and small, so that a test can name a pool of few sequences in bytes.
 inline constexpr int64_t kScriptedBlockBytes = 1024;
@@ -88,4 +88,4 @@ class ScriptedRunner : public StepRunner {
   StepClock::Time last_end_{};
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace atl {
+namespace atl::worker {
 
 class StepClock {
  public:
@@ -15,4 +15,4 @@ class StepClock {
   virtual void SleepUntil(Time deadline) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
@@ -36,10 +36,10 @@ absl::Status CheckBuffers(std::string_view what, std::span<const MessageBuffer> 
                              what, buffer.rank);
     }
     if (buffer.data == nullptr || buffer.size_bytes < kMessageHeaderBytes ||
-        buffer.size_bytes > kMessageBytesMax) {
+        buffer.size_bytes > kPeerMessageBytesMax) {
       return InvalidArgument("AllToAll: {} of rank {} has {} bytes at {}; need {} to {}", what,
                              buffer.rank, buffer.size_bytes, static_cast<const void*>(buffer.data),
-                             kMessageHeaderBytes, kMessageBytesMax);
+                             kMessageHeaderBytes, kPeerMessageBytesMax);
     }
     for (size_t j = 0; j < i; ++j) {
       if (buffers[j].rank == buffer.rank) {
@@ -100,12 +100,13 @@ absl::Status CheckAllToAllArgs(const AllToAllArgs& args, const TransportPlace& p
                               args.key.epoch.term, args.key.epoch.number, place.epoch.term,
                               place.epoch.number);
   }
-  if (args.key.layer >= kLayersMax || args.key.micro_batch >= kMicroBatchesMax) {
+  if (args.key.layer >= kTagLayersMax || args.key.micro_batch >= kTagMicroBatchesMax) {
     return InvalidArgument("AllToAll: layer {} and micro-batch {} must be below {} and {}",
-                           args.key.layer, args.key.micro_batch, kLayersMax, kMicroBatchesMax);
+                           args.key.layer, args.key.micro_batch, kTagLayersMax,
+                           kTagMicroBatchesMax);
   }
   ATOLL_RETURN_IF_ERROR(CheckBuffers("send", args.send, place));
   return CheckBuffers("receive", args.receive, place);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -6,18 +6,19 @@
 #include <cstdint>
 
 #include "common/base/status.h"
+#include "common/step/limits.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 inline constexpr uint32_t kMessageMagic = 0x41744c4d;  // "MLtA" in memory
 inline constexpr uint16_t kMessageWireVersion = 1;
 
 // Bounds of the fields that a tag holds whole; AllToAll refuses what lies beyond them.
-inline constexpr int kRanksMax = 1 << 12;
-inline constexpr int kLayersMax = 1 << 8;
-inline constexpr int kMicroBatchesMax = 1 << 2;
-inline constexpr size_t kMessageBytesMax = size_t{1} << 30;
+static_assert(kRanksMax <= 1 << 12);
+inline constexpr int kTagLayersMax = 1 << 8;
+inline constexpr int kTagMicroBatchesMax = 1 << 2;
+inline constexpr size_t kPeerMessageBytesMax = size_t{1} << 30;
 
 // Little-endian, as all machines that Atoll runs on.
 struct MessageHeader {
@@ -69,4 +70,4 @@ struct TransportPlace {
 };
 absl::Status CheckAllToAllArgs(const AllToAllArgs& args, const TransportPlace& place);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace atl {
+namespace atl::worker {
 
 // T derives from Transfer and gives itself back to its pool in a destroying operator delete, so the
 // unique_ptr that AllToAll hands out needs no deleter of its own. One thread.
@@ -41,4 +41,4 @@ class TransferPool {
   std::vector<T*> free_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -16,7 +16,7 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 enum class MessageKind : uint8_t { kHello, kDispatch, kReturn };
 
@@ -103,4 +103,4 @@ class Transport {
   virtual void EndEpoch(std::string_view reason) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -13,7 +13,7 @@
 #include "common/config/model_config.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::DType;
@@ -246,4 +246,4 @@ absl::StatusOr<DType> ChooseDType(const std::string& flag, const Checkpoint& che
   return InvalidArgument("--dtype {}: expected auto, bfloat16 (bf16) or float32 (fp32)", flag);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

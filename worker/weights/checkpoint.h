@@ -16,7 +16,7 @@
 #include "worker/weights/shard_index.h"
 #include "worker/weights/weight_source.h"
 
-namespace atl {
+namespace atl::worker {
 
 // BF16, F16 and F32, and matrices in F8_E4M3 with block scales. Matrices stay views into the mapped
 // files. Not for several threads while weights are being asked for.
@@ -80,4 +80,4 @@ class Checkpoint : public WeightSource {
 // What --dtype asks for: bfloat16 (bf16), float32 (fp32), or auto, the checkpoint's.
 absl::StatusOr<kernels::DType> ChooseDType(const std::string& flag, const Checkpoint& checkpoint);
 
-}  // namespace atl
+}  // namespace atl::worker

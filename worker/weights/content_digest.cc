@@ -6,7 +6,7 @@
 #include "common/base/fnv.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr uint64_t kSampleBytes = 64;
@@ -47,4 +47,4 @@ absl::StatusOr<uint64_t> ContentDigest(const Checkpoint& checkpoint) {
   return hash;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -11,7 +11,7 @@
 #include "worker/weights/tensor_names.h"
 #include "worker/weights/weight_source.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Kind = ExpectedTensor::Kind;
@@ -95,4 +95,4 @@ absl::StatusOr<std::vector<ExpectedTensor>> MtpInventory(const ModelConfig& conf
   return recorder.Take();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

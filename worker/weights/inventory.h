@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/config/model_config.h"
 
-namespace atl {
+namespace atl::worker {
 
 // How releases store the experts and the linear layers (model-spec 2.1, 2.2).
 enum class StoredForm : uint8_t {
@@ -38,4 +38,4 @@ absl::StatusOr<std::vector<ExpectedTensor>> TrunkInventory(const ModelConfig& co
 absl::StatusOr<std::vector<ExpectedTensor>> MtpInventory(const ModelConfig& config,
                                                          StoredForm form);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
@@ -43,4 +43,4 @@ void Prefault(const std::vector<WeightRange>& ranges,
   progress(total, total, ranges.empty() ? "" : ranges.back().file);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

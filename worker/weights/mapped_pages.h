@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace atl {
+namespace atl::worker {
 
 // What becomes of pages that are no longer read.
 enum class PageRelease : uint8_t {
@@ -29,4 +29,4 @@ void ReadPages(const std::byte* data, uint64_t size_bytes);
 void Prefault(const std::vector<WeightRange>& ranges,
               const std::function<void(uint64_t, uint64_t, const std::string&)>& progress);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -7,7 +7,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::ExpertWeights;
@@ -177,4 +177,4 @@ std::vector<WeightRange> OwnedRanges(const Checkpoint& checkpoint, const ModelWe
   return ranges.Take();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

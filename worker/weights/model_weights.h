@@ -9,7 +9,7 @@
 #include "worker/weights/checkpoint.h"
 #include "worker/weights/weight_source.h"
 
-namespace atl {
+namespace atl::worker {
 
 // model-spec 3.4. Shapes: q [N·2·D, H] (per head D query rows, then D gate rows), k, v [K·D, H], o
 // [H, N·D], norms [D].
@@ -64,4 +64,4 @@ absl::StatusOr<MtpWeights> LoadMtpWeights(WeightSource& source, const ModelConfi
 std::vector<WeightRange> OwnedRanges(const Checkpoint& checkpoint, const ModelWeights& weights,
                                      const std::vector<std::vector<int>>& owned);
 
-}  // namespace atl
+}  // namespace atl::worker

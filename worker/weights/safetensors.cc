@@ -14,7 +14,7 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
@@ -124,4 +124,4 @@ void SafetensorsFile::Release(const std::byte* data, uint64_t size_bytes,
   }
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -12,7 +12,7 @@
 #include "worker/weights/mapped_pages.h"
 #include "worker/weights/safetensors_header.h"
 
-namespace atl {
+namespace atl::worker {
 
 class SafetensorsFile {
  public:
@@ -55,4 +55,4 @@ class SafetensorsFile {
   StoredTensors tensors_;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -11,7 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/checked_json.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -247,4 +247,4 @@ absl::StatusOr<StoredTensors> ReadSafetensorsHeader(std::string_view header, con
   return std::move(reader.tensors);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

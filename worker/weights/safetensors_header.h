@@ -11,7 +11,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct StoredTensor {
   std::string dtype;  // as written: "BF16", "F32", "F16", "F8_E4M3", …
@@ -29,4 +29,4 @@ inline constexpr uint64_t kSafetensorsHeaderBytesMax = uint64_t{64} << 20;
 absl::StatusOr<StoredTensors> ReadSafetensorsHeader(std::string_view header, const std::byte* data,
                                                     uint64_t data_bytes);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -9,7 +9,7 @@
 #include "common/config/checked_json.h"
 #include "common/config/file.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -122,4 +122,4 @@ absl::StatusOr<ShardIndex> ReadShardIndex(const std::string& path) {
   return index;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

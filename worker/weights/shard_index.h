@@ -8,7 +8,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct ShardIndex {
   // By the tensor's stored name; the file is a plain name in the same folder.
@@ -20,4 +20,4 @@ struct ShardIndex {
 // elsewhere, with the path and the tensor.
 absl::StatusOr<ShardIndex> ReadShardIndex(const std::string& path);
 
-}  // namespace atl
+}  // namespace atl::worker

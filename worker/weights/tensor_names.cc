@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr std::string_view kScaleSuffix = "_scale_inv";
@@ -124,4 +124,4 @@ absl::Status RecogniseTensor(const std::string& canonical, const std::string& st
       "tensor {}: no such tensor in a qwen3_5_moe checkpoint; use an unmodified release", stored);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

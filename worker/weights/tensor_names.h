@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 // The name without the prefix that loaders of the family accept in front of it:
 // "model.language_model.", "language_model.model.", "language_model.", "model." or none.
@@ -29,4 +29,4 @@ bool IsQuantisedInFp8(const std::string& canonical);
 // Of the scales that belong to an FP8 matrix: "x.weight" → "x.weight_scale_inv".
 std::string ScaleNameOf(const std::string& matrix);
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "kernels/tensor/weight_view.h"
 
-namespace atl {
+namespace atl::worker {
 
 // Names are canonical: "layers.3.self_attn.q_proj.weight", "lm_head.weight", "mtp.fc.weight".
 // Errors name file and tensor: kDataLoss for what is absent, of another shape or contradictory,
@@ -40,4 +40,4 @@ class WeightSource {
                                                                       const ExpertShape& shape) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

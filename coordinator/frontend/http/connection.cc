@@ -20,7 +20,7 @@
 #include "coordinator/frontend/http/http_text.h"
 #include "coordinator/frontend/http/request_reader.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 namespace asio = boost::asio;
@@ -416,4 +416,4 @@ std::shared_ptr<Connection> MakeConnection(ConnectionHost& host, int socket) {
   return std::make_shared<TcpConnection>(host, socket);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -16,7 +16,7 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace atl {
+namespace atl::coordinator {
 
 class Connection;
 
@@ -59,4 +59,4 @@ class Connection {
 // Takes `socket`, an accepted one of TCP.
 std::shared_ptr<Connection> MakeConnection(ConnectionHost& host, int socket);
 
-}  // namespace atl
+}  // namespace atl::coordinator

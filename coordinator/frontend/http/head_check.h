@@ -9,9 +9,9 @@
 
 #include "coordinator/frontend/http/http_server.h"
 
-namespace atl {
+namespace atl::coordinator {
 
-struct Refusal {
+struct HttpRefusal {
   int status = 0;
   std::string message;
 };
@@ -22,18 +22,18 @@ inline constexpr const char* kTwoLengths =
     "Transfer-Encoding, not both.";
 
 // `line` with its end, a line feed: CR LF and no control character but the tab before it.
-std::optional<Refusal> CheckLine(std::string_view line);
+std::optional<HttpRefusal> CheckLine(std::string_view line);
 
 // `line` has passed CheckLine: not empty, no other protocol, no other version.
-std::optional<Refusal> CheckRequestLine(std::string_view line);
+std::optional<HttpRefusal> CheckRequestLine(std::string_view line);
 
 // Makes a path of the target that stands in request->path.
-std::optional<Refusal> CheckTarget(size_t target_bytes_max, HttpRequest* request);
+std::optional<HttpRefusal> CheckTarget(size_t target_bytes_max, HttpRequest* request);
 
 // Host, Expect, Content-Encoding, and one clear length of the body.
-std::optional<Refusal> CheckFields(const HttpRequest& request, int minor_version);
+std::optional<HttpRefusal> CheckFields(const HttpRequest& request, int minor_version);
 
 bool HasField(const HttpRequest& request, std::string_view lower_name);
 std::string Lower(std::string_view text);
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -16,7 +16,7 @@
 #include "common/log/log.h"
 #include "coordinator/frontend/http/connection.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 namespace asio = boost::asio;
@@ -210,4 +210,4 @@ void HttpServer::Stop(milliseconds grace) {
   impl_->thread.join();
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -17,7 +17,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 enum class ExchangeId : uint64_t {};  // one request and its answer
 
@@ -116,4 +116,4 @@ class HttpServer {
   std::unique_ptr<HttpServerImpl> impl_;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

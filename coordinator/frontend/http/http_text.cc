@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <boost/beast/http/status.hpp>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 namespace http = boost::beast::http;
@@ -42,4 +42,4 @@ std::string FormatChunk(std::string_view bytes) {
   return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

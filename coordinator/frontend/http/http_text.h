@@ -7,7 +7,7 @@
 
 #include "coordinator/frontend/http/http_server.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 enum class Framing { kLength, kChunked, kUntilClose };
 
@@ -27,4 +27,4 @@ std::string FormatHead(const AnswerHead& head, std::time_t now);
 std::string FormatChunk(std::string_view bytes);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 namespace http = boost::beast::http;
@@ -30,16 +30,16 @@ class RequestReader::Parser final : public http::basic_parser<true> {
     body_limit(limits.body_bytes_max);
   }
 
-  Refusal RefusalOf(const ErrorCode& error) const;
+  HttpRefusal RefusalOf(const ErrorCode& error) const;
 
   HttpRequest request;
-  std::optional<Refusal> refusal;  // by what is checked beyond Beast
+  std::optional<HttpRefusal> refusal;  // by what is checked beyond Beast
   int minor_version = 1;
   bool keeps_alive = false;  // before trailers could change it
   uint64_t body_left = 0;    // of the body, or of the chunk
 
  private:
-  void Check(std::optional<Refusal> found, ErrorCode& error) {
+  void Check(std::optional<HttpRefusal> found, ErrorCode& error) {
     refusal = std::move(found);
     if (refusal) error = http::error::bad_value;
   }
@@ -71,9 +71,9 @@ class RequestReader::Parser final : public http::basic_parser<true> {
     body_left = size;
     extension_bytes_ += extensions.size();
     if (extension_bytes_ <= limits_.header_bytes_max) return;
-    Check(Refusal{400, fmt::format("The extensions of the request's chunks are larger than {} "
-                                   "bytes.",
-                                   limits_.header_bytes_max)},
+    Check(HttpRefusal{400, fmt::format("The extensions of the request's chunks are larger than {} "
+                                       "bytes.",
+                                       limits_.header_bytes_max)},
           error);
   }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, ErrorCode& error) override {
@@ -85,7 +85,7 @@ class RequestReader::Parser final : public http::basic_parser<true> {
   size_t extension_bytes_ = 0;  // of all chunks
 };
 
-Refusal RequestReader::Parser::RefusalOf(const ErrorCode& error) const {
+HttpRefusal RequestReader::Parser::RefusalOf(const ErrorCode& error) const {
   if (refusal) return *refusal;
   switch (static_cast<http::error>(error.value())) {
     case http::error::bad_method:
@@ -169,24 +169,24 @@ RequestReader::Place RequestReader::PlaceOfLine() const {
   return line_begin_ <= kLineEnd.size() ? Place::kChunk : Place::kTrailer;
 }
 
-std::optional<Refusal> RequestReader::CheckRoom(Place place) const {
+std::optional<HttpRefusal> RequestReader::CheckRoom(Place place) const {
   const size_t line_bytes = lines_.size() - line_begin_;
   const size_t request_line_bytes_max = limits_.target_bytes_max + kMethodBytesMax;
   if (place == Place::kRequestLine) {
     if (lines_.front() == kTlsHandshake)
-      return Refusal{400, "This port speaks plain HTTP, not TLS."};
+      return HttpRefusal{400, "This port speaks plain HTTP, not TLS."};
     if (line_bytes <= request_line_bytes_max + kLineEnd.size()) return {};
-    return Refusal{
+    return HttpRefusal{
         414, fmt::format("The request line is longer than {} bytes.", request_line_bytes_max)};
   }
   if (place == Place::kChunk) {
     if (line_bytes <= kChunkLineBytesMax + kLineEnd.size()) return {};
-    return Refusal{400,
-                   fmt::format("A chunk's size line is longer than {} bytes.", kChunkLineBytesMax)};
+    return HttpRefusal{
+        400, fmt::format("A chunk's size line is longer than {} bytes.", kChunkLineBytesMax)};
   }
   if (lines_.size() > limits_.header_bytes_max) {
-    return Refusal{431, fmt::format("The request's header is larger than {} bytes.",
-                                    limits_.header_bytes_max)};
+    return HttpRefusal{431, fmt::format("The request's header is larger than {} bytes.",
+                                        limits_.header_bytes_max)};
   }
   return {};
 }
@@ -208,13 +208,13 @@ void RequestReader::OnLine(Place place) {
   line_begin_ = lines_.size();
 }
 
-std::optional<Refusal> RequestReader::CheckFieldLine(std::string_view line) {
+std::optional<HttpRefusal> RequestReader::CheckFieldLine(std::string_view line) {
   if (line.front() == ' ' || line.front() == '\t') {
-    return Refusal{400, "A header field goes on in the next line; put it in one."};
+    return HttpRefusal{400, "A header field goes on in the next line; put it in one."};
   }
   if (line == kLineEnd || ++num_fields_ <= limits_.headers_max) return {};
-  return Refusal{431,
-                 fmt::format("The request has more than {} header fields.", limits_.headers_max)};
+  return HttpRefusal{
+      431, fmt::format("The request has more than {} header fields.", limits_.headers_max)};
 }
 
 size_t RequestReader::Put(std::string_view bytes) {
@@ -224,4 +224,4 @@ size_t RequestReader::Put(std::string_view bytes) {
   return parsed;
 }
 
-}  // namespace atl
+}  // namespace atl::coordinator

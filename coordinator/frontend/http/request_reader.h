@@ -15,7 +15,7 @@
 #include "coordinator/frontend/http/head_check.h"
 #include "coordinator/frontend/http/http_server.h"
 
-namespace atl {
+namespace atl::coordinator {
 
 // HTTP/1.1 and 1.0, after RFC 9112. Once refused it takes nothing more, and nothing after the
 // refused bytes may be read as another request.
@@ -31,7 +31,7 @@ class RequestReader {
   bool begun() const;  // more than an empty line has come
   bool in_body() const;
   bool done() const;
-  const std::optional<Refusal>& refusal() const { return refusal_; }
+  const std::optional<HttpRefusal>& refusal() const { return refusal_; }
   // The client holds the body back until it has read `100 Continue`.
   bool expects_continue() const;
   bool keep_alive() const;  // of a request that is done
@@ -47,18 +47,18 @@ class RequestReader {
 
   void TakeLine(std::string_view* bytes);
   Place PlaceOfLine() const;
-  std::optional<Refusal> CheckRoom(Place place) const;
+  std::optional<HttpRefusal> CheckRoom(Place place) const;
   void OnLine(Place place);
-  std::optional<Refusal> CheckFieldLine(std::string_view line);
+  std::optional<HttpRefusal> CheckFieldLine(std::string_view line);
   size_t Put(std::string_view bytes);
 
   const HttpOptions& limits_;
   const std::unique_ptr<Parser> parser_;
-  std::optional<Refusal> refusal_;
+  std::optional<HttpRefusal> refusal_;
   std::string lines_;      // not yet parsed; the last may have only begun
   size_t line_begin_ = 0;  // of the last
   size_t num_fields_ = 0;  // among them
   bool had_empty_line_ = false;
 };
 
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/kv_block.h"
 #include "kernels/tensor/dtype.h"
 
 namespace atl::kernels {
 
-inline constexpr int kBlockTokens = 64;
-inline constexpr int kSpanBlocks =
-    64;  // blocks of a span, the leaf of the merge tree: 4,096 tokens
+// Blocks of a span, the leaf of the merge tree: 4,096 tokens.
+inline constexpr int kSpanBlocks = 64;
 
 // One layer's part of every block: block b at base + b · block_stride_bytes, in it [kv_head][K: D ×
 // 64 | V: 64 × D].

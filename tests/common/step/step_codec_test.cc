@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 
+#include "common/step/limits.h"
 #include "proto/step.pb.h"
 #include "proto/worker.pb.h"
 #include "tests/support/status_matchers.h"

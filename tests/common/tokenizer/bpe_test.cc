@@ -119,7 +119,7 @@ TEST(BpeTest, ShortAndLongWordsFollowTheDefinition) {
 
 // The published vocabulary has 201 entries that no merge makes: their bytes are other ids.
 TEST(BpeTest, EveryEntryOfTheRealVocabularyFollowsTheDefinition) {
-  const Tokenizer& tokenizer = testing::Qwen36();
+  const Tokenizer& tokenizer = Qwen36();
   Vocabulary vocabulary;
   for (int32_t id = 0; id < 248044; ++id) {
     ASSERT_OK(vocabulary.Add(TokenId{id}, tokenizer.TokenBytes(TokenId{id})));
@@ -141,8 +141,8 @@ TEST(BpeTest, AMillionBytesInOneWord) {
   for (const char* unit : {"a", "ab", "=", "\xF0\x9F\x98\x80", "\xCC\x81", " ", "\n", "thequick"}) {
     std::string word;
     while (word.size() < 1'000'000) word += unit;
-    for (const Tokenizer* tokenizer : {&testing::Qwen36(), &testing::Nano()}) {
-      const std::vector<TokenId> ids = tokenizer->Encode(word, testing::kText).value();
+    for (const Tokenizer* tokenizer : {&Qwen36(), &Nano()}) {
+      const std::vector<TokenId> ids = tokenizer->Encode(word, kText).value();
       std::string back;
       for (const TokenId id : ids) back += tokenizer->TokenBytes(id);
       EXPECT_TRUE(back == word) << unit;

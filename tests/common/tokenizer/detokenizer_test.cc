@@ -14,11 +14,8 @@
 namespace atl {
 namespace {
 
-using testing::kParse;
-using testing::kText;
-
 TEST(DetokenizerTest, HoldsBackHalfACharacter) {
-  const Tokenizer& tokenizer = testing::Nano();
+  const Tokenizer& tokenizer = Nano();
   const std::vector<TokenId> ids = tokenizer.Encode("😀!", kText).value();
   ASSERT_GE(ids.size(), 3u) << "the small vocabulary spells it in pieces";
   Detokenizer detokenizer(tokenizer, SkipSpecial::kSkip);
@@ -32,7 +29,7 @@ TEST(DetokenizerTest, HoldsBackHalfACharacter) {
 }
 
 TEST(DetokenizerTest, FinishReplacesWhatNeverCame) {
-  const Tokenizer& tokenizer = testing::Nano();
+  const Tokenizer& tokenizer = Nano();
   std::vector<TokenId> ids = tokenizer.Encode("😀", kText).value();
   ids.pop_back();
   Detokenizer detokenizer(tokenizer, SkipSpecial::kSkip);
@@ -43,21 +40,21 @@ TEST(DetokenizerTest, FinishReplacesWhatNeverCame) {
 
 TEST(DetokenizerTest, SpecialTokensAreHiddenOrShown) {
   const std::string text = "<|im_start|>a<think>b</think><|im_end|>";
-  const std::vector<TokenId> ids = testing::Qwen36().Encode(text, kParse).value();
-  EXPECT_EQ(Decode(testing::Qwen36(), ids, SkipSpecial::kShow), text);
-  EXPECT_EQ(Decode(testing::Qwen36(), ids, SkipSpecial::kSkip), "a<think>b</think>");
+  const std::vector<TokenId> ids = Qwen36().Encode(text, kParse).value();
+  EXPECT_EQ(Decode(Qwen36(), ids, SkipSpecial::kShow), text);
+  EXPECT_EQ(Decode(Qwen36(), ids, SkipSpecial::kSkip), "a<think>b</think>");
 }
 
 TEST(DetokenizerTest, AHiddenTokenDoesNotPartACharacter) {
-  const Tokenizer& tokenizer = testing::Nano();
+  const Tokenizer& tokenizer = Nano();
   std::vector<TokenId> ids = tokenizer.Encode("😀", kText).value();
   ids.insert(ids.begin() + 1, *tokenizer.IdOf("<|im_end|>"));
   EXPECT_EQ(Decode(tokenizer, ids, SkipSpecial::kSkip), "😀");
 }
 
 TEST(DetokenizerTest, IdsNotInUseAddNothing) {
-  const std::vector<TokenId> ids = testing::Ids({248077, 248319, -1, INT32_MAX});
-  EXPECT_EQ(Decode(testing::Qwen36(), ids, SkipSpecial::kShow), "");
+  const std::vector<TokenId> ids = Ids({248077, 248319, -1, INT32_MAX});
+  EXPECT_EQ(Decode(Qwen36(), ids, SkipSpecial::kShow), "");
 }
 
 // The recorded lists whole, one id at a time, and cut at random.
@@ -67,9 +64,9 @@ TEST(DetokenizerTest, AnySplitGivesTheSameTextInWholeCharacters) {
   const auto single = [](size_t) { return size_t{1}; };
   const auto cut = [&](size_t left) { return std::min<size_t>(random() % 4, left); };
   const std::function<size_t(size_t)> splits[] = {whole, single, cut, cut};
-  for (const testing::DecodeRecord& record : testing::DecodeRecords()) {
+  for (const DecodeRecord& record : DecodeRecords()) {
     for (const SkipSpecial skip : {SkipSpecial::kSkip, SkipSpecial::kShow}) {
-      Detokenizer detokenizer(testing::ByName(record.tokenizer), skip);
+      Detokenizer detokenizer(ByName(record.tokenizer), skip);
       for (const auto& split : splits) {
         std::string text;
         for (std::span<const TokenId> rest = record.ids; !rest.empty();) {

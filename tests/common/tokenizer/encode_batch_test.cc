@@ -14,7 +14,6 @@
 namespace atl {
 namespace {
 
-using testing::kText;
 using Task = std::function<void(size_t)>;
 
 TaskRunner RunnerOn(ThreadPool* pool) {
@@ -36,31 +35,30 @@ void RunBackwards(size_t num_tasks, const Task& task) {
 TEST(EncodeBatchTest, SameIdsAsOneByOneOnAnyNumberOfThreads) {
   std::mt19937 random(31);
   std::vector<std::string> texts;
-  for (int i = 0; i < 3000; ++i) texts.push_back(testing::NastyText(&random, 60));
-  for (const testing::EncodeRecord& record : testing::EncodeRecords()) texts.push_back(record.text);
+  for (int i = 0; i < 3000; ++i) texts.push_back(NastyText(&random, 60));
+  for (const EncodeRecord& record : EncodeRecords()) texts.push_back(record.text);
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   std::vector<std::vector<TokenId>> expected;
   for (const std::string& text : texts) {
-    expected.push_back(testing::Qwen36().Encode(text, kText).value());
+    expected.push_back(Qwen36().Encode(text, kText).value());
   }
   for (const int num_threads : {1, 2, 3}) {
     ThreadPool pool({.num_threads = num_threads});
-    ASSERT_OK_AND_ASSIGN(const auto ids,
-                         EncodeBatch(testing::Qwen36(), views, kText, RunnerOn(&pool)));
+    ASSERT_OK_AND_ASSIGN(const auto ids, EncodeBatch(Qwen36(), views, kText, RunnerOn(&pool)));
     EXPECT_TRUE(ids == expected) << num_threads << " threads";
   }
-  ASSERT_OK_AND_ASSIGN(const auto ids, EncodeBatch(testing::Qwen36(), views, kText, RunBackwards));
+  ASSERT_OK_AND_ASSIGN(const auto ids, EncodeBatch(Qwen36(), views, kText, RunBackwards));
   EXPECT_TRUE(ids == expected);
 }
 
 TEST(EncodeBatchTest, TheFirstErrorIsNamed) {
   const std::string_view texts[] = {"a", "\xFF", "b", "c\xFF"};
-  EXPECT_STATUS(EncodeBatch(testing::Nano(), texts, kText, RunBackwards),
-                absl::StatusCode::kInvalidArgument, "text 1: the text is no valid UTF-8 at byte 0");
+  EXPECT_STATUS(EncodeBatch(Nano(), texts, kText, RunBackwards), absl::StatusCode::kInvalidArgument,
+                "text 1: the text is no valid UTF-8 at byte 0");
 }
 
 TEST(EncodeBatchTest, NoTextsGiveNoIds) {
-  ASSERT_OK_AND_ASSIGN(const auto ids, EncodeBatch(testing::Nano(), {}, kText, RunBackwards));
+  ASSERT_OK_AND_ASSIGN(const auto ids, EncodeBatch(Nano(), {}, kText, RunBackwards));
   EXPECT_TRUE(ids.empty());
 }
 

@@ -10,7 +10,7 @@
 #include "common/tokenizer/utf8.h"
 #include "tests/support/recorded_lines.h"
 
-namespace atl::testing {
+namespace atl {
 namespace {
 
 using Json = nlohmann::json;
@@ -135,4 +135,4 @@ std::string NastyText(std::mt19937* random, size_t num_chars_max) {
   return text;
 }
 
-}  // namespace atl::testing
+}  // namespace atl

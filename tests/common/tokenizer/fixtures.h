@@ -8,7 +8,7 @@
 
 #include "common/tokenizer/tokenizer.h"
 
-namespace atl::testing {
+namespace atl {
 
 inline constexpr char kNanoDirectory[] = "tools/nano/checkpoint";
 inline constexpr char kQwen36Ranks[] = "tests/data/tokenizer/qwen3.6-ranks-248044.tiktoken";
@@ -63,4 +63,4 @@ inline constexpr EncodeOptions kParse = {.special = EncodeOptions::Special::kPar
 inline constexpr EncodeOptions kTextNoNfc = {.special = EncodeOptions::Special::kText,
                                              .nfc = EncodeOptions::Nfc::kOff};
 
-}  // namespace atl::testing
+}  // namespace atl

@@ -74,7 +74,7 @@ TEST_P(PreTokenizerTest, RandomTextsEqualTheExpression) {
   const Oracle oracle(RegexOf(GetParam()));
   std::mt19937 random(23);
   for (int round = 0; round < 60000; ++round) {
-    const std::string text = testing::NastyText(&random, 16);
+    const std::string text = NastyText(&random, 16);
     ASSERT_EQ(Words(text, GetParam()), oracle.Words(text)) << ::testing::PrintToString(text);
   }
 }

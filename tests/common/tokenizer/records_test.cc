@@ -11,15 +11,12 @@
 namespace atl {
 namespace {
 
-using testing::Ids;
-using testing::kParse;
-using testing::kText;
-using testing::kTextNoNfc;
+using Ids;
 
 TEST(HuggingFaceRecordsTest, EncodeGivesTheSameIds) {
-  ASSERT_EQ(testing::EncodeRecords().size(), 10000u + 2500u) << "every fourth text for both";
-  for (const testing::EncodeRecord& record : testing::EncodeRecords()) {
-    const Tokenizer& tokenizer = testing::ByName(record.tokenizer);
+  ASSERT_EQ(EncodeRecords().size(), 10000u + 2500u) << "every fourth text for both";
+  for (const EncodeRecord& record : EncodeRecords()) {
+    const Tokenizer& tokenizer = ByName(record.tokenizer);
     EXPECT_EQ(tokenizer.Encode(record.text, kParse).value(), record.parse)
         << record.tokenizer << ", parse: " << ::testing::PrintToString(record.text);
     EXPECT_EQ(tokenizer.Encode(record.text, kText).value(), record.plain)
@@ -30,19 +27,19 @@ TEST(HuggingFaceRecordsTest, EncodeGivesTheSameIds) {
 }
 
 TEST(HuggingFaceRecordsTest, ControlSegmentsGiveTheIdsOfParsing) {
-  for (const testing::EncodeRecord& record : testing::EncodeRecords()) {
+  for (const EncodeRecord& record : EncodeRecords()) {
     const TextSegment control[] = {{record.text, true}};
     const TextSegment user[] = {{record.text, false}};
-    const Tokenizer& tokenizer = testing::ByName(record.tokenizer);
+    const Tokenizer& tokenizer = ByName(record.tokenizer);
     EXPECT_EQ(tokenizer.Encode(control).value(), record.parse) << record.text;
     EXPECT_EQ(tokenizer.Encode(user).value(), record.plain) << record.text;
   }
 }
 
 TEST(HuggingFaceRecordsTest, DecodeGivesTheSameText) {
-  ASSERT_EQ(testing::DecodeRecords().size(), 2 * 3000u);
-  for (const testing::DecodeRecord& record : testing::DecodeRecords()) {
-    const Tokenizer& tokenizer = testing::ByName(record.tokenizer);
+  ASSERT_EQ(DecodeRecords().size(), 2 * 3000u);
+  for (const DecodeRecord& record : DecodeRecords()) {
+    const Tokenizer& tokenizer = ByName(record.tokenizer);
     EXPECT_EQ(Decode(tokenizer, record.ids, SkipSpecial::kSkip), record.skip);
     EXPECT_EQ(Decode(tokenizer, record.ids, SkipSpecial::kShow), record.show);
   }
@@ -51,11 +48,11 @@ TEST(HuggingFaceRecordsTest, DecodeGivesTheSameText) {
 // A recording in which nothing is hidden, broken or normalised would show nothing.
 TEST(HuggingFaceRecordsTest, TheRecordingsHaveWhatTheyAreFor) {
   size_t num_parsed = 0, num_normalised = 0, num_hidden = 0, num_broken = 0;
-  for (const testing::EncodeRecord& record : testing::EncodeRecords()) {
+  for (const EncodeRecord& record : EncodeRecords()) {
     num_parsed += record.parse != record.plain;
     num_normalised += record.plain != record.raw;
   }
-  for (const testing::DecodeRecord& record : testing::DecodeRecords()) {
+  for (const DecodeRecord& record : DecodeRecords()) {
     num_hidden += record.skip != record.show;
     num_broken += record.show.find("\uFFFD") != std::string::npos;
   }
@@ -66,30 +63,28 @@ TEST(HuggingFaceRecordsTest, TheRecordingsHaveWhatTheyAreFor) {
 }
 
 TEST(LlamaRecordsTest, Qwen35ExpressionWithoutNfc) {
-  const auto records = testing::ReadLlamaRecords("ggml-vocab-qwen35.gguf");
+  const auto records = ReadLlamaRecords("ggml-vocab-qwen35.gguf");
   ASSERT_EQ(records.size(), 51u);
-  for (const testing::LlamaRecord& record : records) {
-    EXPECT_EQ(testing::Qwen2Ranks(Pattern::kQwen35).Encode(record.text, kTextNoNfc).value(),
-              record.ids)
+  for (const LlamaRecord& record : records) {
+    EXPECT_EQ(Qwen2Ranks(Pattern::kQwen35).Encode(record.text, kTextNoNfc).value(), record.ids)
         << record.text;
   }
 }
 
 TEST(LlamaRecordsTest, Qwen2ExpressionWithoutNfc) {
-  const auto records = testing::ReadLlamaRecords("ggml-vocab-qwen2.gguf");
+  const auto records = ReadLlamaRecords("ggml-vocab-qwen2.gguf");
   ASSERT_EQ(records.size(), 47u);
-  for (const testing::LlamaRecord& record : records) {
-    EXPECT_EQ(testing::Qwen2Ranks(Pattern::kQwen2).Encode(record.text, kTextNoNfc).value(),
-              record.ids)
+  for (const LlamaRecord& record : records) {
+    EXPECT_EQ(Qwen2Ranks(Pattern::kQwen2).Encode(record.text, kTextNoNfc).value(), record.ids)
         << record.text;
   }
 }
 
 TEST(LlamaRecordsTest, NfcChangesExactlyThreeRecords) {
-  const auto records = testing::ReadLlamaRecords("ggml-vocab-qwen35.gguf");
-  const Tokenizer& tokenizer = testing::Qwen2Ranks(Pattern::kQwen35);
+  const auto records = ReadLlamaRecords("ggml-vocab-qwen35.gguf");
+  const Tokenizer& tokenizer = Qwen2Ranks(Pattern::kQwen35);
   std::vector<std::vector<TokenId>> changed;
-  for (const testing::LlamaRecord& record : records) {
+  for (const LlamaRecord& record : records) {
     const std::vector<TokenId> ids = tokenizer.Encode(record.text, kText).value();
     if (ids != record.ids) changed.push_back(ids);
   }
@@ -101,13 +96,13 @@ TEST(LlamaRecordsTest, NfcChangesExactlyThreeRecords) {
 
 // One answer of the real checkpoint, with its prompt as the chat template renders it.
 TEST(GoldenPromptTest, PromptAndAnswer) {
-  const testing::GoldenPrompt golden = testing::ReadGoldenPrompt();
+  const GoldenPrompt golden = ReadGoldenPrompt();
   const std::string prompt =
       "<|im_start|>user\nThe capital of France is<|im_end|>\n<|im_start|>assistant\n<think>\n";
-  EXPECT_EQ(testing::Qwen36().Encode(prompt, kParse).value(), golden.prompt_ids);
-  EXPECT_EQ(Decode(testing::Qwen36(), golden.prompt_ids, SkipSpecial::kShow), prompt);
-  EXPECT_EQ(testing::Qwen36().Encode(golden.text, kParse).value(), golden.token_ids);
-  EXPECT_EQ(Decode(testing::Qwen36(), golden.token_ids, SkipSpecial::kSkip), golden.text);
+  EXPECT_EQ(Qwen36().Encode(prompt, kParse).value(), golden.prompt_ids);
+  EXPECT_EQ(Decode(Qwen36(), golden.prompt_ids, SkipSpecial::kShow), prompt);
+  EXPECT_EQ(Qwen36().Encode(golden.text, kParse).value(), golden.token_ids);
+  EXPECT_EQ(Decode(Qwen36(), golden.token_ids, SkipSpecial::kSkip), golden.text);
 }
 
 TEST(SpecificationTest, WordsAndIds) {
@@ -125,7 +120,7 @@ TEST(SpecificationTest, WordsAndIds) {
       {"\r\n\r\n x", {"\r\n\r\n", " x"}, Ids({871, 856})},
   };
   for (const Case& c : cases) {
-    const Tokenizer& tokenizer = testing::Qwen2Ranks(Pattern::kQwen35);
+    const Tokenizer& tokenizer = Qwen2Ranks(Pattern::kQwen35);
     EXPECT_EQ(tokenizer.Pieces(c.text, kText).value(), c.words);
     EXPECT_EQ(tokenizer.Encode(c.text, kText).value(), c.ids);
   }

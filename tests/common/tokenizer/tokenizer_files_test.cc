@@ -36,8 +36,7 @@ class TokenizerFilesTest : public ::testing::Test {
   }
   // The nano tokenizer with one thing changed.
   absl::Status Load(const std::function<void(Json&)>& change) const {
-    Json json =
-        Json::parse(testing::ReadFile(std::string(testing::kNanoDirectory) + "/tokenizer.json"));
+    Json json = Json::parse(ReadFile(std::string(kNanoDirectory) + "/tokenizer.json"));
     change(json);
     return LoadText(json.dump());
   }
@@ -57,15 +56,14 @@ TEST_F(TokenizerFilesTest, UnchangedCopyLoads) {
 }
 
 TEST_F(TokenizerFilesTest, MergesMayBeStrings) {
-  Json json =
-      Json::parse(testing::ReadFile(std::string(testing::kNanoDirectory) + "/tokenizer.json"));
+  Json json = Json::parse(ReadFile(std::string(kNanoDirectory) + "/tokenizer.json"));
   for (Json& merge : json["model"]["merges"]) {
     merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
   }
   ASSERT_OK(LoadText(json.dump()));
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::FromDirectory(directory_.string()));
   const std::string text = "The quick brown fox asked: what is the capital of France?";
-  EXPECT_EQ(tokenizer->Encode(text, {}).value(), testing::Nano().Encode(text, {}).value());
+  EXPECT_EQ(tokenizer->Encode(text, {}).value(), Nano().Encode(text, {}).value());
 }
 
 TEST_F(TokenizerFilesTest, WithoutNormalizerThereIsNoNfc) {
@@ -172,9 +170,9 @@ TEST_F(TokenizerFilesTest, BrokenRanksAreRefusedWithTheLine) {
 }
 
 TEST_F(TokenizerFilesTest, AddedTokensFollowTheRanks) {
-  EXPECT_EQ(testing::Qwen2Ranks(Pattern::kQwen2).added_tokens().size(), 26u);
-  EXPECT_EQ(testing::Qwen2Ranks(Pattern::kQwen2).IdOf("<|im_end|>"), TokenId{151645});
-  EXPECT_EQ(testing::Qwen2Ranks(Pattern::kQwen2).IdOf("</think>"), TokenId{151668});
+  EXPECT_EQ(Qwen2Ranks(Pattern::kQwen2).added_tokens().size(), 26u);
+  EXPECT_EQ(Qwen2Ranks(Pattern::kQwen2).IdOf("<|im_end|>"), TokenId{151645});
+  EXPECT_EQ(Qwen2Ranks(Pattern::kQwen2).IdOf("</think>"), TokenId{151668});
 }
 
 }  // namespace

@@ -14,10 +14,7 @@
 namespace atl {
 namespace {
 
-using testing::Ids;
-using testing::kParse;
-using testing::kText;
-using testing::Qwen36;
+using Ids;
 
 std::vector<TokenId> EncodeSegments(const Tokenizer& tokenizer,
                                     const std::vector<TextSegment>& segments) {
@@ -29,7 +26,7 @@ bool HasAdded(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
 }
 
 TEST(TokenizerTest, UsageExampleOfTheHeader) {
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::FromDirectory(testing::kNanoDirectory));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::FromDirectory(kNanoDirectory));
   ASSERT_OK_AND_ASSIGN(const std::vector<TokenId> ids, tokenizer->Encode("Hello", {}));
   EXPECT_EQ(Decode(*tokenizer, ids, SkipSpecial::kSkip), "Hello");
 }
@@ -54,14 +51,14 @@ TEST(TokenizerTest, TheRealVocabulary) {
 }
 
 TEST(TokenizerTest, TokensOfTheConfigurationAreAdded) {
-  EXPECT_EQ(testing::Nano().vocab_size(), 4096);
-  EXPECT_EQ(testing::Nano().added_tokens().size(), 33u);
-  EXPECT_EQ(testing::Nano().IdOf("<|endoftext|>"), TokenId{4063});
-  EXPECT_EQ(testing::Nano().IdOf("<|audio_pad|>"), TokenId{4095});
+  EXPECT_EQ(Nano().vocab_size(), 4096);
+  EXPECT_EQ(Nano().added_tokens().size(), 33u);
+  EXPECT_EQ(Nano().IdOf("<|endoftext|>"), TokenId{4063});
+  EXPECT_EQ(Nano().IdOf("<|audio_pad|>"), TokenId{4095});
 }
 
 TEST(TokenizerTest, UserTextNeverBecomesAControlToken) {
-  for (const Tokenizer* tokenizer : {&Qwen36(), &testing::Nano()}) {
+  for (const Tokenizer* tokenizer : {&Qwen36(), &Nano()}) {
     for (const AddedToken& token : tokenizer->added_tokens()) {
       for (const std::string& text : {token.content, "a" + token.content + "b", " " + token.content,
                                       token.content + token.content}) {
@@ -144,7 +141,7 @@ TEST(SegmentsTest, RandomPromptsEqualParsingWhenNoLiteralTouchesUserText) {
     std::vector<bool> is_control;
     for (int i = 0; i < 6; ++i) {
       is_control.push_back(random() % 2 == 0);
-      texts.push_back(testing::NastyText(&random, 6));
+      texts.push_back(NastyText(&random, 6));
       if (is_control.back()) texts.back() += random() % 2 == 0 ? "<|im_end|>" : "</think>";
     }
     std::string joined;
@@ -153,8 +150,7 @@ TEST(SegmentsTest, RandomPromptsEqualParsingWhenNoLiteralTouchesUserText) {
       joined += texts[i];
       segments.push_back({texts[i], is_control[i]});
     }
-    ASSERT_EQ(EncodeSegments(testing::Nano(), segments),
-              testing::Nano().Encode(joined, kParse).value())
+    ASSERT_EQ(EncodeSegments(Nano(), segments), Nano().Encode(joined, kParse).value())
         << ::testing::PrintToString(joined);
   }
 }

@@ -87,7 +87,7 @@ TEST(NfcTest, EveryCodePointAloneAndAfterALetterEqualsTheLibrary) {
 TEST(NfcTest, RandomTextsEqualTheLibrary) {
   std::mt19937 random(11);
   for (int round = 0; round < 20000; ++round) {
-    const std::string text = testing::NastyText(&random, 24);
+    const std::string text = NastyText(&random, 24);
     ASSERT_EQ(NfcOf(text), OracleNfc(text)) << ::testing::PrintToString(text);
     std::string dense;  // from the blocks where decompositions crowd
     for (int i = 0; i < 8; ++i) {

@@ -15,7 +15,7 @@
 #include "coordinator/chat/messages.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 std::unique_ptr<ChatTemplate> Qwen() {
@@ -203,4 +203,4 @@ TEST(ChatTemplateTest, OneTemplateServesManyThreads) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -9,7 +9,7 @@
 #include "coordinator/chat/chat_template.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 struct Mistake {
@@ -150,4 +150,4 @@ TEST(ErrorsTest, OfTheRun) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -16,7 +16,7 @@
 #include "coordinator/chat/jinja/json_reader.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr char kRecording[] = "tests/data/template/grid.jsonl";
@@ -165,4 +165,4 @@ TEST(GridTest, AsJinja) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

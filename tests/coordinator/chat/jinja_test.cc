@@ -9,7 +9,7 @@
 #include "coordinator/chat/jinja/text.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // What a template without input gives, or "error: ..." or "parse error: ...".
@@ -202,4 +202,4 @@ TEST(TextTest, RunsJoinAndSlice) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

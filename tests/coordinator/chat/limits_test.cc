@@ -13,7 +13,7 @@
 #include "coordinator/chat/chat_template.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 struct Hostile {
@@ -224,4 +224,4 @@ TEST(LimitsTest, Depth) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -8,7 +8,7 @@
 #include "coordinator/chat/jinja/printing.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 std::string Json(const jinja::Value& value) {
@@ -109,4 +109,4 @@ TEST(MessagesTest, ReasoningIsReasoningContent) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 struct Case {
@@ -132,4 +132,4 @@ TEST(OutputParserTest, ManyTagsAreLinear) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -13,7 +13,7 @@
 #include "coordinator/chat/messages.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr char kData[] = "tests/data/template/";
@@ -127,4 +127,4 @@ TEST(RecordingsTest, Constructs) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

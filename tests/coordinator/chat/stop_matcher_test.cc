@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 struct Result {
@@ -116,4 +116,4 @@ TEST(StopMatcherTest, AnySplitGivesWhatOneFindsByHand) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,14 +7,11 @@
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using testing::FakeChannel;
 using testing::FakeCluster;
-using testing::RecordingProbe;
-using testing::Transcript;
-using testing::TranscriptSink;
 
 Request MakeRequest(int32_t seed, int32_t prompt_tokens, int32_t max_new_tokens) {
   Request request;
@@ -333,4 +330,4 @@ TEST_F(EngineTest, DrainFailsWhatIsLeftAndShutsTheWorkersDown) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -11,7 +11,7 @@
 
 #include "coordinator/engine/engine.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 inline constexpr auto kPatience = std::chrono::seconds(20);
 
@@ -182,4 +182,4 @@ class RecordingProbe final : public EngineProbe {
   std::vector<uint64_t> rows_by_rank_;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

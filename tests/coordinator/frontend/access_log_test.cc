@@ -7,7 +7,7 @@
 #include "tests/coordinator/frontend/frontend_fixture.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -152,4 +152,4 @@ TEST(AccessLogFileTest, WhatAFullDiskRefusesIsCounted) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::coordinator

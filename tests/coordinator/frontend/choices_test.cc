@@ -3,7 +3,7 @@
 
 #include "tests/coordinator/frontend/frontend_fixture.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -149,4 +149,4 @@ TEST_F(ChoicesTest, LeavingCancelsAll) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -11,19 +11,15 @@
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
-using testing::ClientAnswer;
-using testing::EventsOf;
 using testing::FakeChannel;
 using testing::FakeCluster;
 using testing::FakeWorker;
 using testing::FakeWorkerOptions;
 using ::testing::HasSubstr;
-using testing::HttpClient;
-using testing::PostText;
 
 constexpr const char* kChat = "/v1/chat/completions";
 constexpr FakeWorkerOptions kWorker{.kv_blocks = 512, .state_slots = 16, .vocab_size = 4096};
@@ -242,4 +238,4 @@ TEST_F(OneWorkerTest, ALostWorkerEndsEverythingWithAWord) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

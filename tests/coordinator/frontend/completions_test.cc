@@ -4,7 +4,7 @@
 #include "common/tokenizer/detokenizer.h"
 #include "tests/coordinator/frontend/frontend_fixture.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -181,4 +181,4 @@ TEST_F(CompletionsTest, WhatCanNeverFitIsToldWithTheRoom) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::coordinator

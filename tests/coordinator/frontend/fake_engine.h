@@ -12,7 +12,7 @@
 #include "common/base/check.h"
 #include "coordinator/engine/engine.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 class FakeEngine : public Engine {
  public:
@@ -97,4 +97,4 @@ class FakeEngine : public Engine {
   uint64_t last_seq_ = 0;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -17,7 +17,7 @@
 #include "tests/coordinator/frontend/fake_engine.h"
 #include "tests/coordinator/frontend/http_client.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 constexpr const char* kChat = "/v1/chat/completions";
 constexpr const char* kCompletions = "/v1/completions";
@@ -111,4 +111,4 @@ class FrontendTest : public ::testing::Test {
   std::unique_ptr<Frontend> frontend_;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

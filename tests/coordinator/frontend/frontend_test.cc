@@ -6,7 +6,7 @@
 #include "tests/coordinator/frontend/frontend_fixture.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -436,4 +436,4 @@ TEST_F(FrontendTest, CountsWhatItDoes) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -12,7 +12,7 @@
 
 #include "common/base/check.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 HttpClient::HttpClient(int port, int receive_buffer_bytes) {
   socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -154,4 +154,4 @@ std::vector<std::string> EventsOf(const std::string& body) {
   return events;
 }
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 struct ClientAnswer {
   int status = 0;                              // 0: the connection ended before an answer
@@ -46,4 +46,4 @@ std::string PostText(const std::string& path, const std::string& body);
 // The payloads of the `data: ` lines of an event stream, in order.
 std::vector<std::string> EventsOf(const std::string& body);
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr TokenId kImEnd{4065};
@@ -199,4 +199,4 @@ TEST(ResponseStreamTest, AnySplitGivesTheWholeAnswer) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,7 +4,7 @@
 
 #include "tests/coordinator/frontend/frontend_fixture.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 namespace {
 
 using Json = nlohmann::json;
@@ -218,4 +218,4 @@ TEST_F(StreamsTest, JoinedEqualTheWholeAnswer) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::coordinator

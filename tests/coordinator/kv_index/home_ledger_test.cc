@@ -4,7 +4,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 TEST(HomeLedgerTest, CountsBlocksOfTokens) {
@@ -80,4 +80,4 @@ TEST(HomeLedgerDeathTest, MisuseIsOurOwnMistake) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

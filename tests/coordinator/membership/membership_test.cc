@@ -2,7 +2,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 Member MakeMember(uint64_t id, uint32_t term_max = 0) {
@@ -80,4 +80,4 @@ TEST(MembershipTest, ALossIsNamedAndStays) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
@@ -119,4 +119,4 @@ TEST(EngineMetricsTest, EveryExpertWhereAskedFor) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,7 +5,7 @@
 
 #include "coordinator/metrics/engine_metrics.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
@@ -41,4 +41,4 @@ TEST(VllmNamesTest, TheEngineIsShownUnderVllmsNames) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
@@ -38,4 +38,4 @@ TEST(WorkerRosterTest, PassesOnAndRemembersKernels) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

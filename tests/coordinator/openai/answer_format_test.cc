@@ -12,7 +12,7 @@
 #include "common/tokenizer/utf8.h"
 #include "coordinator/openai/tokenize_format.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
@@ -218,4 +218,4 @@ TEST(TokenizeFormatTest, AnswersInBothDirections) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

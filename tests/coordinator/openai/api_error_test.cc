@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 TEST(ApiErrorTest, MapsCodesAndHidesTheInside) {
@@ -36,4 +36,4 @@ TEST(ApiErrorTest, AnyTextMakesJson) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

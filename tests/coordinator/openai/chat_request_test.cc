@@ -7,13 +7,10 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::AcceptedChat;
-using testing::ChatBody;
 using ::testing::HasSubstr;
-using testing::RefusedChat;
 using ::testing::StartsWith;
 
 TEST(ChatRequestTest, ReadsTheConversation) {
@@ -139,4 +136,4 @@ TEST(ChatRequestTest, KeepsWhatTheClientWrote) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

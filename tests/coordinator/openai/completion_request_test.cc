@@ -8,14 +8,11 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::AcceptedCompletion;
-using testing::CompletionBody;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::RefusedCompletion;
 using ::testing::StartsWith;
 
 using Ids = std::vector<TokenId>;
@@ -126,4 +123,4 @@ TEST(CompletionRequestTest, AMillionIdsAreTooMany) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

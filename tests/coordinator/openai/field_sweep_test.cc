@@ -9,7 +9,7 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 // A letter for each kind: what a field takes is written as "is", say, for a list of strings or a
@@ -107,7 +107,7 @@ struct Endpoint {
 
 template <auto kParse>
 std::optional<ApiError> ErrorOf(const std::string& body) {
-  const auto result = kParse(body, testing::kLimits);
+  const auto result = kParse(body, kLimits);
   const auto* error = std::get_if<ApiError>(&result);
   return error == nullptr ? std::nullopt : std::optional(*error);
 }
@@ -144,7 +144,7 @@ TEST(FieldSweepTest, EveryWrongTypeIsRefusedByName) {
         for (const std::string& value : kind.values) {
           // The last of two fields of one name counts, so a required one may be given again.
           const std::string body =
-              testing::With(endpoint.required, "\"" + std::string(field.name) + "\":" + value);
+              With(endpoint.required, "\"" + std::string(field.name) + "\":" + value);
           SCOPED_TRACE(std::string(endpoint.name) + " " + body);
           const auto error = endpoint.error(body);
           ++cases;
@@ -165,7 +165,7 @@ TEST(FieldSweepTest, EveryFieldMayBeNull) {
     for (const Field& field : endpoint.fields) {
       const std::string name = "\"" + std::string(field.name) + "\":";
       const bool required = std::string(endpoint.required).rfind(name, 0) == 0;
-      const auto error = endpoint.error(testing::With(endpoint.required, name + "null"));
+      const auto error = endpoint.error(With(endpoint.required, name + "null"));
       EXPECT_EQ(error.has_value(), required) << endpoint.name << " " << field.name;
     }
   }
@@ -182,7 +182,7 @@ TEST(FieldSweepTest, EveryFieldHasAValueThatIsTaken) {
         for (const std::string& value : kind.values) {
           const std::string member = "\"" + std::string(field.name) + "\":" + value;
           for (const char* beside : {"", ",\"stream\":true", ",\"logprobs\":true"}) {
-            accepted |= !endpoint.error(testing::With(endpoint.required, member + beside));
+            accepted |= !endpoint.error(With(endpoint.required, member + beside));
           }
         }
       }
@@ -192,4 +192,4 @@ TEST(FieldSweepTest, EveryFieldHasAValueThatIsTaken) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

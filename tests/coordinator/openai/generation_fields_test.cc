@@ -9,18 +9,12 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::AcceptedChat;
-using testing::AcceptedCompletion;
-using testing::ChatBody;
-using testing::CompletionBody;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::RefusedChat;
-using testing::RefusedCompletion;
 using ::testing::StartsWith;
 
 // What both parsers make of `more`.
@@ -253,4 +247,4 @@ TEST(GenerationFieldsTest, ListsAreBounded) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
@@ -44,4 +44,4 @@ TEST(JsonTextTest, FindsMembers) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

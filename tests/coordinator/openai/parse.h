@@ -9,7 +9,7 @@
 
 #include "coordinator/openai/request_parser.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 inline constexpr ParseLimits kLimits{.vocab_size = 4096};
 
@@ -67,4 +67,4 @@ inline ApiError RefusedCompletion(const std::string& body) {
   return Refused(ParseCompletionRequest(body, kLimits));
 }
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

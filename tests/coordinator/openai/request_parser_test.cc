@@ -10,15 +10,10 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::ChatBody;
-using testing::CompletionBody;
 using ::testing::HasSubstr;
-using testing::kLimits;
-using testing::Refused;
-using testing::RefusedChat;
 
 // The errors of all four parsers.
 std::vector<ApiError> AllRefuse(const std::string& body) {
@@ -84,7 +79,7 @@ TEST(RequestParserTest, DepthIsCountedFromTheBody) {
     return ChatBody("\"x\":" + std::string(static_cast<size_t>(depth), '[') +
                     std::string(static_cast<size_t>(depth), ']'));
   };
-  testing::AcceptedChat(nested(63));
+  AcceptedChat(nested(63));
   RefusedChat(nested(64));
 }
 
@@ -97,7 +92,7 @@ TEST(RequestParserTest, NumbersWithoutAnEndAreReadInTime) {
 }
 
 TEST(RequestParserTest, AByteOrderMarkIsNoMistake) {
-  EXPECT_EQ(testing::AcceptedChat("\xEF\xBB\xBF " + ChatBody("") + "\r\n").messages,
+  EXPECT_EQ(AcceptedChat("\xEF\xBB\xBF " + ChatBody("") + "\r\n").messages,
             R"([{"role":"user","content":"hi"}])");
 }
 
@@ -108,4 +103,4 @@ TEST(RequestParserTest, TheFirstMistakeIsTold) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

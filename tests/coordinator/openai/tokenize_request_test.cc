@@ -7,15 +7,12 @@
 
 #include "tests/coordinator/openai/parse.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::Accepted;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::kLimits;
-using testing::Refused;
 
 TEST(TokenizeRequestTest, TakesATextOrMessages) {
   const TokenizeRequest text = Accepted(ParseTokenizeRequest(
@@ -88,4 +85,4 @@ TEST(DetokenizeRequestTest, RefusesByName) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -5,7 +5,7 @@
 #include "coordinator/request/sequence.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr RequestLimits kLimits{.max_model_len = 100, .tokens_max = 64, .vocab_size = 50};
@@ -93,4 +93,4 @@ TEST(SequenceTest, AreOrderedByPriorityThenArrival) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

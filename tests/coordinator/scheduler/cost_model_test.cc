@@ -6,7 +6,7 @@
 #include <cmath>
 #include <random>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::AllOf;
@@ -164,4 +164,4 @@ TEST(CostModelTest, IsNeverNegativeNorNotANumber) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,7 +7,7 @@
 #include "tests/support/status_matchers.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 constexpr int kNumSequences = 16;
@@ -23,12 +23,12 @@ class FullPoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(config_, LoadModelConfig("tools/nano/checkpoint"));
-    ASSERT_OK_AND_ASSIGN(checkpoint_, Checkpoint::Open("tools/nano/checkpoint"));
-    ASSERT_OK_AND_ASSIGN(weights_, LoadModelWeights(*checkpoint_, config_));
+    ASSERT_OK_AND_ASSIGN(checkpoint_, worker::Checkpoint::Open("tools/nano/checkpoint"));
+    ASSERT_OK_AND_ASSIGN(weights_, worker::LoadModelWeights(*checkpoint_, config_));
   }
 
   // Every second one is drawn with a seed, the others are greedy.
-  static Request MakeRequest(int32_t i) {
+  static Request tools::MakeRequest(int32_t i) {
     Request request;
     for (int32_t n = 0; n < 40 + i; ++n)
       request.prompt.push_back(TokenId{300 + (i * 53 + n * 7) % 900});
@@ -43,7 +43,7 @@ class FullPoolTest : public ::testing::Test {
   Outcome Run(int32_t num_blocks) {
     Outcome outcome;
     const kernels::Backend backend = kernels::BestBackend().value();
-    const auto cluster = LocalCluster::Create(
+    const auto cluster = worker::LocalCluster::Create(
         config_, weights_,
         {.num_workers = kNumWorkers,
          .executor = {.backend = backend, .num_blocks = num_blocks, .num_slots = kNumSequences}});
@@ -55,7 +55,7 @@ class FullPoolTest : public ::testing::Test {
     Scheduler scheduler({.max_num_seqs = kNumSequences, .max_num_batched_tokens = 128}, {1, 0},
                         homes);
     for (int32_t i = 0; i < kNumSequences; ++i) {
-      scheduler.Add(SeqId{static_cast<uint64_t>(i) + 1}, MakeRequest(i));
+      scheduler.Add(SeqId{static_cast<uint64_t>(i) + 1}, tools::MakeRequest(i));
     }
     std::deque<PlannedStep> in_flight;
     while (true) {
@@ -85,8 +85,8 @@ class FullPoolTest : public ::testing::Test {
   }
 
   ModelConfig config_;
-  std::unique_ptr<Checkpoint> checkpoint_;
-  ModelWeights weights_;
+  std::unique_ptr<worker::Checkpoint> checkpoint_;
+  worker::ModelWeights weights_;
 };
 
 TEST_F(FullPoolTest, ACacheForFourServesSixteenWithTheSameTexts) {
@@ -101,4 +101,4 @@ TEST_F(FullPoolTest, ACacheForFourServesSixteenWithTheSameTexts) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -6,9 +6,9 @@
 #include "coordinator/scheduler/scheduler.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
-inline Request MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
+inline Request tools::MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
   Request request;
   for (int32_t i = 0; i < prompt_tokens; ++i) request.prompt.push_back(TokenId{100 + i});
   request.max_new_tokens = max_new_tokens;
@@ -44,4 +44,4 @@ PlannedStep RunUntil(Scheduler& scheduler, Done done) {
   return {};
 }
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -8,7 +8,7 @@
 #include "tests/support/fake_worker.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -84,12 +84,12 @@ class Cluster {
       if (Pick(0, 700) == 0) storm_ = !storm_;
       if (Pick(0, 60) == 0) CancelOne();
       const bool planned = in_flight_.size() < in_flight_max_ && Plan();
-      const bool reported = !in_flight_.empty() && (!planned || Pick(0, 1) == 0) && Report();
+      const bool reported = !in_flight_.empty() && (!planned || Pick(0, 1) == 0) && tools::Report();
       if (::testing::Test::HasFailure()) return;
       idle = planned || reported || busy ? 0 : idle + 1;
       ASSERT_LT(idle, 3) << "nothing moves, but " << clients_.size() << " wait";
     }
-    while (!in_flight_.empty() || Plan()) Report();
+    while (!in_flight_.empty() || Plan()) tools::Report();
     CheckAllIsFree();
   }
 
@@ -137,7 +137,7 @@ class Cluster {
     if (step->decode_rows > 0 && step->prefill_rows > 0) ++totals_.mixed;
     if (step->num_sequences == 0) ++totals_.only_free;
     CheckBudget(*step);
-    CheckOrder(*step);
+    worker::CheckOrder(*step);
     in_flight_.push_back(std::move(*step));
     return true;
   }
@@ -162,7 +162,7 @@ class Cluster {
   // Who comes first is said by (priority, arrival). Whoever is started comes before all that wait
   // after the plan, those it preempted included; whoever is preempted comes after all that go on
   // running at its home.
-  void CheckOrder(const PlannedStep& step) {
+  void worker::CheckOrder(const PlannedStep& step) {
     std::vector<std::optional<QueuePlace>> preempted(workers_.size());  // the first of each home
     for (const Preemption& preemption : step.preempted) {
       ++totals_.preempted;
@@ -215,7 +215,7 @@ class Cluster {
     EXPECT_LT(totals_.steps - first_since_, kStepsAsFirstMax) << "sequence " << Value(first->seq);
   }
 
-  bool Report() {
+  bool tools::Report() {
     if (in_flight_.empty()) return false;
     const PlannedStep step = std::move(in_flight_.front());
     in_flight_.pop_front();
@@ -295,4 +295,4 @@ TEST(SchedulerPropertyTest, WorkersAcceptEveryPlanAndEveryRequestEndsWithItsAnsw
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -3,7 +3,7 @@
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 TEST(CompatibilityTest, EqualWorkersServeTogether) {
@@ -35,4 +35,4 @@ TEST(CompatibilityTest, TheFirstMustSpeakTheWireVersionToo) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -7,13 +7,10 @@
 #include "tests/support/remote_fake_worker.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::RecordingProbe;
 using testing::RemoteFakeWorker;
-using testing::Transcript;
-using testing::TranscriptSink;
 
 class Coordinator {
  public:
@@ -176,4 +173,4 @@ TEST(WorkerLinkTest, MegabytesOfProbedLogitsTravel) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

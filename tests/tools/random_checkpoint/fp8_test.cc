@@ -5,7 +5,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using kernels::Bf16;
@@ -46,4 +46,4 @@ TEST(Fp8Test, BlocksHaveScalesOfTheirOwn) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 #include "tests/tools/small_model.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 namespace fs = std::filesystem;
@@ -49,14 +49,15 @@ TEST_P(EachTypeTest, RunsAndSpreadsItsRouting) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, LoadModelConfig(folder.path()));
   EXPECT_EQ(config.quantisation,
             GetParam() == ReleaseType::kFp8 ? Quantisation::kFp8Block128 : Quantisation::kNone);
-  ASSERT_OK_AND_ASSIGN(const auto checkpoint, Checkpoint::Open(folder.path()));
-  ASSERT_OK_AND_ASSIGN(const ModelWeights weights, LoadModelWeights(*checkpoint, config));
-  ASSERT_OK(LoadMtpWeights(*checkpoint, config));
+  ASSERT_OK_AND_ASSIGN(const auto checkpoint, worker::Checkpoint::Open(folder.path()));
+  ASSERT_OK_AND_ASSIGN(const worker::ModelWeights weights,
+                       worker::LoadModelWeights(*checkpoint, config));
+  ASSERT_OK(worker::LoadMtpWeights(*checkpoint, config));
   ASSERT_OK_AND_ASSIGN(const kernels::Backend backend, kernels::BestBackend());
   ASSERT_OK_AND_ASSIGN(
       const auto cluster,
-      LocalCluster::Create(config, weights,
-                           {.executor = {.backend = backend, .num_blocks = 4, .num_slots = 1}}));
+      worker::LocalCluster::Create(
+          config, weights, {.executor = {.backend = backend, .num_blocks = 4, .num_slots = 1}}));
   StepPlan plan;
   constexpr int32_t kRows = 256;
   SequenceWork work = {.seq = SeqId{1}, .num_rows = kRows, .probe = Probe::kLogits};
@@ -134,7 +135,8 @@ TEST(PublishedConfigTest, IsReadAsWritten) {
 // The tables, the router and the small projections of a linear layer stay bf16 (model-spec 2.2).
 TEST(PublishedConfigTest, ListsWhatFp8Keeps) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseModelConfig(PublishedConfig(4), "x"));
-  ASSERT_OK_AND_ASSIGN(const auto tensors, TrunkInventory(config, StoredForm::kFp8));
+  ASSERT_OK_AND_ASSIGN(const auto tensors,
+                       worker::TrunkInventory(config, worker::StoredForm::kFp8));
   ASSERT_OK_AND_ASSIGN(const std::string text,
                        WithReleaseType(PublishedConfig(4), ReleaseType::kFp8, tensors));
   ASSERT_OK_AND_ASSIGN(const ModelConfig fp8, ParseModelConfig(text, "x"));
@@ -146,4 +148,4 @@ TEST(PublishedConfigTest, ListsWhatFp8Keeps) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/tools/small_model.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr char kRanks[] = "tests/data/tokenizer/qwen3.6-ranks-248044.tiktoken";
@@ -60,4 +60,4 @@ TEST_F(TokenizerJsonTest, ItsMergesDoWhatTheRanksDo) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kCount = 1 << 16;
@@ -82,4 +82,4 @@ TEST(DistributionTest, OfEachKindOfTensor) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

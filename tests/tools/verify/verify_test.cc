@@ -10,7 +10,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/tools/small_model.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 namespace fs = std::filesystem;
@@ -232,4 +232,4 @@ TEST_F(ShardedTest, HoldsTheQuantisationToTheFiles) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 #include "tests/support/status_matchers.h"
 #include "tools/random_checkpoint/published_config.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::json;
@@ -36,19 +36,20 @@ TEST(VisionInventoryTest, CompletesThePublishedRelease) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseModelConfig(text, "config.json"));
   ASSERT_OK_AND_ASSIGN(const auto vision, VisionInventory(text));
   EXPECT_EQ(vision.size(), 333u);
-  const auto count = [&](StoredForm form, int64_t* elements) {
+  const auto count = [&](worker::StoredForm form, int64_t* elements) {
     size_t tensors = vision.size();
-    for (const ExpectedTensor& tensor : vision) *elements += tensor.num_elements();
-    for (const auto& part : {TrunkInventory(config, form), MtpInventory(config, form)}) {
+    for (const worker::ExpectedTensor& tensor : vision) *elements += tensor.num_elements();
+    for (const auto& part :
+         {worker::TrunkInventory(config, form), worker::MtpInventory(config, form)}) {
       tensors += part.value().size();
-      for (const ExpectedTensor& tensor : *part) *elements += tensor.num_elements();
+      for (const worker::ExpectedTensor& tensor : *part) *elements += tensor.num_elements();
     }
     return tensors;
   };
   int64_t elements = 0;
-  EXPECT_EQ(count(StoredForm::kFused, &elements), 1045u);
+  EXPECT_EQ(count(worker::StoredForm::kFused, &elements), 1045u);
   EXPECT_EQ(elements * 2, 71'903'645'408);
-  EXPECT_EQ(count(StoredForm::kFp8, &elements), 64'196u);
+  EXPECT_EQ(count(worker::StoredForm::kFp8, &elements), 64'196u);
 }
 
 TEST(VisionInventoryTest, NamesTheKeyAtFault) {
@@ -61,4 +62,4 @@ TEST(VisionInventoryTest, NamesTheKeyAtFault) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

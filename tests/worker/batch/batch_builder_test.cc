@@ -2,7 +2,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::DeltaStore;
@@ -181,4 +181,4 @@ TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 #include "worker/executor/local_cluster.h"
 #include "worker/transport/inproc/inproc_group.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 TEST(AllocationTest, LayerLoopAllocatesNothing) {
@@ -76,4 +76,4 @@ TEST(AllocationTest, TheCounterCounts) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

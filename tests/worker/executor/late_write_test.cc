@@ -9,7 +9,7 @@
 #include "worker/executor/local_cluster.h"
 #include "worker/transport/inproc/inproc_group.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr char kFolder[] = "tests/golden/data/untied8";
@@ -185,7 +185,7 @@ class FailingTransport : public Transport {
     }
     return inner_->AllToAll(args);
   }
-  void Progress() override { inner_->Progress(); }
+  void tools::Progress() override { inner_->Progress(); }
   TransportCounters counters() const override { return inner_->counters(); }
   void EndEpoch(std::string_view reason) override { inner_->EndEpoch(reason); }
 
@@ -261,4 +261,4 @@ TEST_F(AbandonTest, PlantedWriteAtOnceIsSeen) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -5,7 +5,7 @@
 #include "tests/support/status_matchers.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -70,4 +70,4 @@ TEST(NanoTest, IdsBeyondTheVocabularyAreNeverDrawn) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -10,7 +10,7 @@
 #include "worker/panels/panel_memory.h"
 #include "worker/panels/panel_store.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::Backend;
@@ -299,4 +299,4 @@ INSTANTIATE_TEST_SUITE_P(Models, OneAnswerTest,
                          });
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,12 +8,8 @@
 #include "tests/support/status_matchers.h"
 #include "tests/worker/executor/stepped_sequences.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
-
-using testing::BitsOf;
-using testing::SteppedSequence;
-using testing::SteppedSequences;
 
 constexpr char kFolder[] = "tests/golden/data/untied8";
 constexpr int kPromptTokens = 75;
@@ -263,4 +259,4 @@ TEST_F(SampledAnswerTest, APlanThatOnlyFreesIsExecuted) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -12,7 +12,7 @@
 #include "kernels/ops/attention/kv_layout.h"
 #include "worker/executor/local_cluster.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 struct SteppedSequence {
   StartSequence start;  // slot, prompt_length and num_drawn are filled in
@@ -107,7 +107,7 @@ class SteppedSequences {
       if (end < sequence.start.prompt_length) work.next_id = tokens[static_cast<size_t>(end)];
     }
     sequence.begin += work.num_rows;
-    while (static_cast<int64_t>(sequence.blocks.size()) * kernels::kBlockTokens < sequence.begin) {
+    while (static_cast<int64_t>(sequence.blocks.size()) * kBlockTokens < sequence.begin) {
       work.new_blocks.push_back(home.blocks.back());
       sequence.blocks.push_back(home.blocks.back());
       home.blocks.pop_back();
@@ -150,4 +150,4 @@ inline std::vector<uint32_t> BitsOf(const std::vector<TokenLogprobs>& logprobs) 
   return bits;
 }
 
-}  // namespace atl::testing
+}  // namespace atl::worker

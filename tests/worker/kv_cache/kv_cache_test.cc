@@ -4,7 +4,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 KvCacheConfig SmallConfig() {
@@ -94,4 +94,4 @@ TEST(KvCacheTest, SwapMakesTheSpareTheSlot) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

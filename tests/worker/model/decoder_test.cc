@@ -5,7 +5,7 @@
 #include "common/config/model_config.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // A config may be sound and still ask for more than a kernel has room for: said at start, by name.
@@ -24,4 +24,4 @@ TEST(DecoderTest, ShapesThatNoKernelRunsAreRefused) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -13,7 +13,7 @@
 #include "tests/support/status_matchers.h"
 #include "worker/transport/inproc/inproc_group.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using kernels::Bf16;
@@ -257,4 +257,4 @@ TEST(TokenDispatcherForgedTest, ContradictionsAreDataLoss) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -2,13 +2,8 @@
 
 #include "tests/worker/panels/packed_model.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
-
-using testing::kUntied;
-using testing::ReadBytes;
-using testing::TemporaryFolder;
-using testing::WriteBytes;
 
 uint64_t DigestOf(const std::string& folder) {
   const auto checkpoint = Checkpoint::Open(folder).value();
@@ -50,4 +45,4 @@ TEST(ContentDigestTest, AFileThatWasCutShortIsSaidToBe) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

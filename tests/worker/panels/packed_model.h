@@ -18,7 +18,7 @@
 #include "worker/panels/panel_store.h"
 #include "worker/weights/model_weights.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 class TemporaryFolder {
  public:
@@ -100,4 +100,4 @@ inline void WriteBytes(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-}  // namespace atl::testing
+}  // namespace atl::worker

@@ -8,13 +8,8 @@
 
 #include "tests/worker/panels/packed_model.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
-
-using testing::PackedModel;
-using testing::ReadBytes;
-using testing::TemporaryFolder;
-using testing::WriteBytes;
 
 constexpr uint64_t kDigest = 0x1234;
 const std::byte kSeven{7};
@@ -201,4 +196,4 @@ TEST_F(PanelFileTest, NoRoomForAUnitLeavesThoseBefore) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -5,11 +5,8 @@
 #include "tests/worker/panels/packed_model.h"
 #include "worker/panels/panel_memory.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
-
-using testing::PackedModel;
-using testing::TemporaryFolder;
 
 constexpr const char* kNoFolder = "/proc";
 constexpr int64_t kPlenty = int64_t{1} << 40;
@@ -88,4 +85,4 @@ TEST_F(PanelPlaceTest, NamesOfModes) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

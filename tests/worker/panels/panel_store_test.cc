@@ -6,12 +6,8 @@
 #include "worker/panels/panel_memory.h"
 #include "worker/panels/panel_packer.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
-
-using testing::PackAll;
-using testing::PackedModel;
-using testing::TemporaryFolder;
 
 constexpr uint64_t kDigest = 7;
 
@@ -180,4 +176,4 @@ TEST_F(PanelStoreTest, TheThreadPacksAllAndStopsAtOnce) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

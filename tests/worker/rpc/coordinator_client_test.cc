@@ -10,7 +10,7 @@
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // What both ends have heard, in one place to wait on.
@@ -39,25 +39,25 @@ class Log {
   std::vector<std::string> lines_;
 };
 
-class Listener final : public WorkerEvents {
+class Listener final : public coordinator::WorkerEvents {
  public:
   explicit Listener(Log& log) : log_(log) {}
-  void OnHello(WorkerId worker, WorkerHello hello) override {
+  void OnHello(coordinator::WorkerId worker, WorkerHello hello) override {
     {
       std::lock_guard lock(mutex_);
       worker_ = worker;
     }
     log_.Add("hello " + hello.host);
   }
-  void OnReady(WorkerId, absl::StatusOr<WorkerReady> ready) override {
+  void OnReady(coordinator::WorkerId, absl::StatusOr<WorkerReady> ready) override {
     log_.Add(ready.ok() ? fmt::format("ready {}", ready->epoch.number)
                         : "failed " + MessageOf(ready.status()));
   }
-  void OnResult(WorkerId, StepResult result) override {
+  void OnResult(coordinator::WorkerId, StepResult result) override {
     log_.Add(fmt::format("result {}", result.step));
   }
-  void OnClosed(WorkerId, absl::Status) override { log_.Add("closed"); }
-  WorkerId worker() {
+  void OnClosed(coordinator::WorkerId, absl::Status) override { log_.Add("closed"); }
+  coordinator::WorkerId worker() {
     std::lock_guard lock(mutex_);
     return worker_;
   }
@@ -65,7 +65,7 @@ class Listener final : public WorkerEvents {
  private:
   Log& log_;
   std::mutex mutex_;
-  WorkerId worker_{};
+  coordinator::WorkerId worker_{};
 };
 
 class Handler final : public WorkerHandler {
@@ -111,7 +111,8 @@ class CoordinatorClientTest : public ::testing::Test {
   Log down_;
   Listener listener_{up_};
   Handler handler_{down_};
-  std::unique_ptr<WorkerLink> link_ = WorkerLink::Create({.address = "127.0.0.1:0"});
+  std::unique_ptr<coordinator::WorkerLink> link_ =
+      coordinator::WorkerLink::Create({.address = "127.0.0.1:0"});
   std::unique_ptr<CoordinatorClient> client_;
 };
 
@@ -176,4 +177,4 @@ TEST(CoordinatorClientWithoutCoordinatorTest, GoesAwayWhileItDials) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -140,4 +140,4 @@ TEST(LogitsProcessorsTest, AgreesWithAReferenceInDouble) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
@@ -92,4 +92,4 @@ TEST_F(LogprobsTest, BrokenLogitsAreRefused) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -9,7 +9,7 @@
 #include "worker/sampling/logprobs.h"
 #include "worker/sampling/sampler.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -90,4 +90,4 @@ TEST(RecordedSamplingTest, RawLogProbabilitiesToo) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -10,7 +10,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 class SamplerTest : public ::testing::Test {
@@ -165,4 +165,4 @@ TEST_F(SamplerTest, DistributionsAgreeWithAReferenceInDouble) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 std::vector<TokenId> Ids(std::initializer_list<int32_t> values) {
@@ -49,4 +49,4 @@ TEST(TokenCountsTest, AreKeptOnlyForPenalties) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -3,7 +3,7 @@
 #include "common/tokenizer/detokenizer.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 class PromptReaderTest : public ::testing::Test {
@@ -59,4 +59,4 @@ TEST_F(PromptReaderTest, OnlyAnOpenThoughtOfTheLastTurnCounts) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

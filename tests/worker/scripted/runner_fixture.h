@@ -13,7 +13,7 @@
 #include "common/tokenizer/detokenizer.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 using std::chrono::milliseconds;
 
@@ -190,4 +190,4 @@ class ScriptedRunnerTest : public ::testing::Test {
   int32_t next_block_ = 0;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::worker

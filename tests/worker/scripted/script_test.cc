@@ -2,7 +2,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using std::chrono::microseconds;
@@ -122,4 +122,4 @@ TEST(ScriptTest, AFileThatIsNotThereIsNamed) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

@@ -2,7 +2,7 @@
 
 #include <random>
 
-namespace atl::testing {
+namespace atl::worker {
 namespace {
 
 TEST_F(ScriptedRunnerTest, SaysWhatTheRuleSaysAndStops) {
@@ -171,4 +171,4 @@ TEST_F(ScriptedRunnerTest, LogprobsAreToldWhereAsked) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker

@@ -1,6 +1,6 @@
 #include "tests/worker/scripted/runner_fixture.h"
 
-namespace atl::testing {
+namespace atl::worker {
 namespace {
 
 TEST_F(ScriptedRunnerTest, RowsBesideOneAnotherTakeTheTimeOfTheSlowest) {
@@ -131,4 +131,4 @@ TEST_F(ScriptedRunnerTest, SaysWhatItIs) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker

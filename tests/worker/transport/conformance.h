@@ -11,7 +11,7 @@
 #include "common/base/ids.h"
 #include "worker/transport/transport.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 struct ClusterOptions {
   int world_size = 2;
@@ -27,4 +27,4 @@ std::vector<std::unique_ptr<Transport>> MakeTransports(const ClusterOptions& opt
 void RunRanks(std::span<const std::unique_ptr<Transport>> transports,
               const std::function<void(Transport&)>& body);
 
-}  // namespace atl::testing
+}  // namespace atl::worker

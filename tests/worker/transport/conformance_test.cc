@@ -16,7 +16,7 @@
 #include "tests/support/status_matchers.h"
 #include "worker/transport/message_header.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 void RunRanks(std::span<const std::unique_ptr<Transport>> transports,
               const std::function<void(Transport&)>& body) {
@@ -224,7 +224,7 @@ TEST(TransportTest, SaysWhereItStands) {
   for (int rank = 0; rank < 3; ++rank) {
     EXPECT_EQ(transports[rank]->rank(), rank);
     EXPECT_EQ(transports[rank]->world_size(), 3);
-    EXPECT_EQ(transports[rank]->caps().message_bytes_max, kMessageBytesMax);
+    EXPECT_EQ(transports[rank]->caps().message_bytes_max, kPeerMessageBytesMax);
     EXPECT_FALSE(transports[rank]->caps().name.empty());
   }
 }
@@ -441,4 +441,4 @@ TEST(TransportTest, TheLayerLoopAllocatesNothing) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker

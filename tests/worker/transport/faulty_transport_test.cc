@@ -9,7 +9,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/worker/transport/conformance.h"
 
-namespace atl::testing {
+namespace atl::worker {
 namespace {
 
 constexpr Epoch kEpoch = {.term = 3, .number = 7};
@@ -85,4 +85,4 @@ TEST(FaultyTransportTest, LazyProgressLosesNothing) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker

@@ -5,7 +5,7 @@
 #include "tests/worker/transport/conformance.h"
 #include "worker/transport/inproc/inproc_group.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 std::vector<std::unique_ptr<Transport>> MakeTransports(const ClusterOptions& options) {
   auto made = InprocGroup::Create({.world_size = options.world_size,
@@ -25,4 +25,4 @@ TEST(InprocGroupTest, RefusesAWorldWithoutRanks) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker

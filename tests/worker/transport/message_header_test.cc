@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 const MessageKey kKey = {.epoch = {.term = 2, .number = 9},
@@ -73,4 +73,4 @@ TEST(MessageTagTest, StaleIsAnotherEpochOrAnEarlierStep) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

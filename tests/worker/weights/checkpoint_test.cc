@@ -10,7 +10,7 @@
 #include "worker/weights/model_weights.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Json = nlohmann::json;
@@ -296,4 +296,4 @@ TEST(CheckpointTest, FolderWithoutAModel) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

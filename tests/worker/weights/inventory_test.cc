@@ -7,7 +7,7 @@
 #include "worker/weights/checkpoint.h"
 #include "worker/weights/tensor_names.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Kind = ExpectedTensor::Kind;
@@ -95,4 +95,4 @@ TEST(InventoryTest, ATiedHeadIsNoTensor) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

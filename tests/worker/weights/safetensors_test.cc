@@ -10,7 +10,7 @@
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
@@ -143,4 +143,4 @@ TEST_F(SafetensorsPathTest, EmptyFile) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

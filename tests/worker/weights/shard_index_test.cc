@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
@@ -72,4 +72,4 @@ TEST(ShardIndexTest, WhatIsNoIndex) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::worker

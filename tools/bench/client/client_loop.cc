@@ -17,7 +17,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 namespace asio = boost::asio;
@@ -250,4 +250,4 @@ void ClientLoop::Stop() {
   impl_->idle.clear();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

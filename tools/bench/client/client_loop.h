@@ -16,7 +16,7 @@
 #include "tools/bench/client/http_parser.h"
 #include "tools/bench/plan/http_endpoint.h"
 
-namespace atl {
+namespace atl::tools {
 
 using ClientClock = std::chrono::steady_clock;
 
@@ -67,4 +67,4 @@ class ClientLoop {
   std::unique_ptr<ClientLoopImpl> impl_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include "common/base/printable.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kErrorBodyMax = 64 << 10;
@@ -157,4 +157,4 @@ void Generation::Fail(std::string kind, std::string sentence) {
   record_.error = std::move(sentence);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -15,7 +15,7 @@
 #include "tools/bench/client/text_book.h"
 #include "tools/bench/plan/load_plan.h"
 
-namespace atl {
+namespace atl::tools {
 
 // What the generations of one run share.
 class GenerationSink {
@@ -67,4 +67,4 @@ class Generation : public CallObserver {
   std::string error_body_;  // of an answer that is no stream
 };
 
-}  // namespace atl
+}  // namespace atl::tools

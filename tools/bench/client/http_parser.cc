@@ -7,7 +7,7 @@
 #include <cctype>
 #include <charconv>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 namespace http = boost::beast::http;
@@ -106,4 +106,4 @@ bool HttpParser::has_head() const { return parser_->is_header_done(); }
 bool HttpParser::done() const { return parser_->is_done(); }
 const AnswerFacts& HttpParser::facts() const { return parser_->facts; }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct AnswerFacts {
   int status = 0;
@@ -39,4 +39,4 @@ class HttpParser {
   std::string left_;  // begun, its end has not come
 };
 
-}  // namespace atl
+}  // namespace atl::tools

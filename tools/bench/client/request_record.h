@@ -7,7 +7,7 @@
 
 #include "tools/bench/plan/load_plan.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class Outcome {
   kDone,
@@ -46,4 +46,4 @@ struct RequestRecord {
   }
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -6,7 +6,7 @@
 #include "common/base/printable.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kEventBytesMax = 4 << 20;
@@ -68,4 +68,4 @@ void SseParser::DropRead() {
   read_ = 0;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -15,7 +15,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 class SseParser {
  public:
@@ -41,4 +41,4 @@ class SseParser {
   uint64_t num_comments_ = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 #include "common/base/printable.h"
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int64_t kChoicesMax = 1024;
@@ -67,9 +67,9 @@ absl::Status StreamCheck::Finish() const {
   const int64_t tokens_max = expectation_.max_tokens * static_cast<int64_t>(choices_.size());
   const bool adds_up = usage_->prompt_tokens >= 0 && usage_->completion_tokens >= 0 &&
                        usage_->total_tokens == usage_->prompt_tokens + usage_->completion_tokens;
-  const bool all_by_length =
-      std::all_of(choices_.begin(), choices_.end(),
-                  [](const Choice& choice) { return choice.finish_reason == "length"; });
+  const bool all_by_length = std::all_of(
+      choices_.begin(), choices_.end(),
+      [](const Choice& choice) { return choice.finish_reason == "length"; });
   const bool is_short =
       expectation_.ignores_eos && all_by_length && usage_->completion_tokens != tokens_max;
   if (!adds_up || is_short || usage_->completion_tokens > tokens_max) {
@@ -79,4 +79,4 @@ absl::Status StreamCheck::Finish() const {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

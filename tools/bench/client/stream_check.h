@@ -11,7 +11,7 @@
 #include "tools/bench/client/stream_chunk.h"
 #include "tools/bench/plan/load_options.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct AnswerText {
   std::string reasoning = {};
@@ -55,4 +55,4 @@ class StreamCheck {
   bool done_ = false;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

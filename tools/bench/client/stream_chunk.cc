@@ -5,7 +5,7 @@
 
 #include "common/base/printable.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kDepthMax = 64;
@@ -126,4 +126,4 @@ absl::StatusOr<StreamChunk> ParseStreamChunk(std::string_view json) {
   return std::move(reader.chunk);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

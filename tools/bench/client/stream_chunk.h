@@ -9,7 +9,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct ChoiceDelta {
   int64_t index = 0;
@@ -34,4 +34,4 @@ struct StreamChunk {
 // kDataLoss: no JSON object, names the byte; more than 64 levels; more than 1,024 choices.
 absl::StatusOr<StreamChunk> ParseStreamChunk(std::string_view json);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 
 #include "common/base/printable.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kShownBefore = 20;
@@ -71,4 +71,4 @@ std::optional<std::string> TextBook::Compare(const PlannedRequest& request,
   return std::nullopt;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

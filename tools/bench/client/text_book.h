@@ -10,7 +10,7 @@
 #include "tools/bench/client/stream_check.h"
 #include "tools/bench/plan/load_plan.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class Received { kWhole, kBeginning };
 
@@ -25,4 +25,4 @@ class TextBook {
   std::map<uint64_t, std::vector<AnswerText>> known_;  // by prompt
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 // SplitMix64: a counter and a mixer of its bits.
@@ -41,4 +41,4 @@ double Draws::Normal() {
   return radius * std::cos(2 * std::numbers::pi * Uniform());
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace atl {
+namespace atl::tools {
 
 enum class DrawPurpose : uint64_t { kArrival = 1, kPrompt, kPrefix, kBehaviour };
 
@@ -28,4 +28,4 @@ class Draws {
   uint64_t state_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

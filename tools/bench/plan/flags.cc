@@ -7,7 +7,7 @@
 #include "common/config/command_line.h"
 #include "tools/bench/plan/load_options.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr const char* kDescription =
@@ -198,4 +198,4 @@ absl::StatusOr<LoadOptions> ParseBenchFlags(int argc, const char* const* argv) {
   return options;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 
 #include "common/base/printable.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr size_t kUrlBytesMax = 2048;
@@ -55,4 +55,4 @@ std::string HttpEndpoint::HostHeader() const {
   return fmt::format("{}:{}", is_v6 ? "[" + host + "]" : host, port);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct HttpEndpoint {
   std::string host;  // a name or an address, without brackets
@@ -17,4 +17,4 @@ struct HttpEndpoint {
   std::string HostHeader() const;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

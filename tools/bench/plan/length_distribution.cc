@@ -8,7 +8,7 @@
 
 #include "common/base/printable.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr double kLengthMax = 1'000'000;
@@ -79,4 +79,4 @@ int64_t LengthDistribution::Sample(Draws& draws) const {
   return 1;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "common/base/status.h"
 #include "tools/bench/plan/draws.h"
 
-namespace atl {
+namespace atl::tools {
 
 class LengthDistribution {
  public:
@@ -26,4 +26,4 @@ class LengthDistribution {
   double second_ = 0;  // the most, sigma
 };
 
-}  // namespace atl
+}  // namespace atl::tools

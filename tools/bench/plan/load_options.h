@@ -10,7 +10,7 @@
 #include "tools/bench/plan/http_endpoint.h"
 #include "tools/bench/plan/length_distribution.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class ApiKind { kChat, kCompletions };
 
@@ -64,4 +64,4 @@ struct LoadOptions {
 // kUnimplemented: one sentence on the flag at fault.
 absl::StatusOr<LoadOptions> ParseBenchFlags(int argc, const char* const* argv);
 
-}  // namespace atl
+}  // namespace atl::tools

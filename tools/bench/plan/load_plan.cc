@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "tools/bench/plan/draws.h"
 
-namespace atl {
+namespace atl::tools {
 
 LoadPlan::LoadPlan(LoadOptions options, PromptSource prompts)
     : options_(std::move(options)), prompts_(std::move(prompts)) {}
@@ -50,4 +50,4 @@ PlannedRequest LoadPlan::At(uint64_t index) const {
   return request;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -9,7 +9,7 @@
 #include "tools/bench/plan/load_options.h"
 #include "tools/bench/plan/prompt_source.h"
 
-namespace atl {
+namespace atl::tools {
 
 enum class Reader { kSteady, kCancels, kSlow };
 
@@ -42,4 +42,4 @@ class LoadPlan {
   PromptSource prompts_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

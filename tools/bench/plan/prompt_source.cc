@@ -8,7 +8,7 @@
 #include "common/config/checked_json.h"
 #include "common/config/file.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using nlohmann::json;
@@ -133,4 +133,4 @@ BenchPrompt PromptSource::At(uint64_t index) const {
   return {.fields = FieldsOf(api_, text), .max_tokens = max_tokens};
 }
 
-}  // namespace atl
+}  // namespace atl::tools

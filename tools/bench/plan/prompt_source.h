@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "tools/bench/plan/load_options.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct BenchPrompt {
   std::string fields;  // JSON members of the body: `"messages": [...]` or `"prompt": ...`
@@ -42,4 +42,4 @@ class PromptSource {
   std::vector<BenchPrompt> from_file_;
 };
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -14,7 +14,7 @@
 #include "tools/bench/client/generation.h"
 #include "tools/bench/run/statistics.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
@@ -269,4 +269,4 @@ absl::StatusOr<LoadResult> RunLoad(LoadPlan plan) {
   return LoadRun(std::move(plan), *loop).Run();
 }
 
-}  // namespace atl
+}  // namespace atl::tools

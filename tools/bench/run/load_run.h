@@ -10,7 +10,7 @@
 #include "tools/bench/plan/load_plan.h"
 #include "tools/bench/run/process_watch.h"
 
-namespace atl {
+namespace atl::tools {
 
 // The run as it was at one second. Counts are since the beginning.
 struct SecondSample {
@@ -43,4 +43,4 @@ std::string ProgressLine(const SecondSample& sample);
 // kNotFound: a watched process is not there.
 absl::StatusOr<LoadResult> RunLoad(LoadPlan plan);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -12,7 +12,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr double kMega = 1e6;
@@ -111,4 +111,4 @@ ProcessTrend TrendOf(const std::vector<ProcessUse>& samples, double from_s) {
   return trend;
 }
 
-}  // namespace atl
+}  // namespace atl::tools

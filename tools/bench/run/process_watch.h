@@ -10,7 +10,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct ProcessUse {
   double at_s = 0;    // since the run began
@@ -55,4 +55,4 @@ struct ProcessTrend {
 };
 ProcessTrend TrendOf(const std::vector<ProcessUse>& samples, double from_s);
 
-}  // namespace atl
+}  // namespace atl::tools

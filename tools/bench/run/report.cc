@@ -9,7 +9,7 @@
 
 #include "common/concurrency/machine_limits.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 constexpr int kShownOfKind = 3;
@@ -126,4 +126,4 @@ absl::Status Verdict(const LoadReport& report) {
       texts, protocol, failed, report.options.errors_max);
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -7,7 +7,7 @@
 #include "tools/bench/run/load_run.h"
 #include "tools/bench/run/statistics.h"
 
-namespace atl {
+namespace atl::tools {
 
 struct LoadReport {
   const LoadOptions& options;
@@ -29,4 +29,4 @@ std::string MachineLine();
 // kFailedPrecondition: a text or the protocol was wrong, or more than errors_max requests failed.
 absl::Status Verdict(const LoadReport& report);
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -2,7 +2,7 @@
 
 #include "tools/bench/run/report.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -145,4 +145,4 @@ std::string JsonOf(const LoadReport& report) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace atl
+}  // namespace atl::tools

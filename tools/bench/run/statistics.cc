@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 double NearestRank(const std::vector<float>& sorted, double share) {
@@ -153,4 +153,4 @@ std::string HistogramLine(const std::vector<float>& sorted) {
   return line + fmt::format(" {:.3g}", sorted.back());
 }
 
-}  // namespace atl
+}  // namespace atl::tools

@@ -10,7 +10,7 @@
 #include "tools/bench/client/request_record.h"
 #include "tools/bench/plan/load_options.h"
 
-namespace atl {
+namespace atl::tools {
 
 // By nearest rank: each is one of the samples.
 struct Percentiles {
@@ -61,4 +61,4 @@ LoadSummary Summarise(const std::vector<RequestRecord>& records, const SummaryRu
 // `sorted` over buckets of equal ratio: "0.52 ▁▃█▅▂▁ 140".
 std::string HistogramLine(const std::vector<float>& sorted);
 
-}  // namespace atl
+}  // namespace atl::tools

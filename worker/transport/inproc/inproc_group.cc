@@ -13,10 +13,11 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/concurrency/spin.h"
+#include "common/step/limits.h"
 #include "worker/transport/message_header.h"
 #include "worker/transport/transfer_pool.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -111,7 +112,7 @@ class InprocTransfer final : public Transfer {
 class InprocTransport final : public Transport {
  public:
   InprocTransport(std::shared_ptr<Group> group, int rank)
-      : group_(std::move(group)), rank_(rank), caps_{"inproc", kMessageBytesMax} {}
+      : group_(std::move(group)), rank_(rank), caps_{"inproc", kPeerMessageBytesMax} {}
 
   ~InprocTransport() override {
     CHECK(pool_.AllGivenBack(), "a Transfer outlives its transport");
@@ -377,4 +378,4 @@ absl::StatusOr<std::vector<std::unique_ptr<Transport>>> InprocGroup::Create(
   return transports;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

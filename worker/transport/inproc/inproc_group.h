@@ -12,7 +12,7 @@
 #include "common/base/status.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct InprocOptions {
   int world_size = 1;
@@ -33,4 +33,4 @@ class InprocGroup {
       const InprocOptions& options);
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -4,7 +4,7 @@
 
 #include "common/base/fnv.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 struct Envelope {
@@ -42,4 +42,4 @@ absl::StatusOr<std::string> UnwrapUcxAddress(std::string_view address) {
   return std::string(bytes);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -8,7 +8,7 @@
 
 #include "common/base/status.h"
 
-namespace atl {
+namespace atl::worker {
 
 inline constexpr size_t kUcxAddressBytesMax = 64 * 1024;
 
@@ -17,4 +17,4 @@ std::string WrapUcxAddress(std::string_view ucx_bytes);
 // kInvalidArgument: too long, cut short, or changed on the way.
 absl::StatusOr<std::string> UnwrapUcxAddress(std::string_view address);
 
-}  // namespace atl
+}  // namespace atl::worker

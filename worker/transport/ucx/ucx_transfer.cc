@@ -9,7 +9,7 @@
 #include "worker/transport/message_header.h"
 #include "worker/transport/ucx/ucx_transport_impl.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -281,4 +281,4 @@ void UcxTransfer::operator delete(UcxTransfer* transfer, std::destroying_delete_
   transfer->transport_->pool().GiveBack(transfer);
 }
 
-}  // namespace atl
+}  // namespace atl::worker

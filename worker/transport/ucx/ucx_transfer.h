@@ -11,7 +11,7 @@
 
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 class UcxTransportImpl;
 
@@ -84,4 +84,4 @@ class UcxTransfer final : public Transfer {
   absl::Status failure_;  // seen, not yet told
 };
 
-}  // namespace atl
+}  // namespace atl::worker

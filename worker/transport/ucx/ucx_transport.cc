@@ -6,10 +6,11 @@
 #include "common/base/check.h"
 #include "common/base/fnv.h"
 #include "common/base/status_macros.h"
+#include "common/step/limits.h"
 #include "worker/transport/ucx/ucx_address.h"
 #include "worker/transport/ucx/ucx_transport_impl.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -332,4 +333,4 @@ void UcxTransportImpl::OnPeerError(void* peer, ucp_ep_h /*endpoint*/, ucs_status
   static_cast<UcxPeer*>(peer)->error = status;
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -15,7 +15,7 @@
 #include "common/base/status.h"
 #include "worker/transport/transport.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct UcxOptions {
   // How long a Wait polls before it sleeps.
@@ -46,4 +46,4 @@ class UcxTransport : public Transport {
   virtual absl::Status Join(Epoch epoch, int rank, std::span<const std::string> addresses) = 0;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

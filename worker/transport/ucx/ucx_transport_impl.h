@@ -16,7 +16,7 @@
 #include "worker/transport/ucx/ucx_transport.h"
 #include "worker/transport/ucx/ucx_worker.h"
 
-namespace atl {
+namespace atl::worker {
 
 struct UcxPeer {
   int rank = 0;
@@ -74,7 +74,7 @@ class UcxTransportImpl final : public UcxTransport {
   const UcxOptions options_;
   const std::unique_ptr<UcxWorker> worker_;
   const std::string address_;
-  const TransportCaps caps_{"ucx", kMessageBytesMax};
+  const TransportCaps caps_{"ucx", kPeerMessageBytesMax};
   Epoch epoch_;
   int rank_ = -1;
   std::vector<UcxPeer> peers_;  // by rank; the own entry has no endpoint
@@ -93,4 +93,4 @@ class UcxTransportImpl final : public UcxTransport {
   std::string end_reason_ = "no epoch was joined yet";  // guarded by end_mutex_
 };
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -14,7 +14,7 @@
 
 #include "common/base/status_macros.h"
 
-namespace atl {
+namespace atl::worker {
 namespace {
 
 // Loading libucs replaces the handlers of these four, to print a trace of its own; a crash of ours
@@ -151,4 +151,4 @@ absl::Status UcxWorker::Sleep(std::chrono::steady_clock::time_point deadline) {
   return absl::OkStatus();
 }
 
-}  // namespace atl
+}  // namespace atl::worker

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/concurrency/event_fd.h"
 
-namespace atl {
+namespace atl::worker {
 
 // UCX's words for a status.
 std::string UcxText(ucs_status_t status);
@@ -44,4 +44,4 @@ class UcxWorker {
   int epoll_fd_ = -1;
 };
 
-}  // namespace atl
+}  // namespace atl::worker

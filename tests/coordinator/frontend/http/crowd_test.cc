@@ -13,12 +13,10 @@
 
 #include "tests/coordinator/frontend/http/http_fixture.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::HttpClient;
-using testing::HttpServerTest;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
@@ -176,4 +174,4 @@ TEST(HttpServerCrowdTest, LargeBodiesDoNotHoldUpStreams) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

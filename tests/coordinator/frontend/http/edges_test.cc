@@ -3,14 +3,10 @@
 
 #include "tests/coordinator/frontend/http/http_fixture.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
-using testing::ClientAnswer;
 using ::testing::HasSubstr;
-using testing::HttpClient;
-using testing::HttpServerTest;
-using testing::PostText;
 
 constexpr const char* kGet = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -181,4 +177,4 @@ TEST_F(HttpServerTest, RequestsThatAreReadTogetherAreBounded) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -15,7 +15,7 @@
 #include "tests/coordinator/frontend/http_client.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::testing {
+namespace atl::coordinator {
 
 // /hold never answers, /stream begins a stream and sends "first", /whole-stream ends it,
 // /who answers x-name, x-none and the client, all else what came: method, path, body.
@@ -94,4 +94,4 @@ class HttpServerTest : public ::testing::Test {
   std::unique_ptr<HttpServer> server_;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::coordinator

@@ -5,13 +5,10 @@
 
 #include "tests/coordinator/frontend/http/http_fixture.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::HttpClient;
-using testing::HttpServerTest;
-using testing::PostText;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kNumConversations = 500;
@@ -137,4 +134,4 @@ TEST_F(HttpServerTest, AnyBytesAreAnsweredOrClosed) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

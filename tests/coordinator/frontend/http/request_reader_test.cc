@@ -5,7 +5,7 @@
 
 #include <random>
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
@@ -333,4 +333,4 @@ TEST(RequestReaderTest, PiecesChangeNothing) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -2,13 +2,8 @@
 
 #include "tests/coordinator/frontend/http/http_fixture.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
-
-using testing::ClientAnswer;
-using testing::HttpClient;
-using testing::HttpServerTest;
-using testing::PostText;
 
 TEST_F(HttpServerTest, KeepsTheConnectionForTheNextRequest) {
   Start();
@@ -239,4 +234,4 @@ TEST(HttpServerListenTest, NamesTheAddressThatCannotBeHad) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

@@ -4,13 +4,11 @@
 
 #include "tests/coordinator/frontend/http/http_fixture.h"
 
-namespace atl {
+namespace atl::coordinator {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-using testing::HttpClient;
-using testing::HttpServerTest;
 
 // Sends `bytes` one by one until told to stop or all have left.
 class Trickle {
@@ -145,4 +143,4 @@ TEST_F(HttpServerTest, ASlowButHonestReaderGetsItsAnswer) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::coordinator

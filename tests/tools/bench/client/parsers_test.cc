@@ -7,7 +7,7 @@
 #include "tools/bench/client/http_parser.h"
 #include "tools/bench/client/sse_parser.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using ::testing::ElementsAre;
@@ -167,4 +167,4 @@ TEST(ParsersTest, RandomBytesNeverDoMoreThanFail) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

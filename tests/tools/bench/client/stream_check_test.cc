@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using ::testing::HasSubstr;
@@ -126,4 +126,4 @@ TEST(StreamChunkTest, ForeignShapesAreReadPast) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

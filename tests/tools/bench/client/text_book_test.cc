@@ -2,7 +2,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using ::testing::AllOf;
@@ -58,4 +58,4 @@ TEST(TextBookTest, WhatIsExpectedStandsAboveWhatCameFirst) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -4,7 +4,7 @@
 #include "tests/support/status_matchers.h"
 #include "tools/bench/plan/load_options.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using ::testing::HasSubstr;
@@ -82,4 +82,4 @@ TEST(HttpEndpointTest, OthersAreRefused) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

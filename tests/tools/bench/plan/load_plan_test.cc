@@ -10,7 +10,7 @@
 #include "tests/support/status_matchers.h"
 #include "tools/bench/plan/draws.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using nlohmann::json;
@@ -242,4 +242,4 @@ TEST(LoadPlanTest, MistakesInAFileNameTheLine) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

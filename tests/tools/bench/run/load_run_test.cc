@@ -10,13 +10,10 @@
 #include "tests/tools/bench/run/raw_server.h"
 #include "tools/bench/run/report.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
-using testing::AfterAnswer;
 using ::testing::HasSubstr;
-using testing::RawAnswer;
-using testing::RawServer;
 
 constexpr const char* kStreamHead =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -330,4 +327,4 @@ TEST(ProgressLineTest, ItSaysHowItGoes) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

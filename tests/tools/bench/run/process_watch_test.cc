@@ -4,7 +4,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 TEST(ProcessStatTest, FieldsFollowTheLastBracket) {
@@ -61,4 +61,4 @@ TEST(ProcessTrendTest, ItBeginsAfterTheWarmUp) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

@@ -8,7 +8,7 @@
 
 #include "common/base/check.h"
 
-namespace atl::testing {
+namespace atl::tools {
 namespace {
 
 constexpr int kBacklog = 128;
@@ -98,4 +98,4 @@ void RawServer::Serve(int socket) {
   ::close(socket);
 }
 
-}  // namespace atl::testing
+}  // namespace atl::tools

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace atl::testing {
+namespace atl::tools {
 
 enum class AfterAnswer { kKeep, kClose, kHold };  // kHold: nothing more, until the client goes
 
@@ -46,4 +46,4 @@ class RawServer {
   std::thread acceptor_;
 };
 
-}  // namespace atl::testing
+}  // namespace atl::tools

@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl {
+namespace atl::tools {
 namespace {
 
 using ::testing::ElementsAre;
@@ -117,4 +117,4 @@ TEST(SummaryTest, GoodIsWhatMeetsEveryLimit) {
 }
 
 }  // namespace
-}  // namespace atl
+}  // namespace atl::tools

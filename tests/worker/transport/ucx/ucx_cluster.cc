@@ -10,7 +10,7 @@
 #include "common/base/status_macros.h"
 #include "tests/worker/transport/conformance.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 UcxRanks CreateUcxRanks(int world_size, const UcxOptions& options) {
   UcxRanks ranks;
@@ -72,4 +72,4 @@ std::vector<std::unique_ptr<Transport>> MakeTransports(const ClusterOptions& opt
   return {std::make_move_iterator(ranks.begin()), std::make_move_iterator(ranks.end())};
 }
 
-}  // namespace atl::testing
+}  // namespace atl::worker

@@ -9,7 +9,7 @@
 #include "common/base/status.h"
 #include "worker/transport/ucx/ucx_transport.h"
 
-namespace atl::testing {
+namespace atl::worker {
 
 using UcxRanks = std::vector<std::unique_ptr<UcxTransport>>;
 
@@ -22,4 +22,4 @@ std::vector<absl::Status> JoinAll(const UcxRanks& ranks, Epoch epoch);
 // status that is not OK.
 absl::Status SwapWithAll(Transport& transport, const MessageKey& key, size_t payload_bytes);
 
-}  // namespace atl::testing
+}  // namespace atl::worker

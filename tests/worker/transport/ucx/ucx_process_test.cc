@@ -20,7 +20,7 @@
 
 extern char** environ;
 
-namespace atl::testing {
+namespace atl::worker {
 namespace {
 
 constexpr std::string_view kRankFlag = "--as-rank";
@@ -157,7 +157,7 @@ TEST(UcxProcessTest, AKilledProcessIsUnavailable) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker
 
 int main(int argc, char** argv) {
   if (argc > 1 && argv[1] == atl::testing::kRankFlag) return atl::testing::RankMain();

@@ -15,7 +15,7 @@
 #include "tests/worker/transport/ucx/ucx_cluster.h"
 #include "worker/transport/ucx/ucx_address.h"
 
-namespace atl::testing {
+namespace atl::worker {
 namespace {
 
 using std::chrono::milliseconds;
@@ -161,4 +161,4 @@ TEST(UcxAddressTest, TellsWhatWasChangedOnTheWay) {
 }
 
 }  // namespace
-}  // namespace atl::testing
+}  // namespace atl::worker
