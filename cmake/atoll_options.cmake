@@ -14,7 +14,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
 
-# The canonical arithmetic (docs/adr/0001-one-answer.md): the compiler may not fuse or reorder.
+# The canonical arithmetic (docs/arithmetic.md 2): the compiler may not fuse or reorder.
 add_compile_options(-ffp-contract=off -fno-fast-math)
 # Designated initialisers name what differs from the defaults; the rest is not forgotten.
 add_compile_options(-Wall -Wextra -Wpedantic -Wno-missing-field-initializers)

@@ -227,7 +227,7 @@ absl::Status CheckFeatures(ObjectReader& in, const std::string& file) {
   return in.status();
 }
 
-// model-spec 2.2: the one quantised form that Atoll reads.
+// docs/model.md 2.2: the one quantised form that Atoll reads.
 absl::Status ReadQuantisation(const Json& object, const std::string& file, ModelConfig& config) {
   if (!object.contains("quantization_config") || object["quantization_config"].is_null())
     return absl::OkStatus();
@@ -324,7 +324,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(const std::string& text, const std:
   ATOLL_RETURN_IF_ERROR(CheckConsistency(config, file));
   ATOLL_RETURN_IF_ERROR(ReadEos(body, file, config));
   // The top-level flag ties the head of the multimodal class, the one beside the sizes that of the
-  // text class (model-spec 1.1).
+  // text class (docs/model.md 1.1).
   const bool text_class =
       !nested ||
       (top.contains("architectures") && top["architectures"].is_array() &&

@@ -1,6 +1,6 @@
 // What the coordinator orders for one step and what a worker reports of it. Plain values: the
-// scheduler makes plans, the executor obeys them, step_codec.h carries them. docs/ARCHITECTURE.md
-// "A step" tells the protocol.
+// scheduler makes plans, the executor obeys them, step_codec.h carries them. The protocol is
+// docs/step-protocol.md 3 and 4.
 #pragma once
 
 #include <cstdint>

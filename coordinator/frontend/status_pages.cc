@@ -7,7 +7,7 @@
 namespace atl::coordinator {
 namespace {
 
-// What one-answer.md fixes: servers that name the same numerics give the same tokens.
+// What docs/arithmetic.md fixes: servers that name the same numerics give the same tokens.
 constexpr const char* kNumerics = "canonical-1";
 
 }  // namespace

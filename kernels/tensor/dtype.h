@@ -57,7 +57,7 @@ struct F16 {
 };
 
 // 1 sign, 4 exponent (bias 7) and 3 mantissa bits; no infinities, NaN is 0x7f and 0xff, at most 448
-// (model-spec 2.2).
+// (docs/model.md 2.2).
 struct F8E4m3 {
   uint8_t bits = 0;
 };

@@ -6,7 +6,7 @@
 
 namespace atl::kernels {
 
-// Rows and columns of a block that share a scale (model-spec 2.2).
+// Rows and columns of a block that share a scale (docs/model.md 2.2).
 inline constexpr int64_t kScaleBlock = 128;
 
 constexpr int64_t NumScaleBlocks(int64_t size) { return (size + kScaleBlock - 1) / kScaleBlock; }

@@ -68,7 +68,8 @@ TEST_P(DeltaRuleTest, BlocksAndThreads) {
   }
 }
 
-// The definition (model-spec 3.6) in double, from normalised q and k: what the memory gives back.
+// The definition (docs/model.md 3.6) in double, from normalised q and k: what the memory
+// gives back.
 std::vector<double> Recurrence(const std::vector<std::vector<double>>& q,
                                const std::vector<std::vector<double>>& k,
                                const std::vector<std::vector<double>>& v,

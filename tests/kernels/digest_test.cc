@@ -1,6 +1,6 @@
 // One recorded number for each operator: the same on every page, with every compiler, optimisation
 // level and machine. A change of one of them is a change of the model's answers; it needs a
-// decision (docs/adr/0001-one-answer.md), not a new constant.
+// decision (docs/arithmetic.md 11), not a new constant.
 #include <gtest/gtest.h>
 
 #include <deque>

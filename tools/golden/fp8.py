@@ -1,4 +1,4 @@
-"""FP8 as published (model-spec 2.2): E4M3 weights and one scale for each block of 128 x 128.
+"""FP8 as published (docs/model.md 2.2): E4M3 weights and one scale for each block of 128 x 128.
 
 The blocks of a tensor differ in scale, up to 2^18 times, and some hold nothing but subnormals, so that
 a scale of another block or a subnormal read as zero is no small error.

@@ -1,4 +1,4 @@
-"""Runs the speculative layer of a loaded model: the recorded oracle of model-spec section 4."""
+"""Runs the speculative layer of a loaded model: the recorded oracle of docs/model.md 4."""
 
 import torch
 from transformers.cache_utils import MtpCache

@@ -10,7 +10,7 @@ class Shape:
     text: dict  # fields of the text config
     nested: bool = False  # text_config inside a top level, as the published files have it
     prefix: str = "model."  # of every trunk tensor but the head
-    stored: str = "F32"  # or BF16, F16; FP8: model-spec 2.2, the rest BF16
+    stored: str = "F32"  # or BF16, F16; FP8: docs/model.md 2.2, the rest BF16
     scales: str = "BF16"  # or F32: the type of the block scales of an FP8 checkpoint
     kept_f32: tuple = ()  # endings of names that stay F32 in a BF16 checkpoint
     per_expert: bool = False  # else the fused expert tensors

@@ -1,4 +1,4 @@
-"""Draws the weights of a small checkpoint under the names of model-spec section 2.
+"""Draws the weights of a small checkpoint under the names of docs/model.md 2.
 
 Not the default initialisation: with that the logits are flat and the routing is chance.
 Sigma of a linear layer is 1/sqrt(fan in), times a gain where a line says so.

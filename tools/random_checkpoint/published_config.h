@@ -1,5 +1,5 @@
-// config.json and generation_config.json as published for Qwen3.6-35B-A3B (model-spec 1), and what
-// a stored form changes in a config.
+// config.json and generation_config.json as published for Qwen3.6-35B-A3B (docs/model.md 1), and
+// what a stored form changes in a config.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kLastOfTokenizerJson = "</think>";
 
 // Each byte as the character that byte-level vocabularies write for it, in UTF-8: printable ones as
-// themselves, the others in ascending order from U+0100 on (model-spec 6.1).
+// themselves, the others in ascending order from U+0100 on (docs/model.md 6.1).
 std::array<std::string, 256> ByteAlphabet() {
   std::array<std::string, 256> alphabet;
   uint32_t next = 0x100;

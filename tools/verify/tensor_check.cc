@@ -16,7 +16,7 @@ namespace {
 
 using Kind = worker::ExpectedTensor::Kind;
 
-// model-spec 2.1, 2.2.
+// docs/model.md 2.1, 2.2.
 constexpr size_t kPublishedTensors = 1045, kPublishedFp8Tensors = 64196;
 constexpr uint64_t kPublishedBytes = 71'903'645'408;
 

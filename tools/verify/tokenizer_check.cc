@@ -14,7 +14,7 @@
 namespace atl::tools {
 namespace {
 
-constexpr int32_t kPublishedIds = 248'077;  // model-spec 6.2
+constexpr int32_t kPublishedIds = 248'077;  // docs/model.md 6.2
 constexpr size_t kTemplateBytesMax = size_t{1} << 20;
 constexpr const char* kPublishedTemplate = "/template/qwen3_6.jinja";
 

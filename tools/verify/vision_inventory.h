@@ -1,4 +1,4 @@
-// The vision tower that releases carry (model-spec 2.1); Atoll skips it.
+// The vision tower that releases carry (docs/model.md 2.1); Atoll skips it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Gated attention (model-spec 3.4).
+// Gated attention (docs/model.md 3.4).
 #pragma once
 
 #include <span>

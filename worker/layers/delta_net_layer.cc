@@ -14,7 +14,7 @@ using kernels::TensorView;
 
 namespace {
 
-// A constant of the reference, not the config's epsilon (model-spec 1.2).
+// A constant of the reference, not the config's epsilon (docs/model.md 1.2).
 constexpr float kL2NormEpsilon = 1e-6f;
 
 // [C, taps] as the file has it to [taps][C] in fp32: the kernel's lanes run over channels.

@@ -1,4 +1,4 @@
-// Gated DeltaNet (model-spec 3.6) in the recurrent form with late write (docs/adr/0001 §2).
+// Gated DeltaNet (docs/model.md 3.6) in the recurrent form with late write (docs/arithmetic.md 4).
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// The messages of one MoE layer, in the one place that both sides read (docs/ARCHITECTURE.md "One
-// layer on the wire").
+// The messages of one MoE layer, in the one place that both sides read
+// (docs/step-protocol.md 5).
 //
 //   dispatch = [transport header][ExchangeCounts][rows × H, exchange type][pairs × ExchangePair, by
 //   row, then ascending expert] return   = [transport header][pairs × H, exchange type], in the

@@ -10,7 +10,7 @@
 
 namespace atl::worker {
 
-// How releases store the experts and the linear layers (model-spec 2.1, 2.2).
+// How releases store the experts and the linear layers (docs/model.md 2.1, 2.2).
 enum class StoredForm : uint8_t {
   kFused,     // all experts of a layer in two tensors: the bf16 release
   kOneByOne,  // three matrices an expert

@@ -11,21 +11,21 @@
 
 namespace atl::worker {
 
-// model-spec 3.4. Shapes: q [N·2·D, H] (per head D query rows, then D gate rows), k, v [K·D, H], o
-// [H, N·D], norms [D].
+// docs/model.md 3.4. Shapes: q [N·2·D, H] (per head D query rows, then D gate rows), k, v [K·D, H],
+// o [H, N·D], norms [D].
 struct AttentionWeights {
   kernels::WeightView q_proj, k_proj, v_proj, o_proj;
   kernels::TensorView q_norm, k_norm;
 };
 
-// model-spec 3.6. Shapes: qkv [C, H] (rows q, k, v), z [Vh·Dv, H], b, a [Vh, H], conv [C, kernel],
-// a_log, dt_bias [Vh], norm [Dv], out [H, Vh·Dv].
+// docs/model.md 3.6. Shapes: qkv [C, H] (rows q, k, v), z [Vh·Dv, H], b, a [Vh, H], conv
+// [C, kernel], a_log, dt_bias [Vh], norm [Dv], out [H, Vh·Dv].
 struct DeltaNetWeights {
   kernels::WeightView in_proj_qkv, in_proj_z, in_proj_b, in_proj_a, out_proj;
   kernels::TensorView conv, a_log, dt_bias, norm;
 };
 
-// model-spec 3.7. Shapes: router [E, H], experts E, shared gate, up [Is, H], down [H, Is],
+// docs/model.md 3.7. Shapes: router [E, H], experts E, shared gate, up [Is, H], down [H, Is],
 // shared_gate [1, H].
 struct MoeWeights {
   kernels::WeightView router, shared_gate_proj, shared_up_proj, shared_down_proj, shared_gate;
@@ -46,7 +46,7 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
 };
 
-// model-spec 4. Shapes: fc [H, 2·H], norms [H]; the layer is a full-attention layer.
+// docs/model.md 4. Shapes: fc [H, 2·H], norms [H]; the layer is a full-attention layer.
 struct MtpWeights {
   kernels::WeightView fc;
   kernels::TensorView embedding_norm, hidden_norm, final_norm;

@@ -1,4 +1,4 @@
-// The names that tensors of this family have in files (model-spec 2.1, 2.2).
+// The names that tensors of this family have in files (docs/model.md 2.1, 2.2).
 #pragma once
 
 #include <string>

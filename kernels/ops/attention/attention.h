@@ -1,5 +1,5 @@
-// Causal attention over blocks of 64 tokens, in the canonical order of additions (docs/adr/0001,
-// "Attention, in loop order").
+// Causal attention over blocks of 64 tokens, in the order of additions of
+// docs/arithmetic.md 3.
 //
 //   AttentionPlan plan;                                  // once a step
 //   RETURN_IF_ERROR(plan.Make({.num_heads = 16, …}));

@@ -1,5 +1,5 @@
 // Attention over F32x16; included once a page (see kernels/simd/f32x16.h). The order of additions
-// is docs/adr/0001-one-answer.md, "Attention, in loop order"; the tiling below does not enter it.
+// is docs/arithmetic.md 3; the tiling below does not enter it.
 
 namespace {
 

@@ -1,6 +1,6 @@
 // How the attention of a step is cut into tasks: which rows, which KV head, which spans of keys.
 // Made once a step, before the layer loop; all its attention layers run the same plan. The cut
-// never enters the bits (docs/adr/0001).
+// never enters the bits (docs/arithmetic.md 3).
 #pragma once
 
 #include <cstdint>

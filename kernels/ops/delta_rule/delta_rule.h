@@ -1,6 +1,7 @@
-// Gated DeltaNet between its projections, in the recurrent form with late write (docs/adr/0001 §2,
-// docs/ARCHITECTURE.md "A step on a home"): short convolution, norms of q and k, gates, delta rule,
-// gated norm, all in one pass over a head, so that no row of it travels through memory twice.
+// Gated DeltaNet between its projections, in the recurrent form with late write
+// (docs/arithmetic.md 4, docs/step-protocol.md 6): short convolution, norms of q and k, gates,
+// delta rule, gated norm, all in one pass over a head, so that no row of it travels through memory
+// twice.
 #pragma once
 
 #include <cstddef>
@@ -75,10 +76,10 @@ struct DeltaWeights {
   TensorView conv;     // [taps, C] fp32, the last tap meets the row itself; 2 … 8 taps
   TensorView a_log;    // [Vh] bf16 or fp32
   TensorView dt_bias;  // [Vh] bf16 or fp32
-  TensorView norm;     // [Dv] bf16 or fp32, used as it is (model-spec 3.3)
+  TensorView norm;     // [Dv] bf16 or fp32, used as it is (docs/model.md 3.3)
 };
 
-// Row t of a sequence, S the state before it (model-spec 3.6):
+// Row t of a sequence, S the state before it (docs/model.md 3.6):
 //   c = silu(Σ_j conv[j] · qkv[t − (taps−1) + j]), taps in ascending time, one fma after another
 //     from +0, on columns rounded to the ring's type; before position 0 they are zero
 //   k = c · 1/sqrt(Σc² + l2_epsilon), q likewise times q_scale; v = c

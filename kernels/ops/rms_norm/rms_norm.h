@@ -7,8 +7,8 @@
 namespace atl::kernels {
 
 // y = (x · s)(1 + w), s = 1 / sqrt(sum(x²) / D + epsilon): the weight is zero-centred
-// (model-spec 3.2). Shapes: x, y [T, D] or [T, N, D] fp32, any strides of the outer dimensions, y
-// may be x; weight [D] bf16 or fp32.
+// (docs/model.md 3.2). Shapes: x, y [T, D] or [T, N, D] fp32, any strides of the outer dimensions,
+// y may be x; weight [D] bf16 or fp32.
 struct RmsNormArgs {
   TensorView x;
   TensorView weight;

@@ -1,7 +1,7 @@
-// The frequencies of the rotary table, bit for bit as transformers 5.23 forms them (model-spec 5).
-// Set-up only. The library's pow and log are safe here: they are within 1 ulp in double, and one
-// rounding to fp32 follows, which sees the same number unless the exact one lies within 2^-52 of a
-// tie of fp32.
+// The frequencies of the rotary table, bit for bit as transformers 5.23 forms them
+// (docs/model.md 5). Set-up only. The library's pow and log are safe here: they are within 1 ulp in
+// double, and one rounding to fp32 follows, which sees the same number unless the exact one lies
+// within 2^-52 of a tie of fp32.
 #include <algorithm>
 #include <cmath>
 #include <numbers>

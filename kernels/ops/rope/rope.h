@@ -10,8 +10,8 @@
 
 namespace atl::kernels {
 
-// Frequencies as transformers forms them, each operation rounded to fp32 (model-spec 5). factor ≤
-// 1: no YaRN.
+// Frequencies as transformers forms them, each operation rounded to fp32 (docs/model.md 5).
+// factor ≤ 1: no YaRN.
 struct RotaryParams {
   int rotary_dim = 0;  // d, even
   double theta = 10000.0;

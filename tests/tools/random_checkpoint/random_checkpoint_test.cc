@@ -132,7 +132,7 @@ TEST(PublishedConfigTest, IsReadAsWritten) {
   EXPECT_EQ(generation.top_k, 20);
 }
 
-// The tables, the router and the small projections of a linear layer stay bf16 (model-spec 2.2).
+// The tables, the router and the small projections of a linear layer stay bf16 (docs/model.md 2.2).
 TEST(PublishedConfigTest, ListsWhatFp8Keeps) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseModelConfig(PublishedConfig(4), "x"));
   ASSERT_OK_AND_ASSIGN(const auto tensors,

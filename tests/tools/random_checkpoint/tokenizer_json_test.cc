@@ -30,7 +30,7 @@ class TokenizerJsonTest : public ::testing::Test {
   std::unique_ptr<Tokenizer> ranks_, made_;
 };
 
-// model-spec 6.2.
+// docs/model.md 6.2.
 TEST_F(TokenizerJsonTest, HasThePublishedCounts) {
   ASSERT_OK_AND_ASSIGN(const TokenizerParts parts,
                        ReadTokenizerJson(folder_.path() + "/tokenizer.json"));

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// model-spec 1.3.
+// docs/model.md 1.3.
 Json PublishedVision() {
   return {{"depth", 27},
           {"hidden_size", 1152},

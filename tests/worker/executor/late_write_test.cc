@@ -1,5 +1,5 @@
-// A step never writes an uncommitted token into the state (docs/adr/0001 §2): steps abandoned at
-// any layer and run again, and steps of which only a prefix is committed, leave the same bytes.
+// A step never writes an uncommitted token into the state (docs/arithmetic.md 4): steps abandoned
+// at any layer and run again, and steps of which only a prefix is committed, leave the same bytes.
 // Writing at once, planted, must turn both red.
 #include <cstring>
 #include <numeric>

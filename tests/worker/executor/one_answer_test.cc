@@ -1,4 +1,4 @@
-// The table of docs/adr/0001 §6: logits are equal as bytes whatever the pieces, the batch, the
+// The table of docs/arithmetic.md 11: logits are equal as bytes whatever the pieces, the batch, the
 // threads, the page, the number of workers, the placement. A planted mistake (experts combined in
 // descending order) must turn it red.
 #include <cstring>

@@ -23,7 +23,7 @@ KvCacheConfig SmallConfig() {
 }
 
 TEST(KvCacheTest, BytesAreThoseOfTheModelSpec) {
-  KvCacheConfig real;  // model-spec 11.3
+  KvCacheConfig real;  // docs/model.md 11.3
   real.num_attention_layers = 10;
   real.num_kv_heads = 2;
   real.head_dim = 256;

@@ -12,7 +12,7 @@ namespace {
 
 using Kind = ExpectedTensor::Kind;
 
-// Sizes of Qwen3.6-35B-A3B (model-spec 1.2); nothing else of a config matters here.
+// Sizes of Qwen3.6-35B-A3B (docs/model.md 1.2); nothing else of a config matters here.
 ModelConfig RealConfig() {
   ModelConfig config = {.vocab_size = 248320,
                         .hidden_size = 2048,
@@ -42,7 +42,7 @@ int64_t NumElements(const std::vector<ExpectedTensor>& tensors) {
 }
 
 // The published counts of the bf16 release, less its 333 tensors of vision; parameters of
-// model-spec 11.1.
+// docs/model.md 11.1.
 TEST(InventoryTest, OfTheReleaseInBf16) {
   ASSERT_OK_AND_ASSIGN(const auto trunk, TrunkInventory(RealConfig(), StoredForm::kFused));
   ASSERT_OK_AND_ASSIGN(const auto mtp, MtpInventory(RealConfig(), StoredForm::kFused));
