@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "common/base/check.h"
-#include "coordinator::worker/weights/safetensors.h"
 #include "tests/hostile/sentence.h"
+#include "worker/weights/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto* const bytes = reinterpret_cast<const std::byte*>(data);

@@ -6,8 +6,8 @@
 
 #include "common/base/check.h"
 #include "common/step/step_codec.h"
-#include "proto/coordinator::worker.pb.h"
 #include "proto/step.pb.h"
+#include "proto/worker.pb.h"
 #include "tests/hostile/sentence.h"
 
 namespace {

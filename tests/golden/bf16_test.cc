@@ -9,8 +9,8 @@
 #include <set>
 #include <vector>
 
-#include "coordinator::worker/executor/local_cluster.h"
 #include "tests/support/status_matchers.h"
+#include "worker/executor/local_cluster.h"
 
 namespace atl::testing {
 namespace {
@@ -55,23 +55,22 @@ double Divergence(const float* p, const float* q, int64_t width) {
   return divergence;
 }
 
-std::unique_ptr<coordinator::worker::LocalCluster> Cluster(
-    const ModelConfig& config, const coordinator::worker::ModelWeights& weights,
-    kernels::DType dtype) {
-  return coordinator::worker::LocalCluster::Create(
-             config, weights,
-             {.executor = {.backend = kernels::BestBackend().value(),
-                           .decoder = {.dtype = dtype},
-                           .num_blocks = 8,
-                           .num_slots = 1}})
+std::unique_ptr<worker::LocalCluster> Cluster(const ModelConfig& config,
+                                              const worker::ModelWeights& weights,
+                                              kernels::DType dtype) {
+  return worker::LocalCluster::Create(config, weights,
+                                      {.executor = {.backend = kernels::BestBackend().value(),
+                                                    .decoder = {.dtype = dtype},
+                                                    .num_blocks = 8,
+                                                    .num_slots = 1}})
       .value();
 }
 
 TEST(Bf16Test, LiesAsNearToFp32AsTransformersDoes) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, LoadModelConfig(kModel));
-  ASSERT_OK_AND_ASSIGN(const auto checkpoint, coordinator::worker::Checkpoint::Open(kModel));
-  ASSERT_OK_AND_ASSIGN(const coordinator::worker::ModelWeights weights,
-                       coordinator::worker::LoadModelWeights(*checkpoint, config));
+  ASSERT_OK_AND_ASSIGN(const auto checkpoint, worker::Checkpoint::Open(kModel));
+  ASSERT_OK_AND_ASSIGN(const worker::ModelWeights weights,
+                       worker::LoadModelWeights(*checkpoint, config));
   std::ifstream file("tests/golden/data/bf16.json");
   const Json recorded = Json::parse(file);
   const auto exact = Cluster(config, weights, kernels::DType::kF32);
@@ -80,10 +79,8 @@ TEST(Bf16Test, LiesAsNearToFp32AsTransformersDoes) {
   double divergence = 0.0;
   int64_t equal = 0, positions = 0;
   for (const std::vector<TokenId>& ids : Texts(recorded["dialogues"].get<std::set<int>>())) {
-    ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput a,
-                         coordinator::worker::RunSolo(*exact, {.ids = ids}));
-    ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput b,
-                         coordinator::worker::RunSolo(*rounded, {.ids = ids}));
+    ASSERT_OK_AND_ASSIGN(const worker::SoloOutput a, worker::RunSolo(*exact, {.ids = ids}));
+    ASSERT_OK_AND_ASSIGN(const worker::SoloOutput b, worker::RunSolo(*rounded, {.ids = ids}));
     for (int64_t row = 0; row < static_cast<int64_t>(ids.size()); ++row) {
       const float* p = a.logits.data() + row * v;
       const float* q = b.logits.data() + row * v;

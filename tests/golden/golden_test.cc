@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "coordinator::worker/executor/local_cluster.h"
-#include "coordinator::worker/transport/inproc/inproc_group.h"
 #include "tests/support/status_matchers.h"
+#include "worker/executor/local_cluster.h"
+#include "worker/transport/inproc/inproc_group.h"
 
 namespace atl::testing {
 namespace {
@@ -54,18 +54,17 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     folder_ = std::string("tests/golden/data/") + GetParam();
     ASSERT_OK_AND_ASSIGN(config_, LoadModelConfig(folder_));
-    ASSERT_OK_AND_ASSIGN(checkpoint_, coordinator::worker::Checkpoint::Open(folder_));
-    ASSERT_OK_AND_ASSIGN(weights_, coordinator::worker::LoadModelWeights(*checkpoint_, config_));
-    ASSERT_OK_AND_ASSIGN(
-        recording_, coordinator::worker::SafetensorsFile::Open(folder_ + "/recording.safetensors"));
+    ASSERT_OK_AND_ASSIGN(checkpoint_, worker::Checkpoint::Open(folder_));
+    ASSERT_OK_AND_ASSIGN(weights_, worker::LoadModelWeights(*checkpoint_, config_));
+    ASSERT_OK_AND_ASSIGN(recording_,
+                         worker::SafetensorsFile::Open(folder_ + "/recording.safetensors"));
     std::ifstream noise(folder_ + "/noise.json");
     noise_ = Json::parse(noise);
     ASSERT_OK_AND_ASSIGN(backend_, kernels::BestBackend());
-    ASSERT_OK_AND_ASSIGN(cluster_,
-                         coordinator::worker::LocalCluster::Create(config_, weights_, Options()));
+    ASSERT_OK_AND_ASSIGN(cluster_, worker::LocalCluster::Create(config_, weights_, Options()));
   }
 
-  coordinator::worker::LocalClusterOptions Options() const {
+  worker::LocalClusterOptions Options() const {
     return {.executor = {.backend = backend_,
                          .decoder = {.dtype = kernels::DType::kF32},
                          .num_blocks = 8,
@@ -73,7 +72,7 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
   }
 
   bool Has(const std::string& name) const { return recording_->tensors().contains(name); }
-  const coordinator::worker::StoredTensor& Tensor(const std::string& name) const {
+  const worker::StoredTensor& Tensor(const std::string& name) const {
     return recording_->tensors().at(name);
   }
   const float* Floats(const std::string& name) const {
@@ -104,10 +103,9 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
     fmt::print("[ of limit ] {} {:.3g} {}\n", name, worst_of_limit_, worst_what_);
   }
 
-  void ExpectLogits(const coordinator::worker::SoloRun& run, const std::string& prompt,
+  void ExpectLogits(const worker::SoloRun& run, const std::string& prompt,
                     const std::string& what) {
-    ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput out,
-                         coordinator::worker::RunSolo(*cluster_, run));
+    ASSERT_OK_AND_ASSIGN(const worker::SoloOutput out, worker::RunSolo(*cluster_, run));
     const int64_t rows = static_cast<int64_t>(run.ids.size());
     ASSERT_EQ(static_cast<int64_t>(out.logits.size()), rows * config_.vocab_size);
     ExpectWithin(RowErrors(out.logits.data(), Floats(prompt + ".logits"), rows, config_.vocab_size),
@@ -116,12 +114,12 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 
   std::string folder_;
   ModelConfig config_;
-  std::unique_ptr<coordinator::worker::Checkpoint> checkpoint_;
-  coordinator::worker::ModelWeights weights_;
-  std::unique_ptr<coordinator::worker::SafetensorsFile> recording_;
+  std::unique_ptr<worker::Checkpoint> checkpoint_;
+  worker::ModelWeights weights_;
+  std::unique_ptr<worker::SafetensorsFile> recording_;
   Json noise_;
   kernels::Backend backend_{};
-  std::unique_ptr<coordinator::worker::LocalCluster> cluster_;
+  std::unique_ptr<worker::LocalCluster> cluster_;
 
  private:
   double worst_of_limit_ = 0.0;
@@ -142,12 +140,10 @@ TEST_P(GoldenTest, LogitsOfPieces) {
 }
 
 TEST_P(GoldenTest, GreedyContinuation) {
-  coordinator::worker::SoloRun run = {.ids = coordinator::Ids("prompt0.ids"),
-                                      .probe = Probe::kNone};
+  worker::SoloRun run = {.ids = coordinator::Ids("prompt0.ids"), .probe = Probe::kNone};
   const std::vector<TokenId> expected = coordinator::Ids("prompt0.greedy");
   run.num_generate = static_cast<int32_t>(expected.size());
-  ASSERT_OK_AND_ASSIGN(const coordinator::worker::SoloOutput out,
-                       coordinator::worker::RunSolo(*cluster_, run));
+  ASSERT_OK_AND_ASSIGN(const worker::SoloOutput out, worker::RunSolo(*cluster_, run));
   EXPECT_EQ(out.generated, expected);
 }
 
@@ -156,15 +152,14 @@ TEST_P(GoldenTest, GreedyContinuation) {
 TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
   kernels::SetDenormalsToZero();
   kernels::KernelContext context(backend_, nullptr);
-  ASSERT_OK_AND_ASSIGN(auto decoder, coordinator::worker::Decoder::Create(
-                                         config_, weights_, {.dtype = kernels::DType::kF32}));
-  coordinator::worker::KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
+  ASSERT_OK_AND_ASSIGN(auto decoder,
+                       worker::Decoder::Create(config_, weights_, {.dtype = kernels::DType::kF32}));
+  worker::KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
   cache_config.num_blocks = 8;
   cache_config.num_slots = 1;
-  ASSERT_OK_AND_ASSIGN(auto transports, coordinator::worker::InprocGroup::Create(
-                                            {.world_size = 1, .epoch = {1, 1}}));
-  coordinator::worker::TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(),
-                                                  transports[0].get());
+  ASSERT_OK_AND_ASSIGN(auto transports,
+                       worker::InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
+  worker::TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(), transports[0].get());
   const std::vector<std::vector<int32_t>> owners(
       static_cast<size_t>(config_.num_layers()),
       std::vector<int32_t>(static_cast<size_t>(config_.num_experts), 0));
@@ -175,20 +170,20 @@ TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
     for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int32_t>(i);
     std::vector<BlockId> blocks;
     for (int b = 0; b < 8; ++b) blocks.push_back(BlockId{b});
-    const std::vector<coordinator::worker::SequenceRows> sequences = {
+    const std::vector<worker::SequenceRows> sequences = {
         {.num_rows = static_cast<int>(rows), .blocks = blocks, .store = kernels::DeltaStore::kOwn}};
     const std::vector<int32_t> rows_by_rank = {static_cast<int32_t>(rows)};
     for (int layer = 0; layer < config_.num_layers(); ++layer) {
       const std::string name = prompt + ".layer" + std::to_string(layer);
       if (!Has(name + ".mixer_in")) continue;
       ++num_blocks_seen;
-      coordinator::worker::KvCache cache(cache_config);
-      const coordinator::worker::Decoder::Room room = {
+      worker::KvCache cache(cache_config);
+      const worker::Decoder::Room room = {
           .context = context, .cache = cache, .dispatcher = dispatcher, .expert_owner = owners};
-      const coordinator::worker::DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
-                                                       .positions = positions,
-                                                       .sequences = sequences,
-                                                       .rows_by_rank = rows_by_rank};
+      const worker::DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
+                                          .positions = positions,
+                                          .sequences = sequences,
+                                          .rows_by_rank = rows_by_rank};
       std::vector<float> out(static_cast<size_t>(rows * h));
       ASSERT_OK(decoder->RunMixer(room, batch, layer, F32(Floats(name + ".mixer_in"), {rows, h}),
                                   F32(out.data(), {rows, h})));
@@ -214,8 +209,7 @@ TEST_P(GoldenTest, SkipsMtpAndVisionByName) {
     if (entry.path().filename().string().rfind("model", 0) != 0 ||
         entry.path().extension() != ".safetensors")
       continue;
-    ASSERT_OK_AND_ASSIGN(const auto file,
-                         coordinator::worker::SafetensorsFile::Open(entry.path().string()));
+    ASSERT_OK_AND_ASSIGN(const auto file, worker::SafetensorsFile::Open(entry.path().string()));
     for (const auto& [name, tensor] : file->tensors()) {
       num_mtp += name.rfind("mtp.", 0) == 0 ? 1 : 0;
       num_vision += name.rfind("model.visual.", 0) == 0 ? 1 : 0;

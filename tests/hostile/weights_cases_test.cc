@@ -6,10 +6,10 @@
 #include <iterator>
 
 #include "common/base/status_macros.h"
-#include "coordinator::worker/weights/checkpoint.h"
-#include "coordinator::worker/weights/model_weights.h"
 #include "tests/hostile/hostile_case.h"
 #include "tests/support/safetensors_bytes.h"
+#include "worker/weights/checkpoint.h"
+#include "worker/weights/model_weights.h"
 
 namespace atl::testing {
 namespace {
@@ -19,13 +19,13 @@ constexpr char kModel[] = "model.safetensors";
 constexpr char kIndex[] = "model.safetensors.index.json";
 
 absl::Status OpenFile(const std::string& folder) {
-  return coordinator::worker::SafetensorsFile::Open(folder + "/" + kModel).status();
+  return worker::SafetensorsFile::Open(folder + "/" + kModel).status();
 }
 
 absl::Status OpenCheckpoint(const std::string& folder) {
   ATOLL_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(folder));
-  ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, coordinator::worker::Checkpoint::Open(folder));
-  return coordinator::worker::LoadModelWeights(*checkpoint, config).status();
+  ATOLL_ASSIGN_OR_RETURN(const auto checkpoint, worker::Checkpoint::Open(folder));
+  return worker::LoadModelWeights(*checkpoint, config).status();
 }
 
 HostileCase Header(const std::string& name, const std::string& header, size_t data_bytes,

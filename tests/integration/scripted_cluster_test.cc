@@ -27,7 +27,7 @@ using testing::Process;
 constexpr const char* coordinator::kChat = "/v1/chat/completions";
 constexpr const char* kTokenizer = "tools/nano/checkpoint";
 constexpr int worker::kCrashStatus = 134;
-// Long enough for a healthy coordinator::worker on a machine with other work to do.
+// Long enough for a healthy worker on a machine with other work to do.
 constexpr const char* kStepLimit = "5";
 constexpr std::chrono::milliseconds kBetweenQuestions{20};
 
@@ -49,8 +49,7 @@ class ScriptedClusterTest : public ::testing::Test {
   std::string Logs() const {
     std::string logs;
     if (coordinator_ != nullptr) logs += "\ncoordinator:\n" + coordinator_->Log();
-    for (const auto& coordinator::worker : workers_)
-      logs += "\na coordinator::worker:\n" + coordinator::worker->Log();
+    for (const auto& worker : workers_) logs += "\na worker:\n" + worker->Log();
     return logs;
   }
 
@@ -59,18 +58,12 @@ class ScriptedClusterTest : public ::testing::Test {
         (std::filesystem::temp_directory_path() / fmt::format("atoll-script-{}.jsonl", getpid()))
             .string();
     std::ofstream(script_) << rules;
-    std::vector<std::string> args = {"--model",
-                                     "scripted:" + script_,
-                                     "--tokenizer",
-                                     kTokenizer,
-                                     "--port",
-                                     "0",
-                                     "--coordinator::worker-listen",
-                                     "127.0.0.1:0",
-                                     "--num-workers",
-                                     std::to_string(layout.num_workers),
-                                     "--log-level",
-                                     "info"};
+    std::vector<std::string> args = {"--model",         "scripted:" + script_,
+                                     "--tokenizer",     kTokenizer,
+                                     "--port",          "0",
+                                     "--worker-listen", "127.0.0.1:0",
+                                     "--num-workers",   std::to_string(layout.num_workers),
+                                     "--log-level",     "info"};
     args.insert(args.end(), layout.coordinator_flags.begin(), layout.coordinator_flags.end());
     coordinator_ = Process::Start(ATOLL_COORDINATOR_PROGRAM, args);
     const std::string join = coordinator_->ReadLine("atoll: workers join at ");
@@ -99,7 +92,7 @@ class ScriptedClusterTest : public ::testing::Test {
   static std::string Body(const std::string& message, const std::string& more = "") {
     return fmt::format(R"({{"messages": [{{"role": "user", "content": "{}"}}]{}}})", message, more);
   }
-  coordinator::ClientAnswer tools::Ask(const std::string& message, const std::string& more = "") {
+  coordinator::ClientAnswer Ask(const std::string& message, const std::string& more = "") {
     return coordinator::HttpClient(port_).Post(coordinator::kChat, Body(message, more));
   }
   static std::string ContentOf(const coordinator::ClientAnswer& answer) {
@@ -152,11 +145,10 @@ TEST_F(ScriptedClusterTest, TheRuleThatFitsAnswers) {
   Serve(R"rules({"when": "(?i)weather in (Paris|Rome)", "say": "It rains there."}
 {"when": "\\bstory\\b", "say": "Once more. ", "then": "length"}
 {"when": "list", "say": ["one, ", "two, ", "three"]})rules");
-  EXPECT_EQ(ContentOf(tools::Ask("How is the Weather in Rome?")), "It rains there.");
-  EXPECT_EQ(ContentOf(tools::Ask("A list!")), "one, two, three");
-  EXPECT_EQ(ContentOf(tools::Ask("How is the weather in London?")),
-            "How is the weather in London?");
-  const Json story = Json::parse(tools::Ask("A story", R"(, "max_tokens": 30)").body);
+  EXPECT_EQ(ContentOf(Ask("How is the Weather in Rome?")), "It rains there.");
+  EXPECT_EQ(ContentOf(Ask("A list!")), "one, two, three");
+  EXPECT_EQ(ContentOf(Ask("How is the weather in London?")), "How is the weather in London?");
+  const Json story = Json::parse(Ask("A story", R"(, "max_tokens": 30)").body);
   EXPECT_EQ(story["choices"][0]["finish_reason"], "length");
   EXPECT_EQ(story["usage"]["completion_tokens"], 30);
   const Json models = Json::parse(coordinator::HttpClient(port_).Get("/v1/models").body);
@@ -164,7 +156,7 @@ TEST_F(ScriptedClusterTest, TheRuleThatFitsAnswers) {
   EXPECT_EQ(models["data"][0]["max_model_len"], 1 << 20);
   coordinator_->Signal(SIGTERM);
   EXPECT_EQ(coordinator_->Wait(), 0);
-  for (const auto& coordinator::worker : workers_) EXPECT_EQ(coordinator::worker->Wait(), 0);
+  for (const auto& worker : workers_) EXPECT_EQ(worker->Wait(), 0);
 }
 
 TEST_F(ScriptedClusterTest, AStreamSaysWhatTheWholeAnswerSays) {
@@ -172,17 +164,16 @@ TEST_F(ScriptedClusterTest, AStreamSaysWhatTheWholeAnswerSays) {
       R"({"when": "three", "say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7, "tokens_per_step": 3}
 {"say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7})");
   for (const char* message : {"three", "one"}) {
-    const coordinator::ClientAnswer answer = tools::Ask(message);
+    const coordinator::ClientAnswer answer = Ask(message);
     const std::string whole = ContentOf(answer);
     const Json parsed = Json::parse(answer.body);
     const Stream stream = ReadStream(
-        tools::Ask(message, R"(, "stream": true, "stream_options": {"include_usage": true})").body);
+        Ask(message, R"(, "stream": true, "stream_options": {"include_usage": true})").body);
     EXPECT_EQ(stream.content, whole);
     EXPECT_EQ(stream.usage["completion_tokens"], parsed["usage"]["completion_tokens"]);
     EXPECT_EQ(stream.finish_reason, "stop");
   }
-  EXPECT_EQ(ContentOf(tools::Ask("three")), ContentOf(tools::Ask("one")))
-      << "however many tokens a step";
+  EXPECT_EQ(ContentOf(Ask("three")), ContentOf(Ask("one"))) << "however many tokens a step";
 }
 
 TEST_F(ScriptedClusterTest, NanEndsOneRequestAndNoOther) {
@@ -193,10 +184,10 @@ TEST_F(ScriptedClusterTest, NanEndsOneRequestAndNoOther) {
   beside.Send(coordinator::PostText(coordinator::kChat, Body("good", R"(, "stream": true)")));
   EXPECT_EQ(beside.ReceiveHead().status, 200);
   ASSERT_TRUE(beside.ReadUntil("word"));
-  EXPECT_GE(tools::Ask("bad").status, 500);
-  EXPECT_TRUE(ReadStream(tools::Ask("bad", R"(, "stream": true)").body).has_error);
+  EXPECT_GE(Ask("bad").status, 500);
+  EXPECT_TRUE(ReadStream(Ask("bad", R"(, "stream": true)").body).has_error);
   EXPECT_TRUE(beside.ReadUntil("[DONE]"));
-  EXPECT_EQ(ContentOf(tools::Ask("good")).size(), 250u);
+  EXPECT_EQ(ContentOf(Ask("good")).size(), 250u);
   EXPECT_EQ(coordinator::HttpClient(port_).Get("/ready").status, 200);
 }
 
@@ -206,7 +197,7 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
 {"when": "one", "say": "Every word counts. ", "repeat": 80})",
         {.num_workers = 1, .worker_flags = {"--kv-cache-memory-bytes", "65536"}});
   const std::string metrics = coordinator::HttpClient(port_).Get("/metrics").body;
-  const std::string alone = ContentOf(tools::Ask("one"));
+  const std::string alone = ContentOf(Ask("one"));
   EXPECT_EQ(alone.size(), 80 * std::string("Every word counts. ").size());
   std::vector<std::unique_ptr<coordinator::HttpClient>> clients;
   for (int i = 0; i < 16; ++i) {
@@ -221,25 +212,24 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
     EXPECT_GT(SeriesOf(metrics, gauge), 0);
     EXPECT_EQ(SeriesOf(after, gauge), SeriesOf(metrics, gauge)) << gauge;
   }
-  const coordinator::ClientAnswer never = tools::Ask("one", R"(, "max_tokens": 2100)");
+  const coordinator::ClientAnswer never = Ask("one", R"(, "max_tokens": 2100)");
   EXPECT_EQ(never.status, 400);
   EXPECT_THAT(never.body, HasSubstr("2048"));
 }
 
 TEST_F(ScriptedClusterTest, ACrashIsALostWorker) {
   Serve(R"({"when": "crash", "say": "So", "then": "crash"})", {.num_workers = 1});
-  EXPECT_GE(tools::Ask("crash").status, 500);
+  EXPECT_GE(Ask("crash").status, 500);
   EXPECT_EQ(workers_[0]->Wait(), worker::kCrashStatus);
   AwaitReady(503);
-  EXPECT_THAT(coordinator::HttpClient(port_).Get("/ready").body,
-              HasSubstr("lost coordinator::worker 0"));
+  EXPECT_THAT(coordinator::HttpClient(port_).Get("/ready").body, HasSubstr("lost worker 0"));
 }
 
 TEST_F(ScriptedClusterTest, AHungWorkerIsLost) {
   Serve(R"({"when": "hang", "say": "So", "then": "hang"})",
         {.num_workers = 1, .coordinator_flags = {"--step-limit-s", kStepLimit}});
-  EXPECT_EQ(ContentOf(tools::Ask("first")), "first");
-  EXPECT_GE(tools::Ask("hang").status, 500);
+  EXPECT_EQ(ContentOf(Ask("first")), "first");
+  EXPECT_GE(Ask("hang").status, 500);
   AwaitReady(503);
   EXPECT_EQ(workers_[0]->Wait(), 1) << "told that it is refused";
 }

@@ -10,35 +10,33 @@ namespace atl::testing {
 
 constexpr auto coordinator::kPatience = std::chrono::seconds(20);
 
-BoundedQueue<ToWorker>& FakeChannel::Queue(coordinator::WorkerId coordinator::worker) {
+BoundedQueue<ToWorker>& FakeChannel::Queue(coordinator::WorkerId worker) {
   std::lock_guard lock(mutex_);
-  auto& queue = queues_[coordinator::worker];
+  auto& queue = queues_[worker];
   if (queue == nullptr) queue = std::make_unique<BoundedQueue<ToWorker>>(1024);
   if (closed_) queue->Close();
   return *queue;
 }
 
-std::optional<ToWorker> FakeChannel::Next(coordinator::WorkerId coordinator::worker) {
-  return Queue(coordinator::worker).Pop(std::chrono::steady_clock::now() + coordinator::kPatience);
+std::optional<ToWorker> FakeChannel::Next(coordinator::WorkerId worker) {
+  return Queue(worker).Pop(std::chrono::steady_clock::now() + coordinator::kPatience);
 }
 
-void FakeChannel::Put(coordinator::WorkerId coordinator::worker, ToWorker message) {
-  BoundedQueue<ToWorker>& queue = Queue(coordinator::worker);
+void FakeChannel::Put(coordinator::WorkerId worker, ToWorker message) {
+  BoundedQueue<ToWorker>& queue = Queue(worker);
   const bool put = queue.TryPush(std::move(message));
-  CHECK(put || queue.closed(), "a fake coordinator::worker is sent more than it can hold");
+  CHECK(put || queue.closed(), "a fake worker is sent more than it can hold");
 }
 
-void FakeChannel::Complain(coordinator::WorkerId coordinator::worker,
-                           const std::optional<ToWorker>& message) {
-  ADD_FAILURE() << "coordinator::worker " << static_cast<uint64_t>(coordinator::worker)
-                << " was sent "
+void FakeChannel::Complain(coordinator::WorkerId worker, const std::optional<ToWorker>& message) {
+  ADD_FAILURE() << "worker " << static_cast<uint64_t>(worker) << " was sent "
                 << (message ? fmt::format("message kind {}", message->index()) : "nothing");
 }
 
 void FakeChannel::Close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
-  for (auto& [coordinator::worker, queue] : queues_) queue->Close();
+  for (auto& [worker, queue] : queues_) queue->Close();
 }
 
 WorkerHello FakeHello(int32_t index, uint32_t term_max) {
@@ -102,7 +100,7 @@ std::vector<std::string> FakeCluster::violations() {
 
 void FakeCluster::Serve(int32_t index, FakeWorkerOptions options) {
   const coordinator::WorkerId id{static_cast<uint64_t>(index)};
-  FakeWorker coordinator::worker(options);
+  FakeWorker worker(options);
   while (const std::optional<ToWorker> message = channel_.Next(id)) {
     {
       std::lock_guard lock(mutex_);
@@ -111,7 +109,7 @@ void FakeCluster::Serve(int32_t index, FakeWorkerOptions options) {
     if (const auto* start = std::get_if<EpochStart>(&*message)) {
       events_.OnReady(id, FakeReady(*start, options));
     } else if (const auto* plan = std::get_if<StepPlan>(&*message)) {
-      absl::StatusOr<StepResult> result = coordinator::worker.Execute(*plan);
+      absl::StatusOr<StepResult> result = worker.Execute(*plan);
       if (!result.ok()) {
         std::lock_guard lock(mutex_);
         violations_.push_back(MessageOf(result.status()));

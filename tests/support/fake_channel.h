@@ -1,5 +1,5 @@
-// FakeChannel: the workers' streams without a network. It keeps what the engine sends, coordinator::worker by
-// coordinator::worker, for a test (or FakeCluster's threads) to take out.
+// FakeChannel: the workers' streams without a network. It keeps what the engine sends, worker by
+// worker, for a test (or FakeCluster's threads) to take out.
 #pragma once
 
 #include <map>
@@ -29,43 +29,35 @@ using ToWorker = std::variant<EpochStart, StepPlan, EpochEnded, ShutdownSent, co
 
 class FakeChannel : public coordinator::WorkerChannel {
  public:
-  void SendEpochStart(coordinator::WorkerId coordinator::worker, const EpochStart& start) override {
-    Put(coordinator::worker, start);
+  void SendEpochStart(coordinator::WorkerId worker, const EpochStart& start) override {
+    Put(worker, start);
   }
-  void SendPlan(coordinator::WorkerId coordinator::worker, const StepPlan& plan) override {
-    Put(coordinator::worker, plan);
+  void SendPlan(coordinator::WorkerId worker, const StepPlan& plan) override { Put(worker, plan); }
+  void SendEpochEnd(coordinator::WorkerId worker, Epoch epoch, const std::string& reason) override {
+    Put(worker, EpochEnded{epoch, reason});
   }
-  void SendEpochEnd(coordinator::WorkerId coordinator::worker, Epoch epoch,
-                    const std::string& reason) override {
-    Put(coordinator::worker, EpochEnded{epoch, reason});
-  }
-  void SendShutdown(coordinator::WorkerId coordinator::worker) override {
-    Put(coordinator::worker, ShutdownSent{});
-  }
-  void Refuse(coordinator::WorkerId coordinator::worker, const absl::Status& why) override {
-    Put(coordinator::worker, coordinator::Refused{why});
+  void SendShutdown(coordinator::WorkerId worker) override { Put(worker, ShutdownSent{}); }
+  void Refuse(coordinator::WorkerId worker, const absl::Status& why) override {
+    Put(worker, coordinator::Refused{why});
   }
 
-  // The next message to a coordinator::worker; nothing when none came for 20 seconds, or Close was called.
-  std::optional<ToWorker> Next(coordinator::WorkerId coordinator::worker);
+  // The next message to a worker; nothing when none came for 20 seconds, or Close was called.
+  std::optional<ToWorker> Next(coordinator::WorkerId worker);
   // The same where the test knows what must come; fails the test otherwise.
   template <typename T>
-  T Expect(coordinator::WorkerId coordinator::worker) {
-    std::optional<ToWorker> message = Next(coordinator::worker);
+  T Expect(coordinator::WorkerId worker) {
+    std::optional<ToWorker> message = Next(worker);
     if (message && std::holds_alternative<T>(*message)) return std::get<T>(std::move(*message));
-    Complain(coordinator::worker, message);
+    Complain(worker, message);
     return {};
   }
-  size_t num_waiting(coordinator::WorkerId coordinator::worker) {
-    return Queue(coordinator::worker).size();
-  }
+  size_t num_waiting(coordinator::WorkerId worker) { return Queue(worker).size(); }
   void Close();
 
  private:
-  void Put(coordinator::WorkerId coordinator::worker, ToWorker message);
-  static void Complain(coordinator::WorkerId coordinator::worker,
-                       const std::optional<ToWorker>& message);
-  BoundedQueue<ToWorker>& Queue(coordinator::WorkerId coordinator::worker);
+  void Put(coordinator::WorkerId worker, ToWorker message);
+  static void Complain(coordinator::WorkerId worker, const std::optional<ToWorker>& message);
+  BoundedQueue<ToWorker>& Queue(coordinator::WorkerId worker);
 
   std::mutex mutex_;
   bool closed_ = false;
@@ -78,7 +70,7 @@ WorkerReady FakeReady(const EpochStart& start, const FakeWorkerOptions& options)
 // Workers with a thread each that join, obey every plan and report.
 class FakeCluster {
  public:
-  // `options.rank` is set by the order of joining: coordinator::worker stream i has rank i.
+  // `options.rank` is set by the order of joining: worker stream i has rank i.
   FakeCluster(FakeChannel& channel, coordinator::WorkerEvents& events, int32_t num_workers,
               FakeWorkerOptions options = {});
   // Ends the threads; plans that wait are not run.
@@ -86,7 +78,7 @@ class FakeCluster {
   FakeCluster(const FakeCluster&) = delete;
   FakeCluster& operator=(const FakeCluster&) = delete;
 
-  // The stream of a coordinator::worker closes; it runs nothing more.
+  // The stream of a worker closes; it runs nothing more.
   void Kill(int32_t index);
   // What plans broke the protocol; empty is right.
   std::vector<std::string> violations();

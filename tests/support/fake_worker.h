@@ -1,4 +1,4 @@
-// FakeWorker: obeys plans as a coordinator::worker must and checks each of them strictly, without a model. A
+// FakeWorker: obeys plans as a worker must and checks each of them strictly, without a model. A
 // drawn token is a pure function of the sequence's tokens so far, so that answers can be compared
 // whatever the batch.
 #pragma once

@@ -7,10 +7,10 @@
 
 namespace atl::testing {
 
-class FaultyTransport::FaultyTransfer final : public coordinator::worker::Transfer {
+class FaultyTransport::FaultyTransfer final : public worker::Transfer {
  public:
-  FaultyTransfer(FaultyTransport* faulty, const coordinator::worker::MessageKey& key,
-                 std::unique_ptr<coordinator::worker::Transfer> inner)
+  FaultyTransfer(FaultyTransport* faulty, const worker::MessageKey& key,
+                 std::unique_ptr<worker::Transfer> inner)
       : faulty_(faulty), key_(key), inner_(std::move(inner)) {}
 
   bool tools::Progress() override {
@@ -44,23 +44,22 @@ class FaultyTransport::FaultyTransfer final : public coordinator::worker::Transf
   }
 
   FaultyTransport* faulty_;
-  const coordinator::worker::MessageKey key_;
-  const std::unique_ptr<coordinator::worker::Transfer> inner_;
+  const worker::MessageKey key_;
+  const std::unique_ptr<worker::Transfer> inner_;
   absl::Status status_;
 };
 
-FaultyTransport::FaultyTransport(std::unique_ptr<coordinator::worker::Transport> inner,
-                                 const FaultPlan& plan)
+FaultyTransport::FaultyTransport(std::unique_ptr<worker::Transport> inner, const FaultPlan& plan)
     : inner_(std::move(inner)), plan_(plan), num_lazy_left_(plan.num_lazy_progress) {}
 
 FaultyTransport::~FaultyTransport() = default;
 
-bool FaultyTransport::Hits(const coordinator::worker::MessageKey& key, FaultPlace place) const {
+bool FaultyTransport::Hits(const worker::MessageKey& key, FaultPlace place) const {
   return !fired_ && place == plan_.place && key.layer == plan_.layer && key.kind == plan_.kind &&
          key.step == plan_.step.value_or(key.step);
 }
 
-absl::Status FaultyTransport::Fire(const coordinator::worker::MessageKey& key) {
+absl::Status FaultyTransport::Fire(const worker::MessageKey& key) {
   fired_ = true;
   const std::string reason =
       fmt::format("rank {}: planned fault in step {} layer {}", rank(), key.step, key.layer);
@@ -69,11 +68,10 @@ absl::Status FaultyTransport::Fire(const coordinator::worker::MessageKey& key) {
   return Unavailable("{}", reason);
 }
 
-absl::StatusOr<std::unique_ptr<coordinator::worker::Transfer>> FaultyTransport::AllToAll(
-    const coordinator::worker::AllToAllArgs& args) {
+absl::StatusOr<std::unique_ptr<worker::Transfer>> FaultyTransport::AllToAll(
+    const worker::AllToAllArgs& args) {
   if (Hits(args.key, FaultPlace::kAllToAll)) return Fire(args.key);
-  ATOLL_ASSIGN_OR_RETURN(std::unique_ptr<coordinator::worker::Transfer> transfer,
-                         inner_->AllToAll(args));
+  ATOLL_ASSIGN_OR_RETURN(std::unique_ptr<worker::Transfer> transfer, inner_->AllToAll(args));
   return std::make_unique<FaultyTransfer>(this, args.key, std::move(transfer));
 }
 

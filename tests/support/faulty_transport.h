@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "coordinator::worker/transport/transport.h"
+#include "worker/transport/transport.h"
 
 namespace atl::testing {
 
@@ -18,7 +18,7 @@ struct FaultPlan {
   // The exchange that fails; without a step it is that of any.
   std::optional<uint64_t> step = {};
   uint16_t layer = 0;
-  coordinator::worker::MessageKind kind = coordinator::worker::MessageKind::kDispatch;
+  worker::MessageKind kind = worker::MessageKind::kDispatch;
   // Where it fails. A Wait that fails as kWaitReceived also fails as kWait.
   FaultPlace place = FaultPlace::kWait;
   // So many calls of Transfer::Progress, on any transfer, first do nothing.
@@ -28,29 +28,29 @@ struct FaultPlan {
 // Fails once, with kUnavailable, and ends the inner transport's epoch as a real failure would: the
 // other ranks fail too, and what was in flight is cancelled. Nothing is dropped in silence.
 // Threads and lifetimes are the inner transport's.
-class FaultyTransport final : public coordinator::worker::Transport {
+class FaultyTransport final : public worker::Transport {
  public:
-  FaultyTransport(std::unique_ptr<coordinator::worker::Transport> inner, const FaultPlan& plan);
+  FaultyTransport(std::unique_ptr<worker::Transport> inner, const FaultPlan& plan);
   ~FaultyTransport() override;
 
   // Whether the fault has happened.
   bool fired() const { return fired_; }
 
-  const coordinator::worker::TransportCaps& caps() const override { return inner_->caps(); }
+  const worker::TransportCaps& caps() const override { return inner_->caps(); }
   int rank() const override { return inner_->rank(); }
   int world_size() const override { return inner_->world_size(); }
-  absl::StatusOr<std::unique_ptr<coordinator::worker::Transfer>> AllToAll(
-      const coordinator::worker::AllToAllArgs& args) override;
+  absl::StatusOr<std::unique_ptr<worker::Transfer>> AllToAll(
+      const worker::AllToAllArgs& args) override;
   void tools::Progress() override { inner_->Progress(); }
-  coordinator::worker::TransportCounters counters() const override { return inner_->counters(); }
+  worker::TransportCounters counters() const override { return inner_->counters(); }
   void EndEpoch(std::string_view reason) override { inner_->EndEpoch(reason); }
 
  private:
   class FaultyTransfer;
-  bool Hits(const coordinator::worker::MessageKey& key, FaultPlace place) const;
-  absl::Status Fire(const coordinator::worker::MessageKey& key);
+  bool Hits(const worker::MessageKey& key, FaultPlace place) const;
+  absl::Status Fire(const worker::MessageKey& key);
 
-  const std::unique_ptr<coordinator::worker::Transport> inner_;
+  const std::unique_ptr<worker::Transport> inner_;
   const FaultPlan plan_;
   int num_lazy_left_;
   bool fired_ = false;

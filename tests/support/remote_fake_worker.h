@@ -1,4 +1,4 @@
-// RemoteFakeWorker: a FakeWorker behind a real stream, as a coordinator::worker process is: orders come on
+// RemoteFakeWorker: a FakeWorker behind a real stream, as a worker process is: orders come on
 // gRPC's threads, an executor thread obeys them.
 #pragma once
 
@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "common/concurrency/bounded_queue.h"
-#include "coordinator::worker/rpc/coordinator_client.h"
 #include "tests/support/fake_worker.h"
+#include "worker/rpc/coordinator_client.h"
 
 namespace atl::testing {
 
-class RemoteFakeWorker final : public coordinator::worker::WorkerHandler {
+class RemoteFakeWorker final : public worker::WorkerHandler {
  public:
   struct Seen {
     int epochs = 0;
@@ -34,7 +34,7 @@ class RemoteFakeWorker final : public coordinator::worker::WorkerHandler {
       : hello_(std::move(hello)),
         queue_(1024),
         thread_([this] { Execute(); }),
-        client_(coordinator::worker::CoordinatorClient::Create(
+        client_(worker::CoordinatorClient::Create(
             {.address = address, .redial_interval = absl::Milliseconds(20)}, *this)) {
     client_->Start();
   }
@@ -120,7 +120,7 @@ class RemoteFakeWorker final : public coordinator::worker::WorkerHandler {
   Seen seen_;
   BoundedQueue<std::function<void()>> queue_;
   std::thread thread_;
-  std::unique_ptr<coordinator::worker::CoordinatorClient> client_;
+  std::unique_ptr<worker::CoordinatorClient> client_;
 };
 
 }  // namespace atl::testing

@@ -59,16 +59,15 @@ const std::vector<Door>& Doors() {
       {"gRPC",
        {"grpc/", "grpcpp/"},
        {".grpc.pb.h"},
-       {"coordinator/worker_link", "coordinator::worker/rpc", "coordinator/frontend/grpc"}},
+       {"coordinator/worker_link", "worker/rpc", "coordinator/frontend/grpc"}},
       {"Protobuf",
        {"google/protobuf/"},
        {".pb.h"},
-       {"common/step", "coordinator/worker_link", "coordinator::worker/rpc",
-        "coordinator/frontend/grpc"}},
-      {"UCX", {"ucp/", "uct/", "ucs/"}, {}, {"coordinator::worker/transport/ucx"}},
+       {"common/step", "coordinator/worker_link", "worker/rpc", "coordinator/frontend/grpc"}},
+      {"UCX", {"ucp/", "uct/", "ucs/"}, {}, {"worker/transport/ucx"}},
       {"Prometheus", {"prometheus/"}, {}, {"common/metrics"}},
       {"spdlog", {"spdlog/"}, {}, {"common/log"}},
-      {"RE2", {"re2/"}, {}, {"coordinator::worker/scripted"}, true},
+      {"RE2", {"re2/"}, {}, {"worker/scripted"}, true},
       {"Boost", {"boost/"}, {}, {"coordinator/frontend", "tools/bench"}, true},
       {"vector intrinsics",
        {"immintrin.h", "x86intrin.h"},
@@ -209,8 +208,8 @@ Violations CheckRooms(const Tree& tree, const Layers& layers) {
     const Room* room = layers.RoomOf(file.path);
     if (room != nullptr) {
       owners.insert(room->path);
-    } else if (IsCpp(file.path) && (top == "common" || top == "kernels" || top == "coordinator" ||
-                                    top == "coordinator::worker")) {
+    } else if (IsCpp(file.path) &&
+               (top == "common" || top == "kernels" || top == "coordinator" || top == "worker")) {
       without_room.emplace(FolderOf(file.path));
     }
   }

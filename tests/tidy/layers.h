@@ -23,7 +23,7 @@ class Layers {
   const std::vector<Room>& rooms() const { return rooms_; }
 
   // The room that owns a file: the deepest one above it, or null. A room of the top level
-  // (`coordinator::worker`) owns only the files directly in it.
+  // (`worker`) owns only the files directly in it.
   const Room* RoomOf(std::string_view path) const;
 
   // Whether a file of `from` may include a file of `to`.

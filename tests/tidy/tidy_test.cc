@@ -51,8 +51,8 @@ TEST_F(HouseTest, NoRegistryHostIsNamed) { EXPECT_THAT(CheckRegistryHosts(tree_)
 constexpr char kTable[] =
     "function(room path)\nendfunction()\n"
     "room(common/base)\nroom(common/log)\nroom(kernels/tensor)\n"
-    "room(coordinator::worker/moe MAY kernels  # covers kernels/tensor\n     common/log)\n"
-    "room(coordinator::worker NETWORK MAY coordinator::worker common)\n";
+    "room(worker/moe MAY kernels  # covers kernels/tensor\n     common/log)\n"
+    "room(worker NETWORK MAY worker common)\n";
 
 // A small tree on disk, gone at the end.
 class PlantedTest : public ::testing::Test {
@@ -64,9 +64,8 @@ class PlantedTest : public ::testing::Test {
     Plant("common/base/status.h", "#pragma once\n");
     Plant("common/log/log.h", "#pragma once\n");
     Plant("kernels/tensor/tensor_view.h", "#pragma once\n#include \"common/base/status.h\"\n");
-    Plant("coordinator::worker/moe/router.h",
-          "#pragma once\n#include \"kernels/tensor/tensor_view.h\"\n");
-    Plant("coordinator::worker/main.cc", "#include \"coordinator::worker/moe/router.h\"\n");
+    Plant("worker/moe/router.h", "#pragma once\n#include \"kernels/tensor/tensor_view.h\"\n");
+    Plant("worker/main.cc", "#include \"worker/moe/router.h\"\n");
     ASSERT_OK_AND_ASSIGN(layers_, Layers::Parse(kTable));
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
@@ -83,8 +82,8 @@ class PlantedTest : public ::testing::Test {
 
 TEST_F(PlantedTest, ACleanTreeIsClean) {
   Plant("README.md",
-        "`common/base/` `common/log/` `kernels/tensor/` `coordinator::worker/moe/` "
-        "`coordinator::worker/`\n");
+        "`common/base/` `common/log/` `kernels/tensor/` `worker/moe/` "
+        "`worker/`\n");
   const Tree tree = Read();
   EXPECT_THAT(CheckIncludes(tree, layers_), IsEmpty());
   EXPECT_THAT(CheckDoors(tree), IsEmpty());
@@ -104,15 +103,15 @@ TEST_F(PlantedTest, IncludesAgainstTheTable) {
 }
 
 TEST_F(PlantedTest, IncludesUpwards) {
-  Plant("common/log/log.cc", "  #  include \"coordinator::worker/moe/router.h\"\n");
+  Plant("common/log/log.cc", "  #  include \"worker/moe/router.h\"\n");
   EXPECT_THAT(CheckIncludes(Read(), layers_), ElementsAre(HasSubstr("may not include")));
 }
 
 TEST_F(PlantedTest, IncludesThatAreRelativeAngledOrOfTests) {
-  Plant("coordinator::worker/moe/a.cc", "#include \"router.h\"\n");
-  Plant("coordinator::worker/moe/b.cc", "#include <common/base/status.h>\n");
-  Plant("coordinator::worker/moe/c.cc", "#include \"tests/support/fake.h\"\n");
-  Plant("tests/support/fake.h", "#pragma once\n#include \"coordinator::worker/moe/router.h\"\n");
+  Plant("worker/moe/a.cc", "#include \"router.h\"\n");
+  Plant("worker/moe/b.cc", "#include <common/base/status.h>\n");
+  Plant("worker/moe/c.cc", "#include \"tests/support/fake.h\"\n");
+  Plant("tests/support/fake.h", "#pragma once\n#include \"worker/moe/router.h\"\n");
   EXPECT_THAT(CheckIncludes(Read(), layers_),
               ElementsAre(HasSubstr("a.cc:1: router.h is not a path from the root"),
                           HasSubstr("b.cc:1: common/base/status.h is ours and must be quoted"),
@@ -135,30 +134,25 @@ TEST_F(PlantedTest, EveryDoorIsWatched) {
                                                       {"p.cc", "<re2/re2.h>"},
                                                       {"../rpc/m.cc", "<grpcpp/grpcpp.h>"},
                                                       {"../../tests/n.cc", "<grpcpp/grpcpp.h>"}};
-  for (const auto& [name, include] : planted)
-    Plant("coordinator::worker/moe/" + name, "#include " + include);
-  Plant("coordinator::worker/moe/g.cc",
-        "#include <immintrin.h>\n__m256 x = _mm256_setzero_ps();\n");
-  Plant("coordinator::worker/moe/o.cc", "#include <immintrin.h>\nvoid Wait() { _mm_pause(); }\n");
+  for (const auto& [name, include] : planted) Plant("worker/moe/" + name, "#include " + include);
+  Plant("worker/moe/g.cc", "#include <immintrin.h>\n__m256 x = _mm256_setzero_ps();\n");
+  Plant("worker/moe/o.cc", "#include <immintrin.h>\nvoid Wait() { _mm_pause(); }\n");
   std::vector<std::string> files;
   for (const std::string& violation : CheckDoors(Read())) {
     files.push_back(violation.substr(0, violation.find(':')));
   }
-  EXPECT_THAT(files, ElementsAre("coordinator::worker/moe/a.cc", "coordinator::worker/moe/b.cc",
-                                 "coordinator::worker/moe/c.cc", "coordinator::worker/moe/d.cc",
-                                 "coordinator::worker/moe/e.cc", "coordinator::worker/moe/f.cc",
-                                 "coordinator::worker/moe/g.cc", "coordinator::worker/moe/h.cc",
-                                 "coordinator::worker/moe/i.h", "coordinator::worker/moe/j.h",
-                                 "coordinator::worker/moe/p.cc"));
+  EXPECT_THAT(
+      files, ElementsAre("worker/moe/a.cc", "worker/moe/b.cc", "worker/moe/c.cc", "worker/moe/d.cc",
+                         "worker/moe/e.cc", "worker/moe/f.cc", "worker/moe/g.cc", "worker/moe/h.cc",
+                         "worker/moe/i.h", "worker/moe/j.h", "worker/moe/p.cc"));
 }
 
 TEST_F(PlantedTest, FoldersWithoutARoomAndRoomsWithoutFiles) {
-  Plant("coordinator::worker/kv_cache/blocks.cc", "\n");
+  Plant("worker/kv_cache/blocks.cc", "\n");
   std::filesystem::remove_all(root_ / "common/log");
-  EXPECT_THAT(
-      CheckRooms(Read(), layers_),
-      ElementsAre("coordinator::worker/kv_cache: sources without a room in cmake/layers.cmake",
-                  "common/log: a room of cmake/layers.cmake without files"));
+  EXPECT_THAT(CheckRooms(Read(), layers_),
+              ElementsAre("worker/kv_cache: sources without a room in cmake/layers.cmake",
+                          "common/log: a room of cmake/layers.cmake without files"));
   ASSERT_OK_AND_ASSIGN(layers_, Layers::Parse("\nroom(common/base MAY common/gone)\n"));
   EXPECT_THAT(CheckRooms(Read(), layers_),
               ::testing::Contains("common/base: may include common/gone, which is no room"));
@@ -166,44 +160,42 @@ TEST_F(PlantedTest, FoldersWithoutARoomAndRoomsWithoutFiles) {
 
 TEST_F(PlantedTest, MapsThatLeaveOutOrInvent) {
   Plant("README.md",
-        "`common/base/` `common/log/` `kernels/tensor/`\n`coordinator::worker/` "
-        "`coordinator::worker/gone/`\n");
+        "`common/base/` `common/log/` `kernels/tensor/`\n`worker/` "
+        "`worker/gone/`\n");
   EXPECT_THAT(CheckReadmeMap(Read(), layers_),
-              ElementsAre("README.md: the map leaves out `coordinator::worker/moe/`",
-                          "README.md:2: names `coordinator::worker/gone/`, which is no folder"));
+              ElementsAre("README.md: the map leaves out `worker/moe/`",
+                          "README.md:2: names `worker/gone/`, which is no folder"));
 }
 
 TEST_F(PlantedTest, LongFiles) {
   std::string lines;
   for (int i = 0; i < 600; ++i) lines += "\n";
-  Plant("coordinator::worker/moe/full.cc", lines);
-  Plant("coordinator::worker/moe/long.cc", lines + "//");
+  Plant("worker/moe/full.cc", lines);
+  Plant("worker/moe/long.cc", lines + "//");
   Plant("scripts/long", "#!/bin/sh\n" + lines);
   Plant("docs/long.md", lines + lines);
-  EXPECT_THAT(CheckLengths(Read()),
-              ElementsAre("scripts/long: 601 lines; 600 are the most",
-                          "coordinator::worker/moe/long.cc: 601 lines; 600 are the most"));
+  EXPECT_THAT(CheckLengths(Read()), ElementsAre("scripts/long: 601 lines; 600 are the most",
+                                                "worker/moe/long.cc: 601 lines; 600 are the most"));
 }
 
 TEST_F(PlantedTest, Leftovers) {
   const std::string later = std::string("TO") + "DO";
-  Plant("coordinator::worker/moe/a.cc",
-        "// " + later + "(#12): with an issue\n// " + later + "ist\n");
-  Plant("coordinator::worker/moe/b.cc", "\n// " + later + ": some day\n");
-  Plant("coordinator::worker/moe/c.cc", "TEST(RouterTest, DISA" + std::string("BLED_Picks) {}\n"));
-  Plant("coordinator::worker/moe/d.h", "int d;\n");
-  Plant("coordinator::worker/moe/d_body.h", "int d;\n");
+  Plant("worker/moe/a.cc", "// " + later + "(#12): with an issue\n// " + later + "ist\n");
+  Plant("worker/moe/b.cc", "\n// " + later + ": some day\n");
+  Plant("worker/moe/c.cc", "TEST(RouterTest, DISA" + std::string("BLED_Picks) {}\n"));
+  Plant("worker/moe/d.h", "int d;\n");
+  Plant("worker/moe/d_body.h", "int d;\n");
   EXPECT_THAT(CheckLeftovers(Read()),
               ElementsAre(HasSubstr("b.cc:2:"), HasSubstr("c.cc:1: a test is switched off"),
-                          "coordinator::worker/moe/d.h: a header without #pragma once"));
+                          "worker/moe/d.h: a header without #pragma once"));
 }
 
 TEST_F(PlantedTest, VagueNames) {
-  Plant("coordinator::worker/moe/block_manager.h", "#pragma once\n");
-  Plant("coordinator::worker/utils/a.cc", "\n");
-  Plant("coordinator::worker/moe/utility.cc", "\n");
-  EXPECT_THAT(CheckNames(Read()), ElementsAre(HasSubstr("block_manager.h"),
-                                              HasSubstr("coordinator::worker/utils/a.cc")));
+  Plant("worker/moe/block_manager.h", "#pragma once\n");
+  Plant("worker/utils/a.cc", "\n");
+  Plant("worker/moe/utility.cc", "\n");
+  EXPECT_THAT(CheckNames(Read()),
+              ElementsAre(HasSubstr("block_manager.h"), HasSubstr("worker/utils/a.cc")));
 }
 
 TEST_F(PlantedTest, RegistryHosts) {

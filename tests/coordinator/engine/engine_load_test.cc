@@ -91,7 +91,7 @@ class EngineLoadTest : public ::testing::Test {
     EXPECT_TRUE(probe_.WaitForSteps(plan.step));
     return plan;
   }
-  static Request tools::MakeRequest(int32_t seed, int32_t prompt_tokens, int32_t max_new_tokens) {
+  static Request MakeRequest(int32_t seed, int32_t prompt_tokens, int32_t max_new_tokens) {
     Request request;
     for (int32_t i = 0; i < prompt_tokens; ++i) {
       request.prompt.push_back(TokenId{(seed * 37 + i * 11) % 1000});
@@ -125,11 +125,11 @@ TEST_F(EngineLoadTest, WhoWaitsTooLongIsToldSo) {
          .steps_in_flight = 1,
          .queue_timeout = absl::Seconds(5)});
   JoinByHand({});
-  const auto runs = Ask(tools::MakeRequest(1, 3, 100));
-  const auto waits = Ask(tools::MakeRequest(2, 3, 10));
+  const auto runs = Ask(MakeRequest(1, 3, 100));
+  const auto waits = Ask(MakeRequest(2, 3, 10));
   ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
   Step(1'000);
-  const auto younger = Ask(tools::MakeRequest(3, 3, 10));
+  const auto younger = Ask(MakeRequest(3, 3, 10));
   ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 2; }));
   Step(3'000);
   EXPECT_FALSE(waits->ended());
@@ -147,8 +147,8 @@ TEST_F(EngineLoadTest, WhoWaitsTooLongIsToldSo) {
 TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
   Start({.max_num_seqs = 4, .max_num_batched_tokens = 512, .steps_in_flight = 1});
   JoinByHand({.kv_blocks = 4, .state_slots = 4});
-  const Request first = tools::MakeRequest(1, 62, 130);
-  const Request second = tools::MakeRequest(2, 60, 130);
+  const Request first = MakeRequest(1, 62, 130);
+  const Request second = MakeRequest(2, 60, 130);
   const auto older = Ask(first);
   StepPlan plan = Step(10);  // the older one alone
   const auto younger = Ask(second);
@@ -190,7 +190,7 @@ TEST_F(EngineLoadTest, ACancelledSequenceIsFreedThoughNothingElseRuns) {
   Start({.steps_in_flight = 1});
   JoinByHand({});
   SeqId seq{};
-  const auto transcript = Ask(tools::MakeRequest(1, 3, 100), &seq);
+  const auto transcript = Ask(MakeRequest(1, 3, 100), &seq);
   Step(1);
   engine_->Cancel(seq);
   ASSERT_TRUE(transcript->WaitForEnd().has_value());
@@ -204,10 +204,10 @@ TEST_F(EngineLoadTest, ACancelledSequenceIsFreedThoughNothingElseRuns) {
 TEST_F(EngineLoadTest, ProbabilitiesOfAPromptAreToldOnce) {
   Start({.max_num_seqs = 4, .max_num_batched_tokens = 16, .steps_in_flight = 1});
   JoinByHand({.kv_blocks = 3, .state_slots = 4});
-  const Request first = tools::MakeRequest(1, 62, 130);
+  const Request first = MakeRequest(1, 62, 130);
   const auto older = Ask(first);
   while (older->tokens().size() < 64) Step(1);  // it will soon take its third block
-  Request second = tools::MakeRequest(2, 62, 2);
+  Request second = MakeRequest(2, 62, 2);
   second.top_logprobs = 0;
   second.prompt_logprobs = true;
   const auto younger = Ask(second);
@@ -228,7 +228,7 @@ TEST_F(EngineLoadTest, AFullPoolAndSeveralTokensAStepChangeNoText) {
                       {.kv_blocks = 8, .state_slots = 8, .late_rows = 3, .tokens_per_step = 3});
   ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   for (int32_t i = 0; i < 24; ++i) {
-    requests.push_back(tools::MakeRequest(i, 5 + i * 7, 100 + i));
+    requests.push_back(MakeRequest(i, 5 + i * 7, 100 + i));
     transcripts.push_back(Ask(requests.back()));
   }
   for (size_t i = 0; i < requests.size(); ++i) {
@@ -245,7 +245,7 @@ TEST_F(EngineLoadTest, StepsTellTheirRowsAndWhatTheyWereTakenToNeed) {
          .steps_in_flight = 1,
          .step_time_target = absl::Milliseconds(50)});
   JoinByHand({});
-  const auto transcript = Ask(tools::MakeRequest(1, 400, 10));
+  const auto transcript = Ask(MakeRequest(1, 400, 10));
   while (!transcript->ended()) {
     const StepPlan plan = Step(20);
     ASSERT_LE(plan.work.size(), 1u);

@@ -28,7 +28,7 @@ class FullPoolTest : public ::testing::Test {
   }
 
   // Every second one is drawn with a seed, the others are greedy.
-  static Request tools::MakeRequest(int32_t i) {
+  static Request MakeRequest(int32_t i) {
     Request request;
     for (int32_t n = 0; n < 40 + i; ++n)
       request.prompt.push_back(TokenId{300 + (i * 53 + n * 7) % 900});
@@ -55,7 +55,7 @@ class FullPoolTest : public ::testing::Test {
     Scheduler scheduler({.max_num_seqs = kNumSequences, .max_num_batched_tokens = 128}, {1, 0},
                         homes);
     for (int32_t i = 0; i < kNumSequences; ++i) {
-      scheduler.Add(SeqId{static_cast<uint64_t>(i) + 1}, tools::MakeRequest(i));
+      scheduler.Add(SeqId{static_cast<uint64_t>(i) + 1}, MakeRequest(i));
     }
     std::deque<PlannedStep> in_flight;
     while (true) {

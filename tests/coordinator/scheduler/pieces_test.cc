@@ -38,7 +38,7 @@ std::vector<PlannedStep> RunSteps(Scheduler& scheduler, int num_steps) {
 
 TEST(PiecesTest, AreCutToTheTargetOnceTheMachineIsKnown) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(40'000));
+  scheduler.Add(SeqId{1}, MakeRequest(40'000));
   const std::vector<PlannedStep> steps = RunSteps(scheduler, 60);
   EXPECT_LE(steps[0].prefill_rows, 128);
   for (size_t i = 0; i < steps.size(); ++i) {
@@ -53,10 +53,10 @@ TEST(PiecesTest, GetAShareWhereAnswersAloneMissTheTarget) {
       {.max_num_seqs = 400, .max_num_batched_tokens = 4'096, .step_time_target_us = kTargetUs},
       {1, 1}, {{.kv_blocks = 20'000, .state_slots = 400, .spares = 2}});
   // 200 answers: 100,200 us a step. Prompts of 40 tokens: 4,000 us each.
-  for (uint64_t i = 1; i <= 200; ++i) scheduler.Add(SeqId{i}, tools::MakeRequest(10, 2'000));
+  for (uint64_t i = 1; i <= 200; ++i) scheduler.Add(SeqId{i}, MakeRequest(10, 2'000));
   RunSteps(scheduler, 60);
   ASSERT_EQ(scheduler.num_waiting(), 0);
-  for (uint64_t i = 201; i <= 300; ++i) scheduler.Add(SeqId{i}, tools::MakeRequest(40, 2'000));
+  for (uint64_t i = 201; i <= 300; ++i) scheduler.Add(SeqId{i}, MakeRequest(40, 2'000));
   const std::vector<PlannedStep> steps = RunSteps(scheduler, 30);
   EXPECT_EQ(scheduler.num_waiting(), 0);  // 100 x 4 ms within 30 x 25 ms
   for (const PlannedStep& step : steps) {
@@ -66,9 +66,9 @@ TEST(PiecesTest, GetAShareWhereAnswersAloneMissTheTarget) {
 
 TEST(PiecesTest, LeaveTheirTimeToAnswers) {
   Scheduler scheduler = MakeScheduler();
-  for (uint64_t i = 1; i <= 50; ++i) scheduler.Add(SeqId{i}, tools::MakeRequest(10, 1'000));
+  for (uint64_t i = 1; i <= 50; ++i) scheduler.Add(SeqId{i}, MakeRequest(10, 1'000));
   RunSteps(scheduler, 30);
-  scheduler.Add(SeqId{51}, tools::MakeRequest(60'000));
+  scheduler.Add(SeqId{51}, MakeRequest(60'000));
   const std::vector<PlannedStep> steps = RunSteps(scheduler, 100);
   for (const PlannedStep& step : steps) {
     EXPECT_EQ(step.decode_rows, 50);
@@ -79,15 +79,15 @@ TEST(PiecesTest, LeaveTheirTimeToAnswers) {
 
 TEST(PiecesTest, MoveOnWhenAnswersTakeAllTheTime) {
   Scheduler scheduler = MakeScheduler({kHome});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(10, 1'000));
+  scheduler.Add(SeqId{1}, MakeRequest(10, 1'000));
   RunSteps(scheduler, 1);
   for (int i = 0; i < 20; ++i) {  // a decode row alone misses the target
     const auto step = scheduler.PlanStep();
     ApplyAll(scheduler, *step);
     scheduler.ObserveStep(step->shapes, 4 * kTargetUs);
   }
-  scheduler.Add(SeqId{2}, tools::MakeRequest(40));
-  scheduler.Add(SeqId{3}, tools::MakeRequest(10));
+  scheduler.Add(SeqId{2}, MakeRequest(40));
+  scheduler.Add(SeqId{3}, MakeRequest(10));
   std::vector<int32_t> rows;
   for (int i = 0; i < 4; ++i) rows.push_back(scheduler.PlanStep()->prefill_rows);
   EXPECT_THAT(rows, ElementsAre(16, 16, 8, 10));  // one prompt a step, in pieces of at least 16
@@ -95,8 +95,8 @@ TEST(PiecesTest, MoveOnWhenAnswersTakeAllTheTime) {
 
 TEST(PiecesTest, EachHomeHasTheWholeTime) {
   Scheduler scheduler = MakeScheduler({kHome, kHome});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(40'000));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(40'000));
+  scheduler.Add(SeqId{1}, MakeRequest(40'000));
+  scheduler.Add(SeqId{2}, MakeRequest(40'000));
   const PlannedStep step = RunSteps(scheduler, 40).back();
   EXPECT_GT(step.shapes[0].prefill_rows, 400);
   EXPECT_GT(step.shapes[1].prefill_rows, 400);
@@ -105,11 +105,11 @@ TEST(PiecesTest, EachHomeHasTheWholeTime) {
 
 TEST(PiecesTest, GoToTheBetterPriorityFirst) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 64}, {1, 1}, {kHome});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(640));
+  scheduler.Add(SeqId{1}, MakeRequest(640));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
-  Request urgent = tools::MakeRequest(40);
+  Request urgent = MakeRequest(40);
   urgent.priority = -1;
-  scheduler.Add(SeqId{2}, tools::MakeRequest(30));
+  scheduler.Add(SeqId{2}, MakeRequest(30));
   scheduler.Add(SeqId{3}, urgent);
   // It runs no piece before a prompt that has begun, but is admitted before one that came earlier.
   std::vector<SeqId> started;
@@ -122,14 +122,14 @@ TEST(PiecesTest, GoToTheBetterPriorityFirst) {
 
 TEST(PiecesTest, TellTheNextTokenOfThePromptWhereItsProbabilityIsAskedFor) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 32}, {1, 1}, {kHome});
-  Request request = tools::MakeRequest(70);
+  Request request = MakeRequest(70);
   request.top_logprobs = 0;
   request.prompt_logprobs = true;
   scheduler.Add(SeqId{1}, request);
   std::vector<TokenId> next;
   for (int i = 0; i < 3; ++i) next.push_back(scheduler.PlanStep()->plans[0].work.at(0).next_id);
   EXPECT_THAT(next, ElementsAre(TokenId{132}, TokenId{164}, TokenId{-1}));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(100));
+  scheduler.Add(SeqId{2}, MakeRequest(100));
   EXPECT_EQ(scheduler.PlanStep()->plans[0].work.at(1).next_id, TokenId{-1});
 }
 

@@ -20,7 +20,7 @@ bool Preempts(const PlannedStep& step) { return !step.preempted.empty(); }
 
 TEST(PreemptionTest, BlocksAreTakenAsASequenceGrows) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(60, 100));
+  scheduler.Add(SeqId{1}, MakeRequest(60, 100));
   const auto first = scheduler.PlanStep();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(scheduler.ledger(0).num_blocks_free(), 3);  // not the three it may need in the end
@@ -33,22 +33,22 @@ TEST(PreemptionTest, BlocksAreTakenAsASequenceGrows) {
 
 TEST(PreemptionTest, AnAdmissionLeavesABlockToGrowInto) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(190, 60));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 60));
+  scheduler.Add(SeqId{1}, MakeRequest(190, 60));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 60));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.num_running(), 1);  // the fourth block alone would not do
   // One that never grows needs no such block.
   Scheduler other = MakeScheduler();
-  other.Add(SeqId{1}, tools::MakeRequest(190, 60));
-  other.Add(SeqId{2}, tools::MakeRequest(60, 4));
+  other.Add(SeqId{1}, MakeRequest(190, 60));
+  other.Add(SeqId{2}, MakeRequest(60, 4));
   ASSERT_TRUE(other.PlanStep().has_value());
   EXPECT_EQ(other.num_running(), 2);
 }
 
 TEST(PreemptionTest, TheLastOfTheHomeIsRecomputedWithWhatItHasDrawn) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   const PlannedStep step = RunUntil(scheduler, Preempts);
   // The older one takes its third block when both hold two.
   ASSERT_EQ(step.preempted.size(), 1u);
@@ -80,8 +80,8 @@ TEST(PreemptionTest, TheLastOfTheHomeIsRecomputedWithWhatItHasDrawn) {
 
 TEST(PreemptionTest, ALongSequenceIsRecomputedInPieces) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 50}, {1, 1}, {kFourBlocks});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   ApplyAll(scheduler, RunUntil(scheduler, Preempts));
   ASSERT_TRUE(scheduler.Remove(SeqId{1}));
   std::vector<int32_t> rows;
@@ -99,15 +99,15 @@ TEST(PreemptionTest, ALongSequenceIsRecomputedInPieces) {
 
 TEST(PreemptionTest, DrawsUnderWayCountAndComeFirst) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   std::vector<PlannedStep> steps;
   while (steps.empty() || steps.back().preempted.empty()) steps.push_back(*scheduler.PlanStep());
   const PlannedStep& last_with_both = steps[steps.size() - 2];
   ASSERT_EQ(last_with_both.plans[0].work.size(), 2u);
   for (size_t i = 0; i + 2 < steps.size(); ++i) ApplyAll(scheduler, steps[i]);
   scheduler.Remove(SeqId{1});
-  scheduler.Add(SeqId{3}, tools::MakeRequest(5));
+  scheduler.Add(SeqId{3}, MakeRequest(5));
   // There is room now, but a draw of 2 is not reported; nobody passes it.
   const auto meanwhile = scheduler.PlanStep();
   ASSERT_TRUE(meanwhile.has_value());
@@ -125,8 +125,8 @@ TEST(PreemptionTest, DrawsUnderWayCountAndComeFirst) {
 
 TEST(PreemptionTest, DrawsUnderWayMayEndIt) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   std::vector<PlannedStep> steps;
   while (steps.empty() || steps.back().preempted.empty()) steps.push_back(*scheduler.PlanStep());
   for (size_t i = 0; i + 2 < steps.size(); ++i) ApplyAll(scheduler, steps[i]);
@@ -143,8 +143,8 @@ TEST(PreemptionTest, DrawsUnderWayMayEndIt) {
 
 TEST(PreemptionTest, TheLastOnePreemptsItself) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(60, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(64, 130));  // its third block is due first
+  scheduler.Add(SeqId{1}, MakeRequest(60, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(64, 130));  // its third block is due first
   const PlannedStep step = RunUntil(scheduler, Preempts);
   EXPECT_EQ(step.preempted.at(0).seq, SeqId{2});
   ASSERT_EQ(step.plans[0].work.size(), 1u);
@@ -155,19 +155,19 @@ TEST(PreemptionTest, TheLastOnePreemptsItself) {
 
 TEST(PreemptionTest, TheWorsePriorityLosesThoughItIsOlder) {
   Scheduler scheduler = MakeScheduler();
-  Request patient = tools::MakeRequest(60, 130);
+  Request patient = MakeRequest(60, 130);
   patient.priority = 1;
   scheduler.Add(SeqId{1}, patient);
-  scheduler.Add(SeqId{2}, tools::MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(62, 130));
   EXPECT_EQ(RunUntil(scheduler, Preempts).preempted.at(0).seq, SeqId{1});
 }
 
 TEST(PreemptionTest, APreemptedOneWaitsBeforeThoseThatCameLater) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   ApplyAll(scheduler, RunUntil(scheduler, Preempts));
-  scheduler.Add(SeqId{3}, tools::MakeRequest(5));
+  scheduler.Add(SeqId{3}, MakeRequest(5));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
   EXPECT_THAT(step->plans[0].start, IsEmpty());
@@ -179,9 +179,9 @@ TEST(PreemptionTest, AnotherHomeTakesItAtOnce) {
   HomeCapacity larger = kFourBlocks;
   larger.kv_blocks = 8;
   Scheduler scheduler = MakeScheduler({kFourBlocks, larger});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));  // at home in the larger
-  scheduler.Add(SeqId{3}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));  // at home in the larger
+  scheduler.Add(SeqId{3}, MakeRequest(60, 130));
   const PlannedStep step = RunUntil(scheduler, Preempts);
   EXPECT_EQ(step.preempted.at(0).seq, SeqId{3});
   EXPECT_EQ(step.preempted.at(0).rank, 0);
@@ -193,9 +193,8 @@ TEST(PreemptionTest, AnotherHomeTakesItAtOnce) {
 
 TEST(PreemptionTest, WhoIsPlannedOutGivesItsBlocksAndIsNotRecomputed) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(60, 130));
-  scheduler.Add(SeqId{2},
-                tools::MakeRequest(60, 69));  // its last draw is planned when 1 needs a block
+  scheduler.Add(SeqId{1}, MakeRequest(60, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 69));  // its last draw is planned when 1 needs a block
   std::vector<PlannedStep> steps;
   while (steps.size() < 70) steps.push_back(*scheduler.PlanStep());
   EXPECT_THAT(steps.back().preempted, IsEmpty());
@@ -207,8 +206,8 @@ TEST(PreemptionTest, WhoIsPlannedOutGivesItsBlocksAndIsNotRecomputed) {
 
 TEST(PreemptionTest, ALateReportOfTheWrongHomeIsRefused) {
   Scheduler scheduler = MakeScheduler();
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 130));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(60, 130));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 130));
+  scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   ApplyAll(scheduler, RunUntil(scheduler, Preempts));
   EXPECT_STATUS(scheduler.Apply(0, {.seq = SeqId{2}, .length = 130, .ids = {TokenId{7}}}),
                 absl::StatusCode::kDataLoss, "in 0 steps");

@@ -8,7 +8,7 @@
 
 namespace atl::coordinator {
 
-inline Request tools::MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
+inline Request MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
   Request request;
   for (int32_t i = 0; i < prompt_tokens; ++i) request.prompt.push_back(TokenId{100 + i});
   request.max_new_tokens = max_new_tokens;

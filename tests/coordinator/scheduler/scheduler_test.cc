@@ -27,7 +27,7 @@ TEST(SchedulerTest, WithoutRequestsThereIsNoStep) {
 
 TEST(SchedulerTest, AShortPromptRunsAtOnceAndDraws) {
   Scheduler scheduler = MakeScheduler(2);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(3));
+  scheduler.Add(SeqId{1}, MakeRequest(3));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
   ASSERT_EQ(step->plans.size(), 2u);
@@ -53,7 +53,7 @@ TEST(SchedulerTest, AShortPromptRunsAtOnceAndDraws) {
 
 TEST(SchedulerTest, PlansAheadOfTheReportsFromPredictedLengths) {
   Scheduler scheduler = MakeScheduler(1);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(63, 3));
+  scheduler.Add(SeqId{1}, MakeRequest(63, 3));
   std::vector<PlannedStep> steps;
   while (auto step = scheduler.PlanStep()) steps.push_back(std::move(*step));
   // One draw at the end of the prompt, two more, and none is planned beyond max_new_tokens.
@@ -75,7 +75,7 @@ TEST(SchedulerTest, PlansAheadOfTheReportsFromPredictedLengths) {
 
 TEST(SchedulerTest, ALongPromptIsCutAndOnlyItsEndDraws) {
   Scheduler scheduler = MakeScheduler(1, 32);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(70));
+  scheduler.Add(SeqId{1}, MakeRequest(70));
   std::vector<int32_t> rows;
   std::vector<bool> draws;
   for (int i = 0; i < 3; ++i) {
@@ -91,10 +91,10 @@ TEST(SchedulerTest, ALongPromptIsCutAndOnlyItsEndDraws) {
 
 TEST(SchedulerTest, DecodeRowsComeFirstAndPrefillTakesTheRest) {
   Scheduler scheduler = MakeScheduler(1, 32);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(5));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(6));
+  scheduler.Add(SeqId{1}, MakeRequest(5));
+  scheduler.Add(SeqId{2}, MakeRequest(6));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
-  scheduler.Add(SeqId{3}, tools::MakeRequest(100));
+  scheduler.Add(SeqId{3}, MakeRequest(100));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
   ASSERT_EQ(step->plans[0].work.size(), 3u);
@@ -111,7 +111,7 @@ TEST(SchedulerTest, EightStreamsOfAnyLengthSpreadFourAndFourOverTwoHomes) {
   Scheduler scheduler = MakeScheduler(2, 512);
   const std::array<int32_t, 8> lengths = {400, 1, 2, 300, 5, 5, 60, 1};
   for (size_t i = 0; i < lengths.size(); ++i) {
-    scheduler.Add(SeqId{i + 1}, tools::MakeRequest(lengths[i]));
+    scheduler.Add(SeqId{i + 1}, MakeRequest(lengths[i]));
   }
   while (scheduler.num_waiting() > 0) ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.ledger(0).num_sequences(), 4);
@@ -120,9 +120,9 @@ TEST(SchedulerTest, EightStreamsOfAnyLengthSpreadFourAndFourOverTwoHomes) {
 
 TEST(SchedulerTest, TheFirstOfTheQueueBlocksThoseBehind) {
   Scheduler scheduler = MakeScheduler(1, 8192);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(64 * 60));  // 60 of 100 blocks and one to grow into
-  scheduler.Add(SeqId{2}, tools::MakeRequest(64 * 50));
-  scheduler.Add(SeqId{3}, tools::MakeRequest(1, 1));
+  scheduler.Add(SeqId{1}, MakeRequest(64 * 60));  // 60 of 100 blocks and one to grow into
+  scheduler.Add(SeqId{2}, MakeRequest(64 * 50));
+  scheduler.Add(SeqId{3}, MakeRequest(1, 1));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.num_running(), 1);
   EXPECT_EQ(scheduler.num_waiting(), 2);
@@ -137,7 +137,7 @@ TEST(SchedulerTest, TheFirstOfTheQueueBlocksThoseBehind) {
 TEST(SchedulerTest, MaxNumSeqsHoldsOverAllHomes) {
   Scheduler scheduler({.max_num_seqs = 3, .max_num_batched_tokens = 64}, {1, 1},
                       {Capacity(), Capacity()});
-  for (uint64_t i = 1; i <= 5; ++i) scheduler.Add(SeqId{i}, tools::MakeRequest(2));
+  for (uint64_t i = 1; i <= 5; ++i) scheduler.Add(SeqId{i}, MakeRequest(2));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_EQ(scheduler.num_running(), 3);
   EXPECT_EQ(scheduler.num_waiting(), 2);
@@ -146,9 +146,9 @@ TEST(SchedulerTest, MaxNumSeqsHoldsOverAllHomes) {
 TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40}, {1, 1},
                       {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(30));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(100));
-  scheduler.Add(SeqId{3}, tools::MakeRequest(100));
+  scheduler.Add(SeqId{1}, MakeRequest(30));
+  scheduler.Add(SeqId{2}, MakeRequest(100));
+  scheduler.Add(SeqId{3}, MakeRequest(100));
   const auto first = scheduler.PlanStep();  // 30 rows, 10 rows: first pieces need no spare
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->plans[0].work.at(1).num_rows, 10);
@@ -164,8 +164,8 @@ TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
   ASSERT_TRUE(fourth.has_value());
   EXPECT_EQ(fourth->plans[0].work.at(0).num_rows, 11);
   EXPECT_EQ(fourth->plans[0].work.at(1).num_rows, 29);
-  scheduler.Add(SeqId{4}, tools::MakeRequest(39));
-  scheduler.Add(SeqId{5}, tools::MakeRequest(100));
+  scheduler.Add(SeqId{4}, MakeRequest(39));
+  scheduler.Add(SeqId{5}, MakeRequest(100));
   const auto fifth = scheduler.PlanStep();  // 2 decodes, 3 runs 39 with the spare
   ASSERT_TRUE(fifth.has_value());
   EXPECT_EQ(fifth->plans[0].work.at(1).num_rows, 39);
@@ -174,7 +174,7 @@ TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
 TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40}, {1, 1},
                       {{.kv_blocks = 100, .state_slots = 8, .spares = 0, .late_rows = 3}});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(47));
+  scheduler.Add(SeqId{1}, MakeRequest(47));
   std::vector<int32_t> rows;
   for (int i = 0; i < 4; ++i) rows.push_back(scheduler.PlanStep()->plans[0].work.at(0).num_rows);
   EXPECT_THAT(rows, ElementsAre(40, 3, 3, 1));
@@ -183,11 +183,11 @@ TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
 TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40, .logit_rows_max = 3},
                       {1, 1}, {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
-  Request probed = tools::MakeRequest(20);
+  Request probed = MakeRequest(20);
   probed.probe = ProbeRows::kLogits;
   scheduler.Add(SeqId{1}, probed);
-  scheduler.Add(SeqId{2}, tools::MakeRequest(37));
-  scheduler.Add(SeqId{3}, tools::MakeRequest(100));
+  scheduler.Add(SeqId{2}, MakeRequest(37));
+  scheduler.Add(SeqId{3}, MakeRequest(100));
   const auto first = scheduler.PlanStep();  // the second needs no more than its first piece
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->plans[0].work.at(0).num_rows, 3);
@@ -205,11 +205,11 @@ TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
 TEST(SchedulerTest, ProbedLogitsAreBoundedPerStepAndHome) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 64, .logit_rows_max = 5},
                       {1, 1}, {Capacity()});
-  Request request = tools::MakeRequest(12);
+  Request request = MakeRequest(12);
   request.probe = ProbeRows::kLogits;
   scheduler.Add(SeqId{1}, request);
   scheduler.Add(SeqId{2}, request);
-  scheduler.Add(SeqId{3}, tools::MakeRequest(12));
+  scheduler.Add(SeqId{3}, MakeRequest(12));
   const auto first = scheduler.PlanStep();
   ASSERT_TRUE(first.has_value());
   ASSERT_EQ(first->plans[0].work.size(), 1u);
@@ -227,7 +227,7 @@ TEST(SchedulerTest, ProbedLogitsAreBoundedPerStepAndHome) {
 
 TEST(SchedulerTest, AnEndReportedEarlyFreesAndStopsPlanning) {
   Scheduler scheduler = MakeScheduler(1);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(3, 100));
+  scheduler.Add(SeqId{1}, MakeRequest(3, 100));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   ASSERT_TRUE(scheduler.PlanStep().has_value());  // ahead; the sequence will have no row there
   ASSERT_OK_AND_ASSIGN(const SequenceUpdate update,
@@ -241,7 +241,7 @@ TEST(SchedulerTest, AnEndReportedEarlyFreesAndStopsPlanning) {
   EXPECT_THAT(frees->plans[0].free, ElementsAre(SeqId{1}));
   EXPECT_THAT(frees->plans[0].rows_by_rank, ElementsAre(0));
   EXPECT_FALSE(scheduler.PlanStep().has_value());
-  scheduler.Add(SeqId{2}, tools::MakeRequest(3));
+  scheduler.Add(SeqId{2}, MakeRequest(3));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
   EXPECT_THAT(step->plans[0].free, IsEmpty());
@@ -252,8 +252,8 @@ TEST(SchedulerTest, AnEndReportedEarlyFreesAndStopsPlanning) {
 
 TEST(SchedulerTest, MaxTokensAndErrorsEndToo) {
   Scheduler scheduler = MakeScheduler(1);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(3, 1));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(3, 5));
+  scheduler.Add(SeqId{1}, MakeRequest(3, 1));
+  scheduler.Add(SeqId{2}, MakeRequest(3, 5));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   ASSERT_OK_AND_ASSIGN(SequenceUpdate update,
                        scheduler.Apply(0, {SeqId{1}, 3, {TokenId{1}}, Finish::kMaxTokens}));
@@ -267,7 +267,7 @@ TEST(SchedulerTest, MaxTokensAndErrorsEndToo) {
 
 TEST(SchedulerTest, ReportsThatContradictThePlanAreRefused) {
   Scheduler scheduler = MakeScheduler(2);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(3, 5));
+  scheduler.Add(SeqId{1}, MakeRequest(3, 5));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   const auto refused = [&](int32_t rank, const SequenceResult& result) {
     EXPECT_STATUS(scheduler.Apply(rank, result), absl::StatusCode::kDataLoss, "sequence 1");
@@ -280,8 +280,8 @@ TEST(SchedulerTest, ReportsThatContradictThePlanAreRefused) {
 
 TEST(SchedulerTest, RemoveTakesOutWaitingAndRunning) {
   Scheduler scheduler({.max_num_seqs = 1, .max_num_batched_tokens = 8}, {1, 1}, {Capacity()});
-  scheduler.Add(SeqId{1}, tools::MakeRequest(3));
-  scheduler.Add(SeqId{2}, tools::MakeRequest(3));
+  scheduler.Add(SeqId{1}, MakeRequest(3));
+  scheduler.Add(SeqId{2}, MakeRequest(3));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   EXPECT_TRUE(scheduler.Remove(SeqId{2}));
   EXPECT_TRUE(scheduler.Remove(SeqId{1}));
@@ -294,7 +294,7 @@ TEST(SchedulerTest, RemoveTakesOutWaitingAndRunning) {
 TEST(SchedulerDeathTest, WhatCanNeverFitIsOurOwnMistake) {
   Scheduler scheduler = MakeScheduler(1);
   EXPECT_EQ(scheduler.tokens_max(), 6400);
-  EXPECT_DEATH(scheduler.Add(SeqId{1}, tools::MakeRequest(6400, 1)), "can never be admitted");
+  EXPECT_DEATH(scheduler.Add(SeqId{1}, MakeRequest(6400, 1)), "can never be admitted");
 }
 
 }  // namespace

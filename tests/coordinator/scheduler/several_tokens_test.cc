@@ -22,7 +22,7 @@ Scheduler MakeScheduler(int32_t tokens_per_step, int32_t rows_max = 64) {
 
 TEST(SeveralTokensTest, TheNextStepIsPlannedWhenItIsKnownHowManyCame) {
   Scheduler scheduler = MakeScheduler(3);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(62, 20));
+  scheduler.Add(SeqId{1}, MakeRequest(62, 20));
   ApplyAll(scheduler, *scheduler.PlanStep());
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
@@ -41,7 +41,7 @@ TEST(SeveralTokensTest, TheNextStepIsPlannedWhenItIsKnownHowManyCame) {
 
 TEST(SeveralTokensTest, NeverMoreThanTheRequestAskedFor) {
   Scheduler scheduler = MakeScheduler(4);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(10, 7));
+  scheduler.Add(SeqId{1}, MakeRequest(10, 7));
   std::vector<int32_t> rows;
   while (const auto step = scheduler.PlanStep()) {
     if (step->num_sequences > 0) rows.push_back(step->plans[0].work.at(0).num_rows);
@@ -53,9 +53,9 @@ TEST(SeveralTokensTest, NeverMoreThanTheRequestAskedFor) {
 
 TEST(SeveralTokensTest, APromptKeepsAPieceOfTheStep) {
   Scheduler scheduler = MakeScheduler(4, 24);
-  for (uint64_t i = 1; i <= 4; ++i) scheduler.Add(SeqId{i}, tools::MakeRequest(2, 20));
+  for (uint64_t i = 1; i <= 4; ++i) scheduler.Add(SeqId{i}, MakeRequest(2, 20));
   ApplyAll(scheduler, *scheduler.PlanStep());
-  scheduler.Add(SeqId{5}, tools::MakeRequest(30));
+  scheduler.Add(SeqId{5}, MakeRequest(30));
   const auto step = scheduler.PlanStep();
   ASSERT_TRUE(step.has_value());
   EXPECT_EQ(step->num_sequences, 5);
@@ -65,7 +65,7 @@ TEST(SeveralTokensTest, APromptKeepsAPieceOfTheStep) {
 
 TEST(SeveralTokensTest, ReportsThatBringTooManyOrNoneAreRefused) {
   Scheduler scheduler = MakeScheduler(3);
-  scheduler.Add(SeqId{1}, tools::MakeRequest(10, 7));
+  scheduler.Add(SeqId{1}, MakeRequest(10, 7));
   ApplyAll(scheduler, *scheduler.PlanStep());
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   const auto refused = [&](int32_t length, std::vector<TokenId> ids) {
