@@ -36,7 +36,8 @@ inline Json Ask(const CheckFlags& flags, const Json& question) {
 
 inline std::vector<Json> ReadRecords(const std::string& path) {
   std::vector<Json> records;
-  for (const std::string& line : ReadRecordedLines(path)) records.push_back(Json::parse(line));
+  for (const std::string& line : testing::ReadRecordedLines(path))
+    records.push_back(Json::parse(line));
   return records;
 }
 
@@ -45,7 +46,7 @@ inline std::vector<Json> ReadRecords(const std::string& path) {
 // The answer is an error of this code, with these words.
 #define EXPECT_ERROR(answer, expected_code, substring)                             \
   do {                                                                             \
-    const ::atl::Json atoll_answer_ = (answer);                                    \
+    const ::atl::tools::Json atoll_answer_ = (answer);                             \
     EXPECT_EQ(atoll_answer_.value("/error/code"_json_pointer, ""), expected_code); \
     EXPECT_THAT(atoll_answer_.value("/error/message"_json_pointer, ""),            \
                 ::testing::HasSubstr(substring));                                  \

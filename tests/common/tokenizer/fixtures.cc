@@ -52,7 +52,8 @@ const Tokenizer& ByName(std::string_view name) {
 const std::vector<EncodeRecord>& EncodeRecords() {
   static const std::vector<EncodeRecord>& records = *[] {
     auto* list = new std::vector<EncodeRecord>();
-    for (const std::string& text : ReadRecordedLines("tests/data/tokenizer/encode.jsonl.gz")) {
+    for (const std::string& text :
+         testing::ReadRecordedLines("tests/data/tokenizer/encode.jsonl.gz")) {
       const Json line = Json::parse(text);
       for (const char* name : {"nano", "qwen36"}) {
         if (!line.contains(name)) continue;
@@ -71,7 +72,8 @@ const std::vector<EncodeRecord>& EncodeRecords() {
 const std::vector<DecodeRecord>& DecodeRecords() {
   static const std::vector<DecodeRecord>& records = *[] {
     auto* list = new std::vector<DecodeRecord>();
-    for (const std::string& text : ReadRecordedLines("tests/data/tokenizer/decode.jsonl.gz")) {
+    for (const std::string& text :
+         testing::ReadRecordedLines("tests/data/tokenizer/decode.jsonl.gz")) {
       const Json line = Json::parse(text);
       list->push_back({line.at("tokenizer"), IdsOf(line.at("ids")), line.at("skip"),
                        line.at(line.contains("show") ? "show" : "skip")});

@@ -429,14 +429,14 @@ TEST(TransportTest, TheLayerLoopAllocatesNothing) {
       for (auto& transfer : transfers) ASSERT_TRUE(transfer->Wait().ok());
     };
     layer(1, 0);
-    const int64_t before = AllocationsOfThisThread();
+    const int64_t before = testing::AllocationsOfThisThread();
     ::operator delete(::operator new(1));
-    ASSERT_EQ(AllocationsOfThisThread(), before + 1);  // the counter counts
-    const int64_t begin = AllocationsOfThisThread();
+    ASSERT_EQ(testing::AllocationsOfThisThread(), before + 1);  // the counter counts
+    const int64_t begin = testing::AllocationsOfThisThread();
     for (uint64_t step = 2; step < 10; ++step) {
       for (uint16_t index = 0; index < 5; ++index) layer(step, index);
     }
-    EXPECT_EQ(AllocationsOfThisThread(), begin);
+    EXPECT_EQ(testing::AllocationsOfThisThread(), begin);
   });
 }
 

@@ -40,13 +40,14 @@ absl::StatusOr<int> RunStep(Transport& transport, uint64_t step) {
 TEST(FaultyTransportTest, FailsAtTheLayerAndPlacePlannedOnAllRanks) {
   for (uint16_t layer = 0; layer < kLayers; ++layer) {
     for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
-      for (const FaultPlace place :
-           {FaultPlace::kAllToAll, FaultPlace::kWaitReceived, FaultPlace::kWait}) {
+      for (const testing::FaultPlace place :
+           {testing::FaultPlace::kAllToAll, testing::FaultPlace::kWaitReceived,
+            testing::FaultPlace::kWait}) {
         auto transports = MakeTransports({.world_size = 2});
-        auto faulty = std::make_unique<FaultyTransport>(
+        auto faulty = std::make_unique<testing::FaultyTransport>(
             std::move(transports[0]),
-            FaultPlan{.step = 2, .layer = layer, .kind = kind, .place = place});
-        FaultyTransport* fault = faulty.get();
+            testing::FaultPlan{.step = 2, .layer = layer, .kind = kind, .place = place});
+        testing::FaultyTransport* fault = faulty.get();
         transports[0] = std::move(faulty);
         RunRanks(transports, [&](Transport& transport) {
           EXPECT_OK(RunStep(transport, 1));
@@ -66,8 +67,8 @@ TEST(FaultyTransportTest, FailsAtTheLayerAndPlacePlannedOnAllRanks) {
 
 TEST(FaultyTransportTest, LazyProgressLosesNothing) {
   auto transports = MakeTransports({.world_size = 2});
-  transports[0] = std::make_unique<FaultyTransport>(std::move(transports[0]),
-                                                    FaultPlan{.step = 99, .num_lazy_progress = 3});
+  transports[0] = std::make_unique<testing::FaultyTransport>(
+      std::move(transports[0]), testing::FaultPlan{.step = 99, .num_lazy_progress = 3});
   RunRanks(transports, [](Transport& transport) {
     std::array<std::byte, 500> out = {};
     std::array<std::byte, 500> in = {};
