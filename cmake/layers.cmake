@@ -25,6 +25,7 @@ room(kernels/simd MAY kernels/tensor)
 room(kernels/dispatch MAY kernels/tensor)
 room(kernels/ops MAY kernels/tensor kernels/simd kernels/dispatch)
 
+room(coordinator/http NETWORK)
 room(coordinator/request MAY common/step)
 room(coordinator/chat MAY common/tokenizer)
 room(coordinator/openai MAY common/step common/tokenizer)
@@ -35,7 +36,7 @@ room(coordinator/worker_link NETWORK MAY common/step coordinator/membership prot
 room(coordinator/engine MAY coordinator/request coordinator/kv_index coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/metrics NETWORK MAY coordinator/engine coordinator/kv_index coordinator/request coordinator/worker_link common/step)
-room(coordinator/frontend NETWORK MAY coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
+room(coordinator/frontend NETWORK MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
      common/concurrency)
 room(coordinator NETWORK MAY coordinator common)
 

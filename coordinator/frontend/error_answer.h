@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coordinator/engine/engine.h"
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 #include "coordinator/openai/api_error.h"
 
 namespace atl::coordinator {

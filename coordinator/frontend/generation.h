@@ -14,10 +14,10 @@
 #include "coordinator/frontend/access_log.h"
 #include "coordinator/frontend/choice.h"
 #include "coordinator/frontend/frontend_metrics.h"
-#include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/prepare_generation.h"
 #include "coordinator/frontend/served_model.h"
 #include "coordinator/frontend/token_mailbox.h"
+#include "coordinator/http/http_server.h"
 #include "coordinator/openai/answer_format.h"
 #include "coordinator/openai/api_error.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "coordinator/engine/engine.h"
-#include "coordinator/frontend/http/http_server.h"
 #include "coordinator/frontend/served_model.h"
+#include "coordinator/http/http_server.h"
 
 namespace atl::coordinator {
 

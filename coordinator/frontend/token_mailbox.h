@@ -11,7 +11,7 @@
 
 #include "common/base/ids.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 
 namespace atl::coordinator {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/base/check.h"
-#include "coordinator/frontend/http/request_reader.h"
+#include "coordinator/http/request_reader.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/coordinator/frontend/http_client.h"
+#include "tests/coordinator/http/http_client.h"
 #include "tests/integration/process.h"
 #include "tests/support/status_matchers.h"
 

@@ -68,7 +68,7 @@ const std::vector<Door>& Doors() {
       {"Prometheus", {"prometheus/"}, {}, {"common/metrics"}},
       {"spdlog", {"spdlog/"}, {}, {"common/log"}},
       {"RE2", {"re2/"}, {}, {"worker/scripted"}, true},
-      {"Boost", {"boost/"}, {}, {"coordinator/frontend", "tools/loadgen"}, true},
+      {"Boost", {"boost/"}, {}, {"coordinator/http", "tools/loadgen"}, true},
       {"vector intrinsics",
        {"immintrin.h", "x86intrin.h"},
        {},

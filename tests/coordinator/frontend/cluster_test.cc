@@ -7,7 +7,7 @@
 #include "coordinator/metrics/engine_metrics.h"
 #include "coordinator/metrics/worker_roster.h"
 #include "coordinator/openai/request_parser.h"
-#include "tests/coordinator/frontend/http_client.h"
+#include "tests/coordinator/http/http_client.h"
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 

@@ -15,7 +15,7 @@
 #include "common/base/check.h"
 #include "coordinator/frontend/frontend.h"
 #include "tests/coordinator/frontend/fake_engine.h"
-#include "tests/coordinator/frontend/http_client.h"
+#include "tests/coordinator/http/http_client.h"
 
 namespace atl::coordinator {
 

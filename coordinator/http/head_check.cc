@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/head_check.h"
+#include "coordinator/http/head_check.h"
 
 #include <fmt/format.h>
 

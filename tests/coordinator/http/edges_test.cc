@@ -1,7 +1,7 @@
 // What a live server makes of clients at the edges of HTTP.
 #include <fmt/format.h>
 
-#include "tests/coordinator/frontend/http/http_fixture.h"
+#include "tests/coordinator/http/http_fixture.h"
 
 namespace atl::coordinator {
 namespace {

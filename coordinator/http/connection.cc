@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/connection.h"
+#include "coordinator/http/connection.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -17,8 +17,8 @@
 #include <string_view>
 #include <utility>
 
-#include "coordinator/frontend/http/http_text.h"
-#include "coordinator/frontend/http/request_reader.h"
+#include "coordinator/http/http_text.h"
+#include "coordinator/http/request_reader.h"
 
 namespace atl::coordinator {
 namespace {

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/coordinator/frontend/http/http_fixture.h"
+#include "tests/coordinator/http/http_fixture.h"
 
 namespace atl::coordinator {
 namespace {

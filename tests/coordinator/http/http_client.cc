@@ -1,4 +1,4 @@
-#include "tests/coordinator/frontend/http_client.h"
+#include "tests/coordinator/http/http_client.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <thread>
 
-#include "tests/coordinator/frontend/http/http_fixture.h"
+#include "tests/coordinator/http/http_fixture.h"
 
 namespace atl::coordinator {
 namespace {

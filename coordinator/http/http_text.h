@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 
 namespace atl::coordinator {
 

@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/request_reader.h"
+#include "coordinator/http/request_reader.h"
 
 #include <fmt/format.h>
 

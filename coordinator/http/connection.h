@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 
 namespace boost::asio {
 class io_context;

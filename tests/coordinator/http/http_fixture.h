@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
-#include "coordinator/frontend/http/http_server.h"
-#include "tests/coordinator/frontend/http_client.h"
+#include "coordinator/http/http_server.h"
+#include "tests/coordinator/http/http_client.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {

@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/http_text.h"
+#include "coordinator/http/http_text.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

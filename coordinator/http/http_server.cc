@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 
 #include "common/base/check.h"
 #include "common/log/log.h"
-#include "coordinator/frontend/http/connection.h"
+#include "coordinator/http/connection.h"
 
 namespace atl::coordinator {
 namespace {

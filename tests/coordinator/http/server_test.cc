@@ -1,6 +1,6 @@
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/http_server.h"
 
-#include "tests/coordinator/frontend/http/http_fixture.h"
+#include "tests/coordinator/http/http_fixture.h"
 
 namespace atl::coordinator {
 namespace {

@@ -3,7 +3,7 @@
 #include <random>
 #include <thread>
 
-#include "tests/coordinator/frontend/http/http_fixture.h"
+#include "tests/coordinator/http/http_fixture.h"
 
 namespace atl::coordinator {
 namespace {

@@ -1,4 +1,4 @@
-#include "coordinator/frontend/http/request_reader.h"
+#include "coordinator/http/request_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "coordinator/frontend/http/head_check.h"
-#include "coordinator/frontend/http/http_server.h"
+#include "coordinator/http/head_check.h"
+#include "coordinator/http/http_server.h"
 
 namespace atl::coordinator {
 
