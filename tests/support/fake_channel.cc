@@ -8,7 +8,7 @@
 
 namespace atl::testing {
 
-constexpr auto coordinator::kPatience = std::chrono::seconds(20);
+constexpr auto kPatience = std::chrono::seconds(20);
 
 BoundedQueue<ToWorker>& FakeChannel::Queue(coordinator::WorkerId worker) {
   std::lock_guard lock(mutex_);
@@ -19,7 +19,7 @@ BoundedQueue<ToWorker>& FakeChannel::Queue(coordinator::WorkerId worker) {
 }
 
 std::optional<ToWorker> FakeChannel::Next(coordinator::WorkerId worker) {
-  return Queue(worker).Pop(std::chrono::steady_clock::now() + coordinator::kPatience);
+  return Queue(worker).Pop(std::chrono::steady_clock::now() + kPatience);
 }
 
 void FakeChannel::Put(coordinator::WorkerId worker, ToWorker message) {

@@ -22,10 +22,10 @@ struct EpochEnded {
   std::string reason;
 };
 struct ShutdownSent {};
-struct coordinator::Refused {
+struct Refused {
   absl::Status why;
 };
-using ToWorker = std::variant<EpochStart, StepPlan, EpochEnded, ShutdownSent, coordinator::Refused>;
+using ToWorker = std::variant<EpochStart, StepPlan, EpochEnded, ShutdownSent, Refused>;
 
 class FakeChannel : public coordinator::WorkerChannel {
  public:
@@ -38,7 +38,7 @@ class FakeChannel : public coordinator::WorkerChannel {
   }
   void SendShutdown(coordinator::WorkerId worker) override { Put(worker, ShutdownSent{}); }
   void Refuse(coordinator::WorkerId worker, const absl::Status& why) override {
-    Put(worker, coordinator::Refused{why});
+    Put(worker, Refused{why});
   }
 
   // The next message to a worker; nothing when none came for 20 seconds, or Close was called.

@@ -91,7 +91,7 @@ absl::Status FakeWorker::Start(const StepPlan& plan) {
       return FailedPrecondition("sequence {} starts with {} of {} draws", Value(start.seq),
                                 start.num_drawn, start.max_new_tokens);
     }
-    coordinator::Sequence sequence{.start = start, .hash = kHashStart, .draws = start.num_drawn};
+    Sequence sequence{.start = start, .hash = kHashStart, .draws = start.num_drawn};
     if (!sequences_.emplace(start.seq, std::move(sequence)).second) {
       return FailedPrecondition("sequence {} starts twice", Value(start.seq));
     }
@@ -102,7 +102,7 @@ absl::Status FakeWorker::Start(const StepPlan& plan) {
 absl::Status FakeWorker::Run(const SequenceWork& work, StepResult& result, int32_t& spares_used) {
   const auto it = sequences_.find(work.seq);
   if (it == sequences_.end()) return FailedPrecondition("sequence {} is unknown", Value(work.seq));
-  coordinator::Sequence& sequence = it->second;
+  Sequence& sequence = it->second;
   ATOLL_RETURN_IF_ERROR(TakeBlocks(work, sequence));
   if (sequence.ended) return absl::OkStatus();  // it ended after this plan was sent
   ATOLL_RETURN_IF_ERROR(CheckWork(work, sequence));
@@ -131,8 +131,7 @@ absl::Status FakeWorker::Run(const SequenceWork& work, StepResult& result, int32
   return absl::OkStatus();
 }
 
-absl::Status FakeWorker::CheckWork(const SequenceWork& work,
-                                   const coordinator::Sequence& sequence) const {
+absl::Status FakeWorker::CheckWork(const SequenceWork& work, const Sequence& sequence) const {
   if (work.begin != sequence.length) {
     return FailedPrecondition("sequence {} begins at {}, its length is {}", Value(work.seq),
                               work.begin, sequence.length);
@@ -165,7 +164,7 @@ absl::Status FakeWorker::CheckWork(const SequenceWork& work,
   return absl::OkStatus();
 }
 
-absl::Status FakeWorker::TakePiece(const SequenceWork& work, coordinator::Sequence& sequence) {
+absl::Status FakeWorker::TakePiece(const SequenceWork& work, Sequence& sequence) {
   if (sequence.next_id != TokenId{-1} && sequence.next_id != work.ids.front()) {
     return FailedPrecondition("sequence {} goes on with {}, told was {}", Value(work.seq),
                               Value(work.ids.front()), Value(sequence.next_id));
@@ -194,7 +193,7 @@ void FakeWorker::ReportProbe(const SequenceWork& work, StepResult& result) const
   result.probes.push_back(std::move(probe));
 }
 
-absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, coordinator::Sequence& sequence) {
+absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, Sequence& sequence) {
   for (const BlockId block : work.new_blocks) {
     if (Value(block) < 0 || Value(block) >= options_.kv_blocks) {
       return FailedPrecondition("block {} does not exist", Value(block));
@@ -214,7 +213,7 @@ absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, coordinator::Seque
   return absl::OkStatus();
 }
 
-void FakeWorker::Draw(coordinator::Sequence& sequence, int32_t draws, SequenceResult& report) {
+void FakeWorker::Draw(Sequence& sequence, int32_t draws, SequenceResult& report) {
   while (draws-- > 0 && !sequence.ended) {
     const TokenId id = DrawOf(sequence.hash, options_.vocab_size);
     sequence.hash = HashWith(sequence.hash, id);

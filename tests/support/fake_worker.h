@@ -42,7 +42,7 @@ class FakeWorker {
   int64_t num_live() const { return static_cast<int64_t>(sequences_.size()); }
 
  private:
-  struct coordinator::Sequence {
+  struct Sequence {
     StartSequence start;
     uint64_t hash = 0;   // of its tokens
     int32_t tokens = 0;  // known or drawn; `length` of them have run
@@ -57,16 +57,16 @@ class FakeWorker {
   absl::Status Free(const StepPlan& plan);
   absl::Status Start(const StepPlan& plan);
   absl::Status Run(const SequenceWork& work, StepResult& result, int32_t& spares_used);
-  absl::Status CheckWork(const SequenceWork& work, const coordinator::Sequence& sequence) const;
-  absl::Status TakeBlocks(const SequenceWork& work, coordinator::Sequence& sequence);
-  absl::Status TakePiece(const SequenceWork& work, coordinator::Sequence& sequence);
+  absl::Status CheckWork(const SequenceWork& work, const Sequence& sequence) const;
+  absl::Status TakeBlocks(const SequenceWork& work, Sequence& sequence);
+  absl::Status TakePiece(const SequenceWork& work, Sequence& sequence);
   void ReportProbe(const SequenceWork& work, StepResult& result) const;
   // What a decoding sequence is given in a step of `rows`: 1 … rows, by its tokens alone.
-  void Draw(coordinator::Sequence& sequence, int32_t draws, SequenceResult& report);
+  void Draw(Sequence& sequence, int32_t draws, SequenceResult& report);
 
   const FakeWorkerOptions options_;
   uint64_t step_ = 0;
-  std::map<SeqId, coordinator::Sequence> sequences_;
+  std::map<SeqId, Sequence> sequences_;
   std::set<BlockId> blocks_;
   std::set<SlotId> slots_;
 };
