@@ -10,7 +10,7 @@
 
 namespace {
 
-const atl::coordinator::HttpOptions coordinator::kLimits = {
+const atl::coordinator::HttpOptions kLimits = {
     .header_bytes_max = 1000, .headers_max = 10, .target_bytes_max = 100, .body_bytes_max = 500};
 
 // How many bytes were taken in pieces of `piece`.
@@ -24,8 +24,8 @@ size_t Read(atl::coordinator::RequestReader* reader, std::string_view bytes, siz
 
 void CheckRequest(const atl::coordinator::HttpRequest& request) {
   CHECK(!request.method.empty() && !request.path.empty());
-  CHECK(request.body.size() <= coordinator::kLimits.body_bytes_max);
-  CHECK(request.headers.size() <= coordinator::kLimits.headers_max);
+  CHECK(request.body.size() <= kLimits.body_bytes_max);
+  CHECK(request.headers.size() <= kLimits.headers_max);
   for (const auto& [name, value] : request.headers) {
     CHECK(!name.empty());
     const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
@@ -38,8 +38,8 @@ void CheckRequest(const atl::coordinator::HttpRequest& request) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  atl::coordinator::RequestReader whole(coordinator::kLimits);
-  atl::coordinator::RequestReader cut(coordinator::kLimits);
+  atl::coordinator::RequestReader whole(kLimits);
+  atl::coordinator::RequestReader cut(kLimits);
   const size_t taken = Read(&whole, bytes, bytes.size());
   const size_t taken_cut = Read(&cut, bytes, size_t{1} + data[0]);
   CHECK(whole.done() == cut.done());
