@@ -12,7 +12,7 @@ namespace {
 
 void CheckModel(const std::string& text) {
   const auto config = atl::ParseModelConfig(text, "config.json");
-  if (!config.ok()) return atl::CheckSentence(config.status());
+  if (!config.ok()) return atl::testing::CheckSentence(config.status());
   CHECK(config->num_layers() >= 1 && config->num_layers() <= 1024);
   CHECK(config->conv_channels() > 0);
   CHECK(config->num_attention_heads % config->num_kv_heads == 0);
@@ -25,7 +25,7 @@ void CheckModel(const std::string& text) {
 
 void CheckGeneration(const std::string& text) {
   const auto config = atl::ParseGenerationConfig(text, "generation_config.json");
-  if (!config.ok()) return atl::CheckSentence(config.status());
+  if (!config.ok()) return atl::testing::CheckSentence(config.status());
   CHECK(config->temperature >= 0 && config->temperature <= 2);
   CHECK(config->top_p > 0 && config->top_p <= 1);
   CHECK(config->top_k >= 0);

@@ -22,20 +22,20 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr atl::coordinator::ParseLimits coordinator::kLimits = {.depth_max = 16,
-                                                                .values_max = 2000,
-                                                                .messages_max = 20,
-                                                                .tools_max = 5,
-                                                                .stop_strings_max = 4,
-                                                                .stop_bytes_max = 20,
-                                                                .stop_token_ids_max = 10,
-                                                                .choices_max = 8,
-                                                                .sequences_max = 12,
-                                                                .vocab_size = 4096};
+constexpr atl::coordinator::ParseLimits kLimits = {.depth_max = 16,
+                                                   .values_max = 2000,
+                                                   .messages_max = 20,
+                                                   .tools_max = 5,
+                                                   .stop_strings_max = 4,
+                                                   .stop_bytes_max = 20,
+                                                   .stop_token_ids_max = 10,
+                                                   .choices_max = 8,
+                                                   .sequences_max = 12,
+                                                   .vocab_size = 4096};
 
 void CheckError(const atl::coordinator::ApiError& error) {
   CHECK(error.status == 400);
-  const std::string mistake = atl::MistakeOfSentence(error.message);
+  const std::string mistake = atl::testing::MistakeOfSentence(error.message);
   CHECK(mistake.empty(), "{}: {}", mistake, error.message);
   CHECK(atl::Printable(error.param, 100) == error.param, "{}", error.param);
   const Json envelope =
@@ -47,8 +47,7 @@ void CheckError(const atl::coordinator::ApiError& error) {
 }
 
 void CheckIds(const std::vector<atl::TokenId>& ids) {
-  for (const atl::TokenId id : ids)
-    CHECK(Value(id) >= 0 && Value(id) < coordinator::kLimits.vocab_size);
+  for (const atl::TokenId id : ids) CHECK(Value(id) >= 0 && Value(id) < kLimits.vocab_size);
 }
 
 // Absent is in every range.
@@ -63,7 +62,7 @@ void CheckSampling(const atl::coordinator::GenerationFields& fields) {
   CheckRange(fields.repetition_penalty, 0.01f, 100.0f);
   CheckRange(fields.presence_penalty, -2.0f, 2.0f);
   CheckRange(fields.frequency_penalty, -2.0f, 2.0f);
-  CHECK(!fields.top_k || (*fields.top_k >= 0 && *fields.top_k <= coordinator::kLimits.vocab_size));
+  CHECK(!fields.top_k || (*fields.top_k >= 0 && *fields.top_k <= kLimits.vocab_size));
   CHECK(fields.top_logprobs >= -1 && fields.top_logprobs <= atl::kTopLogprobsMax);
   CHECK(fields.logit_bias.size() <= atl::kLogitBiasMax);
   std::set<int32_t> biased;
@@ -77,17 +76,16 @@ void CheckSampling(const atl::coordinator::GenerationFields& fields) {
 void CheckGeneration(const atl::coordinator::GenerationFields& fields) {
   CheckSampling(fields);
   CHECK(atl::IsValidUtf8(fields.model));
-  CHECK(fields.stop.size() <= coordinator::kLimits.stop_strings_max);
+  CHECK(fields.stop.size() <= kLimits.stop_strings_max);
   for (const std::string& stop : fields.stop) {
-    CHECK(!stop.empty() && stop.size() <= coordinator::kLimits.stop_bytes_max &&
-          atl::IsValidUtf8(stop));
+    CHECK(!stop.empty() && stop.size() <= kLimits.stop_bytes_max && atl::IsValidUtf8(stop));
   }
-  CHECK(fields.stop_token_ids.size() <= coordinator::kLimits.stop_token_ids_max);
+  CHECK(fields.stop_token_ids.size() <= kLimits.stop_token_ids_max);
   CheckIds(fields.stop_token_ids);
   CHECK(!fields.max_tokens || *fields.max_tokens >= 0);
   CHECK(fields.min_tokens >= 0);
   CHECK(!fields.max_tokens || fields.min_tokens <= *fields.max_tokens);
-  CHECK(fields.n >= 1 && fields.n <= coordinator::kLimits.choices_max);
+  CHECK(fields.n >= 1 && fields.n <= kLimits.choices_max);
   CHECK(fields.stream || !fields.include_usage);
 }
 
@@ -116,7 +114,7 @@ void CheckAccepted(const atl::coordinator::CompletionRequest& request) {
   CHECK(request.generation.max_tokens != 0 || request.echo);
   CHECK(!request.prompts.empty());
   CHECK(static_cast<int32_t>(request.prompts.size()) * request.generation.n <=
-        coordinator::kLimits.sequences_max);
+        kLimits.sequences_max);
   for (const atl::coordinator::CompletionPrompt& prompt : request.prompts) {
     if (const auto* text = std::get_if<std::string>(&prompt)) {
       CHECK(!text->empty() && atl::IsValidUtf8(*text));
@@ -148,9 +146,9 @@ void CheckResult(const std::variant<Request, atl::coordinator::ApiError>& result
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
-  CheckResult(atl::coordinator::ParseChatRequest(body, coordinator::kLimits));
-  CheckResult(atl::coordinator::ParseCompletionRequest(body, coordinator::kLimits));
-  CheckResult(atl::coordinator::ParseTokenizeRequest(body, coordinator::kLimits));
-  CheckResult(atl::coordinator::ParseDetokenizeRequest(body, coordinator::kLimits));
+  CheckResult(atl::coordinator::ParseChatRequest(body, kLimits));
+  CheckResult(atl::coordinator::ParseCompletionRequest(body, kLimits));
+  CheckResult(atl::coordinator::ParseTokenizeRequest(body, kLimits));
+  CheckResult(atl::coordinator::ParseDetokenizeRequest(body, kLimits));
   return 0;
 }

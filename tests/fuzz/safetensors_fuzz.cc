@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto* const bytes = reinterpret_cast<const std::byte*>(data);
   const auto file = atl::worker::SafetensorsFile::FromBytes(bytes, size, "x.safetensors");
   if (!file.ok()) {
-    atl::CheckSentence(file.status());
+    atl::testing::CheckSentence(file.status());
     return 0;
   }
   uint64_t total = 8 + (*file)->header().size();

@@ -28,7 +28,7 @@ void CheckMessage(const uint8_t* data, size_t size) {
   Message message;
   if (!message.ParseFromArray(data, static_cast<int>(size))) return;
   const auto value = atl::Decode(message);
-  if (!value.ok()) return atl::CheckSentence(value.status());
+  if (!value.ok()) return atl::testing::CheckSentence(value.status());
   const std::string bytes = Encoded<Message>(*value);
   Message again;
   CHECK(again.ParseFromString(bytes));

@@ -21,16 +21,16 @@ constexpr char kBody[] = R"({
   "chat_template_kwargs": {"enable_thinking": true, "n": 3}})";
 
 // Small, so that what runs into them does so soon.
-constexpr atl::jinja::Limits coordinator::kLimits = {
+constexpr atl::jinja::Limits kLimits = {
     .steps_max = 100'000, .text_bytes_max = size_t{1} << 18, .range_items_max = 10'000};
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto parsed = atl::coordinator::ChatTemplate::Parse(
-      std::string(reinterpret_cast<const char*>(data), size), coordinator::kLimits);
+      std::string(reinterpret_cast<const char*>(data), size), kLimits);
   if (!parsed.ok()) {
-    atl::CheckSentence(parsed.status());
+    atl::testing::CheckSentence(parsed.status());
     return 0;
   }
   static const auto& input = *new absl::StatusOr<atl::coordinator::TemplateInput>(
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // An error may be the template's own text, so it is not held to be a sentence.
   const auto prompt = (*parsed)->Render(*input);
   if (!prompt.ok()) return 0;
-  CHECK(prompt->text().size() <= coordinator::kLimits.text_bytes_max);
+  CHECK(prompt->text().size() <= kLimits.text_bytes_max);
   std::string joined;
   for (const atl::TextSegment& segment : prompt->segments()) joined += segment.text;
   CHECK(joined == prompt->text());

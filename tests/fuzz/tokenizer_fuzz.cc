@@ -32,9 +32,9 @@ class MemoryFile {
 
 void CheckTokenizer(const std::string& path) {
   auto parts = atl::ReadTokenizerJson(path);
-  if (!parts.ok()) return atl::CheckSentence(parts.status());
+  if (!parts.ok()) return atl::testing::CheckSentence(parts.status());
   const auto tokenizer = atl::Tokenizer::Create(*std::move(parts));
-  if (!tokenizer.ok()) return atl::CheckSentence(tokenizer.status());
+  if (!tokenizer.ok()) return atl::testing::CheckSentence(tokenizer.status());
   const std::string text = "Hello <|im_start|> w\u00f6rld 123\n\t\U0001f30a";
   const auto ids = (*tokenizer)->Encode(text, {.nfc = atl::EncodeOptions::Nfc::kOff});
   CHECK_OK(ids.status());
@@ -49,6 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MemoryFile file(data, size);
   CheckTokenizer(file.path());
   const auto added = atl::ReadAddedTokensOfConfig(file.path());
-  if (!added.ok()) atl::CheckSentence(added.status());
+  if (!added.ok()) atl::testing::CheckSentence(added.status());
   return 0;
 }

@@ -81,7 +81,7 @@ std::optional<std::string> Process::NextLine(Clock::time_point deadline) {
 }
 
 std::string Process::ReadLine(const std::string& prefix) {
-  const Clock::time_point deadline = Clock::now() + coordinator::kPatience;
+  const Clock::time_point deadline = Clock::now() + kPatience;
   while (const std::optional<std::string> line = NextLine(deadline)) {
     if (line->starts_with(prefix)) return line->substr(prefix.size());
   }

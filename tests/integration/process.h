@@ -13,7 +13,7 @@
 namespace atl::testing {
 
 // What a machine with other work to do may take for anything that ends by itself.
-inline constexpr std::chrono::seconds coordinator::kPatience{60};
+inline constexpr std::chrono::seconds kPatience{60};
 
 // The kernel kills it when the thread that started it ends. Standard error is kept in memory.
 // **Threads**: one.
@@ -25,11 +25,11 @@ class Process {
   ~Process();
 
   // What stands behind `prefix` in the first line of its standard output that begins so; empty when
-  // it ends, or when coordinator::kPatience passes, without one.
+  // it ends, or when kPatience passes, without one.
   std::string ReadLine(const std::string& prefix);
   void Signal(int signal);
   // Its exit status, or 128 and the signal that ended it; nothing when it still runs after `limit`.
-  std::optional<int> Wait(std::chrono::milliseconds limit = coordinator::kPatience);
+  std::optional<int> Wait(std::chrono::milliseconds limit = kPatience);
   // All of its standard error so far: the log.
   std::string Log() const;
 

@@ -19,14 +19,12 @@ using Json = nlohmann::json;
 using coordinator::ClientAnswer;
 using coordinator::EventsOf;
 using coordinator::HttpClient;
-using coordinator::kPatience;
 using coordinator::PostText;
 using ::testing::HasSubstr;
-using testing::Process;
 
-constexpr const char* coordinator::kChat = "/v1/chat/completions";
+constexpr const char* kChat = "/v1/chat/completions";
 constexpr const char* kTokenizer = "tools/nano/checkpoint";
-constexpr int worker::kCrashStatus = 134;
+constexpr int kCrashStatus = 134;
 // Long enough for a healthy worker on a machine with other work to do.
 constexpr const char* kStepLimit = "5";
 constexpr std::chrono::milliseconds kBetweenQuestions{20};
@@ -81,7 +79,7 @@ class ScriptedClusterTest : public ::testing::Test {
 
   // Asks until /ready answers so, or the coordinator has ended.
   void AwaitReady(int status) {
-    const auto deadline = std::chrono::steady_clock::now() + coordinator::kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (coordinator::HttpClient(port_).Get("/ready").status != status) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline)
           << "/ready never says " << status << Logs();
@@ -93,7 +91,7 @@ class ScriptedClusterTest : public ::testing::Test {
     return fmt::format(R"({{"messages": [{{"role": "user", "content": "{}"}}]{}}})", message, more);
   }
   coordinator::ClientAnswer Ask(const std::string& message, const std::string& more = "") {
-    return coordinator::HttpClient(port_).Post(coordinator::kChat, Body(message, more));
+    return coordinator::HttpClient(port_).Post(kChat, Body(message, more));
   }
   static std::string ContentOf(const coordinator::ClientAnswer& answer) {
     EXPECT_EQ(answer.status, 200) << answer.body;
@@ -181,7 +179,7 @@ TEST_F(ScriptedClusterTest, NanEndsOneRequestAndNoOther) {
 {"say": "word ", "repeat": 50, "token_ms": 1})",
         {.num_workers = 1});
   coordinator::HttpClient beside(port_);
-  beside.Send(coordinator::PostText(coordinator::kChat, Body("good", R"(, "stream": true)")));
+  beside.Send(coordinator::PostText(kChat, Body("good", R"(, "stream": true)")));
   EXPECT_EQ(beside.ReceiveHead().status, 200);
   ASSERT_TRUE(beside.ReadUntil("word"));
   EXPECT_GE(Ask("bad").status, 500);
@@ -202,8 +200,7 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
   std::vector<std::unique_ptr<coordinator::HttpClient>> clients;
   for (int i = 0; i < 16; ++i) {
     clients.push_back(std::make_unique<coordinator::HttpClient>(port_));
-    clients.back()->Send(
-        coordinator::PostText(coordinator::kChat, Body(i % 2 == 0 ? "one" : "three")));
+    clients.back()->Send(coordinator::PostText(kChat, Body(i % 2 == 0 ? "one" : "three")));
   }
   for (const auto& client : clients) EXPECT_EQ(ContentOf(client->Receive()), alone);
   const std::string after = coordinator::HttpClient(port_).Get("/metrics").body;
@@ -220,7 +217,7 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
 TEST_F(ScriptedClusterTest, ACrashIsALostWorker) {
   Serve(R"({"when": "crash", "say": "So", "then": "crash"})", {.num_workers = 1});
   EXPECT_GE(Ask("crash").status, 500);
-  EXPECT_EQ(workers_[0]->Wait(), worker::kCrashStatus);
+  EXPECT_EQ(workers_[0]->Wait(), kCrashStatus);
   AwaitReady(503);
   EXPECT_THAT(coordinator::HttpClient(port_).Get("/ready").body, HasSubstr("lost worker 0"));
 }
@@ -237,7 +234,7 @@ TEST_F(ScriptedClusterTest, AHungWorkerIsLost) {
 TEST_F(ScriptedClusterTest, AHungWorkerStillStops) {
   Serve(R"({"when": "hang", "say": "So", "then": "hang"})", {.num_workers = 1});
   coordinator::HttpClient client(port_);
-  client.Send(coordinator::PostText(coordinator::kChat, Body("hang", R"(, "stream": true)")));
+  client.Send(coordinator::PostText(kChat, Body("hang", R"(, "stream": true)")));
   EXPECT_EQ(client.ReceiveHead().status, 200);
   ASSERT_TRUE(client.ReadUntil("So"));
   workers_[0]->Signal(SIGTERM);
