@@ -34,18 +34,21 @@ absl::StatusOr<Layers> Layers::Parse(std::string_view text) {
     if (end == std::string::npos) return InvalidArgument("room( without its closing bracket");
     std::istringstream words(bare.substr(at, end - at));
     Room room;
-    bool in_may = false;
+    room.place = static_cast<int>(layers.rooms_.size());
+    std::string keyword;
     for (std::string word; words >> word;) {
-      if (word == "NETWORK") {
-        room.is_network = true;
-      } else if (word == "MAY") {
-        in_may = true;
-      } else if (in_may) {
+      if (word == "NEEDS" || word == "DOOR" || word == "MAY") {
+        keyword = word;
+      } else if (keyword == "MAY") {
         room.may.push_back(word);
-      } else if (room.path.empty()) {
+      } else if (keyword == "NEEDS") {
+        room.needs.push_back(word);
+      } else if (keyword == "DOOR" && room.door.empty()) {
+        room.door = word;
+      } else if (keyword.empty() && room.path.empty()) {
         room.path = word;
       } else {
-        return InvalidArgument("room({} …): {} stands before MAY", room.path, word);
+        return InvalidArgument("room({} …): {} belongs to no keyword", room.path, word);
       }
     }
     if (room.path.empty()) return InvalidArgument("room() without a path");
@@ -68,6 +71,7 @@ const Room* Layers::RoomOf(std::string_view path) const {
 
 bool Layers::MayInclude(const Room& from, const Room& to) {
   if (from.path == to.path) return true;
+  if (to.place > from.place) return false;
   const bool named = std::any_of(from.may.begin(), from.may.end(), [&](const std::string& folder) {
     return IsBelow(to.path, folder);
   });

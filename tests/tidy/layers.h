@@ -11,8 +11,10 @@ namespace atl::testing {
 
 struct Room {
   std::string path;
-  bool is_network = false;
-  std::vector<std::string> may;  // rooms, or folders that cover the rooms below them
+  int place = 0;                   // in the table, counted from the top
+  std::vector<std::string> needs;  // libraries without which it is not built
+  std::string door;                // the header that stands for the room; empty: <room>.h
+  std::vector<std::string> may;    // rooms, or folders that cover the rooms below them
 };
 
 class Layers {
@@ -26,7 +28,7 @@ class Layers {
   // (`worker`) owns only the files directly in it.
   const Room* RoomOf(std::string_view path) const;
 
-  // Whether a file of `from` may include a file of `to`.
+  // Whether a file of `from` may include a file of `to`: its line names it, or it is open to all; and it stands above.
   static bool MayInclude(const Room& from, const Room& to);
 
  private:

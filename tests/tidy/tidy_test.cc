@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/tidy/checks.h"
 #include "tests/tidy/layers.h"
+#include "tests/tidy/planted_tree.h"
 #include "tests/tidy/tree.h"
 
 namespace atl::testing {
@@ -21,24 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string TextOf(const Tree& tree, const std::string& path) {
-  for (const TextFile& file : tree.files) {
-    if (file.path == path) return file.text;
-  }
-  return "";
-}
-
-// This repository: tests run from its root.
-class HouseTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    tree_ = ReadTree(std::filesystem::current_path());
-    ASSERT_OK_AND_ASSIGN(layers_, Layers::Parse(TextOf(tree_, "cmake/layers.cmake")));
-  }
-  Tree tree_;
-  Layers layers_;
-};
-
 TEST_F(HouseTest, IncludesKeepToTheTable) { EXPECT_THAT(CheckIncludes(tree_, layers_), IsEmpty()); }
 TEST_F(HouseTest, LibrariesEnterByTheirDoors) { EXPECT_THAT(CheckDoors(tree_), IsEmpty()); }
 TEST_F(HouseTest, RoomsAndFoldersAgree) { EXPECT_THAT(CheckRooms(tree_, layers_), IsEmpty()); }
@@ -47,38 +29,6 @@ TEST_F(HouseTest, FilesAreShort) { EXPECT_THAT(CheckLengths(tree_), IsEmpty()); 
 TEST_F(HouseTest, NothingIsLeftOver) { EXPECT_THAT(CheckLeftovers(tree_), IsEmpty()); }
 TEST_F(HouseTest, NamesSayWhatTheyName) { EXPECT_THAT(CheckNames(tree_), IsEmpty()); }
 TEST_F(HouseTest, NoRegistryHostIsNamed) { EXPECT_THAT(CheckRegistryHosts(tree_), IsEmpty()); }
-
-constexpr char kTable[] =
-    "function(room path)\nendfunction()\n"
-    "room(common/base)\nroom(common/log)\nroom(kernels/tensor)\n"
-    "room(worker/moe MAY kernels  # covers kernels/tensor\n     common/log)\n"
-    "room(worker NETWORK MAY worker common)\n";
-
-// A small tree on disk, gone at the end.
-class PlantedTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string folder = (std::filesystem::temp_directory_path() / "atoll_tidy.XXXXXX").string();
-    ASSERT_NE(mkdtemp(folder.data()), nullptr);
-    root_ = folder;
-    Plant("common/base/status.h", "#pragma once\n");
-    Plant("common/log/log.h", "#pragma once\n");
-    Plant("kernels/tensor/tensor_view.h", "#pragma once\n#include \"common/base/status.h\"\n");
-    Plant("worker/moe/router.h", "#pragma once\n#include \"kernels/tensor/tensor_view.h\"\n");
-    Plant("worker/main.cc", "#include \"worker/moe/router.h\"\n");
-    ASSERT_OK_AND_ASSIGN(layers_, Layers::Parse(kTable));
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
-  void Plant(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
-  }
-  Tree Read() const { return ReadTree(root_); }
-
-  std::filesystem::path root_;
-  Layers layers_;
-};
 
 TEST_F(PlantedTest, ACleanTreeIsClean) {
   Plant("README.md",
@@ -105,6 +55,12 @@ TEST_F(PlantedTest, IncludesAgainstTheTable) {
 TEST_F(PlantedTest, IncludesUpwards) {
   Plant("common/log/log.cc", "  #  include \"worker/moe/router.h\"\n");
   EXPECT_THAT(CheckIncludes(Read(), layers_), ElementsAre(HasSubstr("may not include")));
+}
+
+TEST_F(PlantedTest, IncludesOfWhatStandsBelowInTheTable) {
+  Plant("common/base/base.cc", "#include \"common/log/log.h\"\n");
+  Plant("worker/moe/a.cc", "#include \"common/log/log.h\"\n");
+  EXPECT_THAT(CheckIncludes(Read(), layers_), ElementsAre(HasSubstr("base.cc:1")));
 }
 
 TEST_F(PlantedTest, IncludesThatAreRelativeAngledOrOfTests) {
@@ -206,7 +162,8 @@ TEST_F(PlantedTest, RegistryHosts) {
 
 TEST(LayersTest, BrokenTablesAreRefused) {
   EXPECT_STATUS(Layers::Parse(""), absl::StatusCode::kInvalidArgument, "no room");
-  EXPECT_STATUS(Layers::Parse("\nroom(a b)\n"), absl::StatusCode::kInvalidArgument, "before MAY");
+  EXPECT_STATUS(Layers::Parse("\nroom(a b)\n"), absl::StatusCode::kInvalidArgument,
+                "belongs to no keyword");
   EXPECT_STATUS(Layers::Parse("\nroom(a\n"), absl::StatusCode::kInvalidArgument, "closing bracket");
 }
 
