@@ -75,7 +75,10 @@ bool Layers::MayInclude(const Room& from, const Room& to) {
   const bool named = std::any_of(from.may.begin(), from.may.end(), [&](const std::string& folder) {
     return IsBelow(to.path, folder);
   });
-  if (named) return true;
+  return named || IsOpenTo(from, to);
+}
+
+bool Layers::IsOpenTo(const Room& from, const Room& to) {
   if (IsBelow(from.path, "kernels")) return to.path == "common/base";
   return std::find(kOpenToAll.begin(), kOpenToAll.end(), to.path) != kOpenToAll.end();
 }

@@ -31,6 +31,9 @@ class Layers {
   // Whether a file of `from` may include a file of `to`: its line names it, or it is open to all; and it stands above.
   static bool MayInclude(const Room& from, const Room& to);
 
+  // Whether a file of `from` may include a file of `to` whatever its line says.
+  static bool IsOpenTo(const Room& from, const Room& to);
+
  private:
   std::vector<Room> rooms_;
 };

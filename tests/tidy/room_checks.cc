@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace atl::testing {
 namespace {
@@ -60,6 +62,29 @@ bool IsAdded(const std::map<string_view, string_view>& build_files, string_view 
   return false;
 }
 
+bool IsProduction(string_view path) {
+  static constexpr std::array<string_view, 5> tops = {"common", "kernels", "coordinator", "worker",
+                                                      "tools"};
+  return IsCpp(path) &&
+         std::any_of(tops.begin(), tops.end(), [&](string_view top) { return IsBelow(path, top); });
+}
+
+std::vector<string_view> QuotedIncludesOf(string_view text) {
+  constexpr string_view kInclude = "#include \"";
+  std::vector<string_view> paths;
+  for (string_view line : SplitLines(text)) {
+    if (!line.starts_with(kInclude)) continue;
+    line.remove_prefix(kInclude.size());
+    paths.push_back(line.substr(0, line.find('"')));
+  }
+  return paths;
+}
+
+std::string DoorOf(const Room& room) {
+  return fmt::format("{}/{}", room.path,
+                     room.door.empty() ? fmt::format("{}.h", NameOf(room.path)) : room.door);
+}
+
 }  // namespace
 
 Violations CheckBuildFiles(const Tree& tree, const Layers& layers) {
@@ -92,6 +117,74 @@ Violations CheckBuildFiles(const Tree& tree, const Layers& layers) {
     for (string_view top : {"tests", "bench"}) {
       if (folder != top && IsBelow(folder, top) && !IsAdded(build_files, folder, top)) {
         violations.push_back(fmt::format("{}/CMakeLists.txt: no build file adds it", folder));
+      }
+    }
+  }
+  return violations;
+}
+
+Violations CheckRoomSizes(const Tree& tree, const std::vector<std::string>& known) {
+  constexpr int kFilesMax = 16;
+  std::map<string_view, int> num_files;
+  for (const TextFile& file : tree.files) {
+    if (IsProduction(file.path)) ++num_files[FolderOf(file.path)];
+  }
+  Violations violations;
+  for (const auto& [folder, count] : num_files) {
+    const bool is_known = std::find(known.begin(), known.end(), folder) != known.end();
+    if (count <= kFilesMax || is_known) continue;
+    violations.push_back(
+        fmt::format("{}: {} files; more than {} are two rooms", folder, count, kFilesMax));
+  }
+  for (const std::string& folder : known) {
+    const auto room = num_files.find(folder);
+    if (room != num_files.end() && room->second > kFilesMax) continue;
+    violations.push_back(
+        fmt::format("{}: is small enough; strike it from the list of large rooms", folder));
+  }
+  return violations;
+}
+
+Violations CheckRoomDoors(const Tree& tree, const Layers& layers) {
+  std::set<string_view> headers;
+  std::set<string_view> rooms_with_headers;
+  for (const TextFile& file : tree.files) {
+    const Room* room = layers.RoomOf(file.path);
+    if (room == nullptr || !IsHeader(file.path)) continue;
+    headers.insert(file.path);
+    if (FolderOf(file.path) == room->path) rooms_with_headers.insert(room->path);
+  }
+  Violations violations;
+  for (const Room& room : layers.rooms()) {
+    const std::string door = DoorOf(room);
+    if (rooms_with_headers.count(room.path) > 0 && headers.count(door) == 0) {
+      violations.push_back(fmt::format(
+          "{}: its door {} is not there; DOOR in cmake/layers.cmake names another header",
+          room.path, door));
+    }
+  }
+  return violations;
+}
+
+Violations CheckPermissions(const Tree& tree, const Layers& layers) {
+  std::map<string_view, std::set<const Room*>> used;  // by room
+  for (const TextFile& file : tree.files) {
+    const Room* from = IsCpp(file.path) ? layers.RoomOf(file.path) : nullptr;
+    if (from == nullptr) continue;
+    for (string_view path : QuotedIncludesOf(file.text)) {
+      const Room* to = layers.RoomOf(path);
+      if (to != nullptr && to != from && !Layers::IsOpenTo(*from, *to)) used[from->path].insert(to);
+    }
+  }
+  Violations violations;
+  for (const Room& room : layers.rooms()) {
+    for (const std::string& folder : room.may) {
+      const std::set<const Room*>& rooms = used[room.path];
+      const bool is_used = std::any_of(rooms.begin(), rooms.end(),
+                                       [&](const Room* to) { return IsBelow(to->path, folder); });
+      if (!is_used) {
+        violations.push_back(
+            fmt::format("{}: may include {}, and does not need to", room.path, folder));
       }
     }
   }

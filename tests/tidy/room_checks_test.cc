@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/tidy/planted_tree.h"
 
@@ -17,6 +19,57 @@ using ::testing::IsEmpty;
 
 TEST_F(HouseTest, RoomsAreLinkedByTheTable) {
   EXPECT_THAT(CheckBuildFiles(tree_, layers_), IsEmpty());
+}
+
+TEST_F(HouseTest, RoomsAreSmall) {
+  // Those that are being split; nothing is added here.
+  const std::vector<std::string> known = {
+      "common/tokenizer", "coordinator/chat/jinja",  "coordinator/frontend", "coordinator/openai",
+      "tools/check",      "tools/random_checkpoint", "tools/verify",         "worker/weights"};
+  EXPECT_THAT(CheckRoomSizes(tree_, known), IsEmpty());
+}
+
+TEST_F(HouseTest, RoomsHaveDoors) { EXPECT_THAT(CheckRoomDoors(tree_, layers_), IsEmpty()); }
+
+TEST_F(HouseTest, PermissionsAreNeeded) {
+  EXPECT_THAT(CheckPermissions(tree_, layers_), IsEmpty());
+}
+
+TEST_F(PlantedTest, CleanRooms) {
+  const Tree tree = Read();
+  EXPECT_THAT(CheckBuildFiles(tree, layers_), IsEmpty());
+  EXPECT_THAT(CheckRoomSizes(tree, {}), IsEmpty());
+  EXPECT_THAT(CheckRoomDoors(tree, layers_), IsEmpty());
+  EXPECT_THAT(CheckPermissions(tree, layers_), IsEmpty());
+}
+
+TEST_F(PlantedTest, LargeRooms) {
+  for (int i = 0; i < 16; ++i) Plant("worker/moe/file" + std::to_string(i) + ".cc", "\n");
+  Plant("worker/moe/notes.md", "\n");
+  EXPECT_THAT(CheckRoomSizes(Read(), {}), ElementsAre(HasSubstr("worker/moe: 17 files")));
+  EXPECT_THAT(CheckRoomSizes(Read(), {"worker/moe"}), IsEmpty());
+  EXPECT_THAT(CheckRoomSizes(Read(), {"worker/moe", "worker"}),
+              ElementsAre(HasSubstr("worker: is small enough")));
+}
+
+TEST_F(PlantedTest, RoomsWithoutADoor) {
+  std::filesystem::rename(root_ / "worker/moe/router.h", root_ / "worker/moe/gate.h");
+  Plant("common/log/log.h", "#pragma once\n");
+  EXPECT_THAT(CheckRoomDoors(Read(), layers_),
+              ElementsAre(HasSubstr("worker/moe: its door worker/moe/router.h is not there")));
+  ParseTable("\nroom(common/base)\nroom(worker/moe DOOR gate.h)\n");
+  EXPECT_THAT(CheckRoomDoors(Read(), layers_),
+              ElementsAre(HasSubstr("common/base: its door common/base/base.h is not there")));
+}
+
+TEST_F(PlantedTest, PermissionsNobodyNeeds) {
+  ParseTable(
+      "\nroom(common/base)\nroom(common/step)\nroom(kernels/tensor)\n"
+      "room(worker/moe MAY kernels common/step common)\n");
+  Plant("worker/moe/a.cc", "#include \"common/base/status.h\"\n");
+  EXPECT_THAT(CheckPermissions(Read(), layers_),
+              ElementsAre(HasSubstr("worker/moe: may include common/step, and"),
+                          HasSubstr("worker/moe: may include common, and")));
 }
 
 TEST_F(PlantedTest, LibrariesOfOtherRooms) {
