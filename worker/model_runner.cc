@@ -10,6 +10,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "common/log/log.h"
 #include "worker/cache_size.h"
+#include "worker/model/layer_configs.h"
 #include "worker/weights/content_digest.h"
 
 namespace atl::worker {
@@ -52,7 +53,7 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFla
       .cpus = flags.pin == "off" ? std::vector<int>{} : CpusToPin(machine.cpus),
       .decoder = {.dtype = dtype},
       .late_rows = flags.late_rows};
-  ATOLL_ASSIGN_OR_RETURN(const KvCacheConfig cache, runner->MakeCacheConfig(flags, options));
+  ATOLL_ASSIGN_OR_RETURN(const KvCacheConfig cache, runner->MakeCacheConfig(flags, dtype));
   options.num_blocks = cache.num_blocks;
   options.num_slots = cache.num_slots;
   options.num_spares = cache.num_spares;
@@ -85,9 +86,8 @@ absl::Status ModelRunner::OpenCheckpoint(const WorkerFlags& flags) {
 }
 
 absl::StatusOr<KvCacheConfig> ModelRunner::MakeCacheConfig(const WorkerFlags& flags,
-                                                           const ExecutorOptions& options) const {
-  ATOLL_ASSIGN_OR_RETURN(const auto decoder, Decoder::Create(config_, weights_, options.decoder));
-  KvCacheConfig cache = decoder->MakeKvCacheConfig();
+                                                           kernels::DType dtype) const {
+  KvCacheConfig cache = KvCacheConfigOf(config_, dtype);
   cache.late_rows = flags.late_rows;
   const int64_t memory = flags.kv_cache_memory_bytes > 0
                              ? flags.kv_cache_memory_bytes

@@ -37,7 +37,7 @@ class ModelRunner : public StepRunner {
   ModelRunner() = default;
   absl::Status OpenCheckpoint(const WorkerFlags& flags);
   absl::StatusOr<KvCacheConfig> MakeCacheConfig(const WorkerFlags& flags,
-                                                const ExecutorOptions& options) const;
+                                                kernels::DType dtype) const;
   // owned[layer] lists the experts of this rank.
   using OwnedExperts = std::vector<std::vector<int>>;
   OwnedExperts ExpertsOf(const EpochStart& start) const;

@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
+#include "worker/model/layer_configs.h"
 #include "worker/panels/panel_place.h"
 #include "worker/weights/content_digest.h"
 
@@ -41,7 +42,7 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
   ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype, rig->checkpoint_->dtype());
   ATOLL_ASSIGN_OR_RETURN(rig->decoder_,
                          worker::Decoder::Create(rig->config_, rig->weights_, {.dtype = dtype}));
-  worker::KvCacheConfig cache = rig->decoder_->MakeKvCacheConfig();
+  worker::KvCacheConfig cache = worker::KvCacheConfigOf(rig->config_, dtype);
   cache.late_rows = kLateRows;
   cache.num_blocks = options.num_blocks;
   cache.num_slots = options.num_slots;
@@ -49,8 +50,8 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
   rig->head_ = std::make_unique<worker::OutputHead>(*rig->decoder_, *rig->context_);
   rig->transport_ = transport;
   rig->random_ = options.seed;
-  rig->dispatcher_ =
-      std::make_unique<worker::TokenDispatcher>(rig->decoder_->MakeDispatcherConfig(), transport);
+  rig->dispatcher_ = std::make_unique<worker::TokenDispatcher>(
+      worker::DispatcherConfigOf(rig->config_, dtype), transport);
   rig->expert_owner_ = std::move(expert_owner);
   if (rig->expert_owner_.empty()) {
     rig->expert_owner_.assign(
@@ -155,8 +156,8 @@ void StepRig::FillCaches() {
       const int64_t floats = kernels::DeltaStateFloats(cache_->config().delta);
       for (int64_t f = 0; f < floats; ++f)
         state.state[f] = ToFloat(pattern[static_cast<size_t>(f) % pattern.size()]);
-      *state.state_length = sequence.length;
     }
+    cache_->SetStateLength(sequence.start.state_slot, sequence.length);
   }
 }
 

@@ -13,15 +13,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/golden/blocks.h"
 #include "tests/support/status_matchers.h"
 #include "worker/executor/local_cluster.h"
-#include "worker/transport/inproc/inproc_group.h"
 
 namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
-using kernels::F32;
 
 constexpr double kNoiseFactor = 10.0;
 
@@ -78,7 +77,7 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
   const float* Floats(const std::string& name) const {
     return reinterpret_cast<const float*>(Tensor(name).data);
   }
-  std::vector<TokenId> coordinator::Ids(const std::string& name) const {
+  std::vector<TokenId> Ids(const std::string& name) const {
     const auto* ids = reinterpret_cast<const int32_t*>(Tensor(name).data);
     std::vector<TokenId> result;
     for (int64_t i = 0; i < Tensor(name).shape[0]; ++i) result.push_back(TokenId{ids[i]});
@@ -128,20 +127,19 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 
 TEST_P(GoldenTest, LogitsOfWholePrompts) {
   for (const std::string prompt : {"prompt0", "prompt1"})
-    ExpectLogits({.ids = coordinator::Ids(prompt + ".ids")}, prompt, prompt);
+    ExpectLogits({.ids = Ids(prompt + ".ids")}, prompt, prompt);
 }
 
 // What a step leaves behind for the next: keys and values, columns, states, waiting rows.
 TEST_P(GoldenTest, LogitsOfPieces) {
-  ExpectLogits({.ids = coordinator::Ids("prompt0.ids"), .pieces = {1}}, "prompt0",
-               "prompt0 row by row");
-  ExpectLogits({.ids = coordinator::Ids("prompt1.ids"), .pieces = {5, 1, 1, 2, 11, 1, 7}},
-               "prompt1", "prompt1 in pieces");
+  ExpectLogits({.ids = Ids("prompt0.ids"), .pieces = {1}}, "prompt0", "prompt0 row by row");
+  ExpectLogits({.ids = Ids("prompt1.ids"), .pieces = {5, 1, 1, 2, 11, 1, 7}}, "prompt1",
+               "prompt1 in pieces");
 }
 
 TEST_P(GoldenTest, GreedyContinuation) {
-  worker::SoloRun run = {.ids = coordinator::Ids("prompt0.ids"), .probe = Probe::kNone};
-  const std::vector<TokenId> expected = coordinator::Ids("prompt0.greedy");
+  worker::SoloRun run = {.ids = Ids("prompt0.ids"), .probe = Probe::kNone};
+  const std::vector<TokenId> expected = Ids("prompt0.greedy");
   run.num_generate = static_cast<int32_t>(expected.size());
   ASSERT_OK_AND_ASSIGN(const worker::SoloOutput out, worker::RunSolo(*cluster_, run));
   EXPECT_EQ(out.generated, expected);
@@ -150,52 +148,24 @@ TEST_P(GoldenTest, GreedyContinuation) {
 // Every block by itself, fed what transformers fed it: a mixer from an empty state, positions from
 // 0.
 TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
-  kernels::SetDenormalsToZero();
-  kernels::KernelContext context(backend_, nullptr);
-  ASSERT_OK_AND_ASSIGN(auto decoder,
-                       worker::Decoder::Create(config_, weights_, {.dtype = kernels::DType::kF32}));
-  worker::KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
-  cache_config.num_blocks = 8;
-  cache_config.num_slots = 1;
-  ASSERT_OK_AND_ASSIGN(auto transports,
-                       worker::InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
-  worker::TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(), transports[0].get());
-  const std::vector<std::vector<int32_t>> owners(
-      static_cast<size_t>(config_.num_layers()),
-      std::vector<int32_t>(static_cast<size_t>(config_.num_experts), 0));
+  Blocks blocks(config_, weights_, backend_);
   int num_blocks_seen = 0;
   for (const std::string prompt : {"prompt0", "prompt1"}) {
-    const int64_t rows = Tensor(prompt + ".ids").shape[0], h = config_.hidden_size;
-    std::vector<int32_t> positions(static_cast<size_t>(rows));
-    for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int32_t>(i);
-    std::vector<BlockId> blocks;
-    for (int b = 0; b < 8; ++b) blocks.push_back(BlockId{b});
-    const std::vector<worker::SequenceRows> sequences = {
-        {.num_rows = static_cast<int>(rows), .blocks = blocks, .store = kernels::DeltaStore::kOwn}};
-    const std::vector<int32_t> rows_by_rank = {static_cast<int32_t>(rows)};
     for (int layer = 0; layer < config_.num_layers(); ++layer) {
       const std::string name = prompt + ".layer" + std::to_string(layer);
       if (!Has(name + ".mixer_in")) continue;
       ++num_blocks_seen;
-      worker::KvCache cache(cache_config);
-      const worker::Decoder::Room room = {
-          .context = context, .cache = cache, .dispatcher = dispatcher, .expert_owner = owners};
-      const worker::DecoderBatch batch = {.key = {.epoch = {1, 1}, .step = 1},
-                                          .positions = positions,
-                                          .sequences = sequences,
-                                          .rows_by_rank = rows_by_rank};
-      std::vector<float> out(static_cast<size_t>(rows * h));
-      ASSERT_OK(decoder->RunMixer(room, batch, layer, F32(Floats(name + ".mixer_in"), {rows, h}),
-                                  F32(out.data(), {rows, h})));
+      const int64_t rows = Tensor(prompt + ".ids").shape[0], h = config_.hidden_size;
       const bool is_full =
           config_.layer_types[static_cast<size_t>(layer)] == LayerType::kFullAttention;
-      ExpectWithin(RowErrors(out.data(), Floats(name + ".mixer_out"), rows, h),
+      ASSERT_OK_AND_ASSIGN(const std::vector<float> mixed,
+                           blocks.Mix(layer, Floats(name + ".mixer_in"), rows));
+      ExpectWithin(RowErrors(mixed.data(), Floats(name + ".mixer_out"), rows, h),
                    noise_["noise_fed"][is_full ? "full" : "linear"], name + " mixer");
-      ASSERT_OK(decoder->RunMoe(room, batch, layer, F32(Floats(name + ".moe_in"), {rows, h}),
-                                F32(out.data(), {rows, h})));
-      ExpectWithin(RowErrors(out.data(), Floats(name + ".moe_out"), rows, h),
+      ASSERT_OK_AND_ASSIGN(const std::vector<float> added,
+                           blocks.Moe(layer, Floats(name + ".moe_in"), rows));
+      ExpectWithin(RowErrors(added.data(), Floats(name + ".moe_out"), rows, h),
                    noise_["noise_fed"]["moe"], name + " moe");
-      dispatcher.Abandon();
     }
   }
   EXPECT_GE(num_blocks_seen, config_.num_layers());

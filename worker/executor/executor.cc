@@ -7,6 +7,7 @@
 #include "common/log/log.h"
 #include "worker/executor/plan_order.h"
 #include "worker/executor/pool_lender.h"
+#include "worker/model/layer_configs.h"
 
 namespace atl::worker {
 namespace {
@@ -35,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const ModelConfig& co
   executor->context_ = std::make_unique<kernels::KernelContext>(
       options.backend, options.num_threads == 1 ? nullptr : executor->lender_.get());
   ATOLL_ASSIGN_OR_RETURN(executor->decoder_, Decoder::Create(config, weights, options.decoder));
-  KvCacheConfig cache = executor->decoder_->MakeKvCacheConfig();
+  KvCacheConfig cache = KvCacheConfigOf(config, options.decoder.dtype);
   cache.late_rows = options.late_rows;
   cache.num_blocks = options.num_blocks;
   cache.num_slots = options.num_slots;
@@ -69,7 +70,8 @@ absl::Status Executor::StartEpoch(const EpochStart& start, Transport* transport)
   if (start.epoch.term != epoch_.epoch.term) table_.Clear();
   epoch_ = start;
   transport_ = transport;
-  dispatcher_ = std::make_unique<TokenDispatcher>(decoder_->MakeDispatcherConfig(), transport);
+  dispatcher_ = std::make_unique<TokenDispatcher>(
+      DispatcherConfigOf(config_, options_.decoder.dtype), transport);
   last_step_ = 0;
   waiting_us_seen_ = 0;
   bytes_sent_seen_ = transport->counters().bytes_sent;

@@ -78,14 +78,17 @@ LinearState KvCache::State(int physical, int linear_index) {
   const auto floats = [&](int64_t offset) { return reinterpret_cast<float*>(base + offset); };
   return {
       .state = floats(layout.state),
-      .state_length =
-          &state_lengths_[static_cast<size_t>(physical * config_.num_linear_layers + linear_index)],
+      .state_length = StateLength(physical, linear_index),
       .waiting = {.k = floats(layout.k),
                   .delta = floats(layout.delta),
                   .decay = floats(layout.decay),
                   .ring_size = layout.waiting_rows},
       .columns = {
           .ring = base + layout.columns, .ring_size = layout.column_count, .dtype = config_.dtype}};
+}
+
+int64_t& KvCache::StateLength(int physical, int linear_index) {
+  return state_lengths_[static_cast<size_t>(physical * config_.num_linear_layers + linear_index)];
 }
 
 LinearState KvCache::Slot(SlotId slot, int linear_index) {
@@ -98,6 +101,12 @@ LinearState KvCache::Spare(int spare, int linear_index) {
   return State(spare_to_physical_[static_cast<size_t>(spare)], linear_index);
 }
 
+void KvCache::AdvanceState(SlotId slot, int linear_index, int64_t length) {
+  CHECK(Value(slot) >= 0 && Value(slot) < config_.num_slots, "slot {}", Value(slot));
+  CHECK(linear_index >= 0 && linear_index < config_.num_linear_layers);
+  StateLength(slot_to_physical_[static_cast<size_t>(Value(slot))], linear_index) = length;
+}
+
 void KvCache::SwapSpare(SlotId slot, int spare, int64_t length) {
   std::swap(slot_to_physical_[static_cast<size_t>(Value(slot))],
             spare_to_physical_[static_cast<size_t>(spare)]);
@@ -105,8 +114,7 @@ void KvCache::SwapSpare(SlotId slot, int spare, int64_t length) {
 }
 
 void KvCache::SetStateLength(SlotId slot, int64_t length) {
-  CHECK(Value(slot) >= 0 && Value(slot) < config_.num_slots, "slot {}", Value(slot));
-  for (int i = 0; i < config_.num_linear_layers; ++i) *Slot(slot, i).state_length = length;
+  for (int i = 0; i < config_.num_linear_layers; ++i) AdvanceState(slot, i, length);
 }
 
 }  // namespace atl::worker

@@ -35,7 +35,7 @@ struct KvCacheConfig {
 // One sequence's state in one linear layer.
 struct LinearState {
   float* state = nullptr;
-  int64_t* state_length = nullptr;  // tokens applied to `state`
+  int64_t state_length = 0;  // tokens applied to `state`
   kernels::DeltaWaitingRows waiting;
   kernels::ConvColumns columns;
 };
@@ -51,6 +51,8 @@ class KvCache {
 
   LinearState Slot(SlotId slot, int linear_index);
   LinearState Spare(int spare, int linear_index);
+  // A layer has applied its waiting rows: its state holds the first `length` tokens.
+  void AdvanceState(SlotId slot, int linear_index, int64_t length);
   // What a long piece wrote to the spare becomes the slot's state; all its layers count `length`
   // tokens.
   void SwapSpare(SlotId slot, int spare, int64_t length);
@@ -61,6 +63,7 @@ class KvCache {
 
  private:
   LinearState State(int physical, int linear_index);
+  int64_t& StateLength(int physical, int linear_index);
 
   KvCacheConfig config_;
   kernels::Buffer blocks_;

@@ -1,7 +1,6 @@
 #include "worker/layers/delta_net_layer.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "common/base/status_macros.h"
 #include "kernels/ops/gemm/gemm.h"
@@ -58,7 +57,7 @@ void DeltaNetLayer::PlanSequences(KvCache& cache, DeltaNetWorkspace& workspace) 
     sequence = {.row_begin = rows.row_begin,
                 .num_rows = rows.num_rows,
                 .position_begin = rows.position_begin,
-                .state_length = *slot.state_length,
+                .state_length = slot.state_length,
                 .state = slot.state,
                 .waiting = slot.waiting,
                 .store = rows.store,
@@ -71,23 +70,12 @@ void DeltaNetLayer::PlanSequences(KvCache& cache, DeltaNetWorkspace& workspace) 
       sequence.spare = spare.state;
       sequence.new_columns = spare.columns;
     }
-    if (config_.state_write == StateWrite::kAtOnce && rows.position_begin > 0) {
-      sequence.store = DeltaStore::kSpare;
-      sequence.spare = cache.Spare(0, linear_index_).state;
-    }
   }
 }
 
 void DeltaNetLayer::CountWaitingRows(KvCache& cache, const DeltaNetWorkspace& workspace) const {
   for (const SequenceRows& rows : workspace.rows_) {
-    if (rows.position_begin == 0) continue;
-    const LinearState state = cache.Slot(rows.slot, linear_index_);
-    *state.state_length = rows.position_begin;
-    if (config_.state_write == StateWrite::kAtOnce) {
-      std::memcpy(state.state, cache.Spare(0, linear_index_).state,
-                  static_cast<size_t>(DeltaStateFloats(config_.shape)) * sizeof(float));
-      *state.state_length += rows.num_rows;
-    }
+    if (rows.position_begin > 0) cache.AdvanceState(rows.slot, linear_index_, rows.position_begin);
   }
 }
 

@@ -14,16 +14,11 @@
 
 namespace atl::worker {
 
-// When new rows enter the state. Only kLate is Atoll's; tests plant the other to see that they
-// would notice.
-enum class StateWrite : uint8_t { kLate, kAtOnce };
-
 struct DeltaNetConfig {
   int hidden = 0;
   kernels::DeltaShape shape;
   int conv_kernel = 0;
   float rms_norm_eps = 1e-6f;
-  StateWrite state_write = StateWrite::kLate;
 };
 
 // Buffers and per-step lists that all linear layers share; made before the layer loop.

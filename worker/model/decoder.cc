@@ -10,6 +10,7 @@
 #include "kernels/ops/embedding/embedding.h"
 #include "kernels/ops/gemm/gemm.h"
 #include "kernels/ops/rms_norm/rms_norm.h"
+#include "worker/model/layer_configs.h"
 
 namespace atl::worker {
 namespace {
@@ -45,38 +46,10 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(const ModelConfig& conf
   ATOLL_RETURN_IF_ERROR(CheckKernelLimits(config));
   std::unique_ptr<Decoder> decoder(new Decoder);
   decoder->config_ = config;
-  decoder->options_ = options;
-  ATOLL_ASSIGN_OR_RETURN(
-      kernels::RotaryFrequencies frequencies,
-      kernels::MakeRotaryFrequencies({.rotary_dim = config.rope.rotary_dim,
-                                      .theta = config.rope.theta,
-                                      .factor = config.rope.factor,
-                                      .original_max_positions = config.rope.original_max_positions,
-                                      .beta_fast = config.rope.beta_fast,
-                                      .beta_slow = config.rope.beta_slow,
-                                      .truncate = config.rope.truncate,
-                                      .attention_factor = config.rope.attention_factor}));
-  decoder->rotary_ = kernels::RotaryCache(std::move(frequencies), config.context_length());
-  decoder->attention_ = {.hidden = config.hidden_size,
-                         .num_heads = config.num_attention_heads,
-                         .num_kv_heads = config.num_kv_heads,
-                         .head_dim = config.head_dim,
-                         .rms_norm_eps = config.rms_norm_eps};
-  decoder->delta_net_ = {.hidden = config.hidden_size,
-                         .shape = {.num_key_heads = config.linear_num_key_heads,
-                                   .num_value_heads = config.linear_num_value_heads,
-                                   .key_dim = config.linear_key_dim,
-                                   .value_dim = config.linear_value_dim},
-                         .conv_kernel = config.conv_kernel,
-                         .rms_norm_eps = config.rms_norm_eps,
-                         .state_write = options.state_write};
-  decoder->moe_ = {.hidden = config.hidden_size,
-                   .num_experts = config.num_experts,
-                   .experts_per_token = config.num_experts_per_token,
-                   .intermediate = config.moe_intermediate,
-                   .shared_intermediate = config.shared_intermediate,
-                   .exchange_dtype = options.dtype,
-                   .combine_order = options.combine_order};
+  ATOLL_ASSIGN_OR_RETURN(decoder->rotary_, RotaryCacheOf(config));
+  decoder->attention_ = AttentionConfigOf(config);
+  decoder->delta_net_ = DeltaNetConfigOf(config);
+  decoder->moe_ = MoeConfigOf(config, options.dtype);
   decoder->embedding_ = weights.embedding;
   decoder->final_norm_ = weights.final_norm;
   decoder->head_ = weights.head;
@@ -115,24 +88,6 @@ void Decoder::UseWeights(const ModelWeights& weights) {
   }
 }
 
-KvCacheConfig Decoder::MakeKvCacheConfig() const {
-  return {.num_attention_layers = config_.num_layers_of(LayerType::kFullAttention),
-          .num_kv_heads = config_.num_kv_heads,
-          .head_dim = config_.head_dim,
-          .num_linear_layers = config_.num_layers_of(LayerType::kLinearAttention),
-          .delta = delta_net_.shape,
-          .conv_channels = config_.conv_channels(),
-          .conv_kernel = config_.conv_kernel,
-          .dtype = options_.dtype};
-}
-
-DispatcherConfig Decoder::MakeDispatcherConfig() const {
-  return {.hidden = config_.hidden_size,
-          .num_experts = config_.num_experts,
-          .experts_per_token = config_.num_experts_per_token,
-          .exchange_dtype = options_.dtype};
-}
-
 // Everything that the layer loop needs and that depends on the step.
 absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
   num_rows_ = static_cast<int>(batch.positions.size());
@@ -141,7 +96,6 @@ absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
   ATOLL_RETURN_IF_ERROR(room.dispatcher.Prepare(batch.rows_by_rank));
   for (kernels::Buffer* buffer : {&hidden_, &normed_, &mixed_})
     buffer->ReserveFloats(t * config_.hidden_size);
-  if (room.observer != nullptr) moe_out_.ReserveFloats(t * config_.hidden_size);
   cos_.ReserveFloats(t * half);
   sin_.ReserveFloats(t * half);
   ATOLL_RETURN_IF_ERROR(
@@ -172,7 +126,6 @@ absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
   const TensorView hidden = F32(hidden_.f32(), {t, h});
   const TensorView normed = F32(normed_.f32(), {t, h});
   const TensorView mixed = F32(mixed_.f32(), {t, h});
-  const TensorView moe_out = room.observer == nullptr ? TensorView{} : F32(moe_out_.f32(), {t, h});
   const float eps = config_.rms_norm_eps;
   if (t > 0)
     ATOLL_RETURN_IF_ERROR(
@@ -183,19 +136,13 @@ absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
       ATOLL_RETURN_IF_ERROR(RmsNorm(
           room.context, {.x = hidden, .weight = layer.input_norm, .epsilon = eps, .y = normed}));
       ATOLL_RETURN_IF_ERROR(Mix(room, layer, normed, mixed));
-      if (room.observer != nullptr) room.observer->OnMixer(static_cast<int>(i), normed, mixed);
       ATOLL_RETURN_IF_ERROR(AddRmsNorm(
           room.context,
           {.x = hidden, .added = mixed, .weight = layer.post_norm, .epsilon = eps, .y = normed}));
     }
-    ATOLL_RETURN_IF_ERROR(layer.moe.Forward(room.context, room.dispatcher, moe_workspace_, load_,
-                                            {.key = batch.key,
-                                             .x = normed,
-                                             .hidden = hidden,
-                                             .moe_out = moe_out,
-                                             .owner = room.expert_owner[i]}));
-    if (t > 0 && room.observer != nullptr)
-      room.observer->OnMoe(static_cast<int>(i), normed, moe_out);
+    ATOLL_RETURN_IF_ERROR(layer.moe.Forward(
+        room.context, room.dispatcher, moe_workspace_, load_,
+        {.key = batch.key, .x = normed, .hidden = hidden, .owner = room.expert_owner[i]}));
   }
   return absl::OkStatus();
 }
@@ -213,24 +160,6 @@ absl::Status Decoder::Logits(kernels::KernelContext& context, std::span<const in
   ATOLL_RETURN_IF_ERROR(
       RmsNorm(context, {.x = x, .weight = final_norm_, .epsilon = config_.rms_norm_eps, .y = x}));
   return Linear(context, {.x = x, .w = head_, .y = out, .name = "head"});
-}
-
-absl::Status Decoder::RunMixer(const Room& room, const DecoderBatch& batch, int layer,
-                               const TensorView& x, const TensorView& y) {
-  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
-  return Mix(room, layers_[static_cast<size_t>(layer)], x, y);
-}
-
-absl::Status Decoder::RunMoe(const Room& room, const DecoderBatch& batch, int layer,
-                             const TensorView& x, const TensorView& y) {
-  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
-  return layers_[static_cast<size_t>(layer)].moe.Forward(
-      room.context, room.dispatcher, moe_workspace_, load_,
-      {.key = batch.key,
-       .x = x,
-       .hidden = F32(hidden_.f32(), {x.dims[0], x.dims[1]}),
-       .moe_out = y,
-       .owner = room.expert_owner[static_cast<size_t>(layer)]});
 }
 
 }  // namespace atl::worker

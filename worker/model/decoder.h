@@ -21,18 +21,6 @@ namespace atl::worker {
 
 struct DecoderOptions {
   kernels::DType dtype = kernels::DType::kBf16;  // of what is kept and sent
-  CombineOrder combine_order = CombineOrder::kAscending;
-  StateWrite state_write = StateWrite::kLate;
-};
-
-// Sees what goes into and comes out of each block of a forward pass (golden tests). Views are valid
-// during the call.
-class BlockObserver {
- public:
-  virtual ~BlockObserver() = default;
-  virtual void OnMixer(int layer, const kernels::TensorView& in,
-                       const kernels::TensorView& out) = 0;
-  virtual void OnMoe(int layer, const kernels::TensorView& in, const kernels::TensorView& out) = 0;
 };
 
 // The rows of a step on this rank. T may be 0: then the rank only serves its experts.
@@ -56,11 +44,6 @@ class Decoder {
   void UseWeights(const ModelWeights& weights);
 
   const ModelConfig& config() const { return config_; }
-  // What a cache for this model looks like; the caller fills in how many blocks, slots, spares and
-  // late rows.
-  KvCacheConfig MakeKvCacheConfig() const;
-  DispatcherConfig MakeDispatcherConfig() const;
-
   // One forward pass; hidden() holds the residual stream of the T rows afterwards. kUnavailable and
   // kDeadlineExceeded come from the exchange: then nothing counts and the step may be run again.
   struct Room {
@@ -68,19 +51,12 @@ class Decoder {
     KvCache& cache;
     TokenDispatcher& dispatcher;
     std::span<const std::vector<int32_t>> expert_owner;
-    BlockObserver* observer = nullptr;
   };
   absl::Status Forward(const Room& room, const DecoderBatch& batch);
 
   // Logits of chosen rows of the last Forward: final norm, then the head. out [rows, V] fp32.
   absl::Status Logits(kernels::KernelContext& context, std::span<const int32_t> rows,
                       const kernels::TensorView& out);
-
-  // Runs one block on given input, for tests that feed recorded inputs. x, y [T, H].
-  absl::Status RunMixer(const Room& room, const DecoderBatch& batch, int layer,
-                        const kernels::TensorView& x, const kernels::TensorView& y);
-  absl::Status RunMoe(const Room& room, const DecoderBatch& batch, int layer,
-                      const kernels::TensorView& x, const kernels::TensorView& y);
 
   MoeLoad& load() { return load_; }
 
@@ -98,7 +74,6 @@ class Decoder {
                    const kernels::TensorView& y);
 
   ModelConfig config_;
-  DecoderOptions options_;
   AttentionConfig attention_;
   DeltaNetConfig delta_net_;
   MoeConfig moe_;
@@ -111,7 +86,6 @@ class Decoder {
   DeltaNetWorkspace delta_net_workspace_;
   MoeWorkspace moe_workspace_;
   kernels::Buffer hidden_, normed_, mixed_, cos_, sin_, head_in_;
-  kernels::Buffer moe_out_;  // only with an observer
   int num_rows_ = 0;
   MoeLoad load_;
 };

@@ -22,12 +22,10 @@ void MoeWorkspace::Prepare(const MoeConfig& config, int own_rows, int all_rows) 
   shared_activations_.ReserveFloats(t * config.shared_intermediate);
   shared_out_.ReserveFloats(t * config.hidden);
   intermediate_.ReserveFloats(int64_t{all_rows} * k * config.intermediate);
-  reversed_weights_.ReserveFloats(t * k);
   const size_t pairs = static_cast<size_t>(t * k);
   if (experts_.size() < pairs) {
     experts_.resize(pairs);
     weights_.resize(pairs);
-    reversed_rows_.resize(pairs);
   }
   expert_rows_.reserve(static_cast<size_t>(config.num_experts));
 }
@@ -88,28 +86,15 @@ absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace&
 
 absl::Status MoeBlock::CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
                                    std::span<const void* const> rows, const Args& args) const {
-  const size_t k = static_cast<size_t>(config_.experts_per_token);
-  const size_t pairs = static_cast<size_t>(args.x.dims[0]) * k;
-  std::span<const void* const> expert_rows = rows.first(pairs);
-  std::span<const float> weights = std::span<const float>(workspace.weights_).first(pairs);
-  if (config_.combine_order == CombineOrder::kDescending) {
-    for (size_t p = 0; p < pairs; ++p) {
-      const size_t mirrored = p / k * k + (k - 1 - p % k);
-      workspace.reversed_rows_[p] = rows[mirrored];
-      workspace.reversed_weights_.f32()[p] = weights[mirrored];
-    }
-    expert_rows = std::span<const void* const>(workspace.reversed_rows_).first(pairs);
-    weights = {workspace.reversed_weights_.f32(), pairs};
-  }
+  const size_t pairs = static_cast<size_t>(args.x.dims[0] * config_.experts_per_token);
   return Combine(context,
                  {.hidden = args.hidden,
                   .shared = F32(workspace.shared_out_.f32(), {args.x.dims[0], config_.hidden}),
                   .shared_gate = F32(workspace.shared_gate_.f32(), {args.x.dims[0], 1}),
-                  .expert_rows = expert_rows,
-                  .weights = weights,
+                  .expert_rows = rows.first(pairs),
+                  .weights = std::span<const float>(workspace.weights_).first(pairs),
                   .k = config_.experts_per_token,
-                  .exchange_dtype = config_.exchange_dtype,
-                  .moe_out = args.moe_out});
+                  .exchange_dtype = config_.exchange_dtype});
 }
 
 absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,

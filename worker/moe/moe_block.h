@@ -15,10 +15,6 @@
 
 namespace atl::worker {
 
-// In which order a token's experts are added. Only kAscending is Atoll's answer; tests plant the
-// other to see that they would notice.
-enum class CombineOrder : uint8_t { kAscending, kDescending };
-
 struct MoeConfig {
   int hidden = 0;
   int num_experts = 0;
@@ -26,7 +22,6 @@ struct MoeConfig {
   int intermediate = 0;
   int shared_intermediate = 0;
   kernels::DType exchange_dtype = kernels::DType::kBf16;
-  CombineOrder combine_order = CombineOrder::kAscending;
 };
 
 // Counts since they were last taken: what the coordinator exports and placement will learn from.
@@ -43,12 +38,10 @@ class MoeWorkspace {
 
  private:
   friend class MoeBlock;
-  kernels::Buffer logits_, shared_gate_, shared_activations_, shared_out_, intermediate_,
-      reversed_weights_;
+  kernels::Buffer logits_, shared_gate_, shared_activations_, shared_out_, intermediate_;
   std::vector<uint16_t> experts_;
   std::vector<float> weights_;
   std::vector<kernels::ExpertRows> expert_rows_;
-  std::vector<const void*> reversed_rows_;
 };
 
 class MoeBlock {
@@ -60,14 +53,13 @@ class MoeBlock {
   void UseWeights(const MoeWeights& weights) { weights_ = weights; }
 
   // hidden += MoE(x) for the T own rows; serves the others' rows besides. T may be 0: then only
-  // that. Shapes: x, hidden [T, H] fp32. `moe_out` (may have no data) receives the block's output.
+  // that. Shapes: x, hidden [T, H] fp32.
   // owner[expert] → rank. Errors of the transport: nothing of `hidden` counts, the step is
   // abandoned.
   struct Args {
     MessageKey key;  // epoch and step; the layer is filled in
     kernels::TensorView x;
     kernels::TensorView hidden;
-    kernels::TensorView moe_out;
     std::span<const int32_t> owner;
   };
   absl::Status Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,

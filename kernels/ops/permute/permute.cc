@@ -47,8 +47,6 @@ absl::Status Combine(KernelContext& context, const CombineArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckView("Combine hidden", args.hidden, DType::kF32, {rows, hidden}));
   ATOLL_RETURN_IF_ERROR(CheckView("Combine shared", args.shared, DType::kF32, {rows, hidden}));
   ATOLL_RETURN_IF_ERROR(CheckView("Combine shared_gate", args.shared_gate, DType::kF32, {rows, 1}));
-  if (args.moe_out.data != nullptr)
-    ATOLL_RETURN_IF_ERROR(CheckView("Combine moe_out", args.moe_out, DType::kF32, {rows, hidden}));
   const size_t chosen = static_cast<size_t>(rows) * static_cast<size_t>(args.k < 0 ? 0 : args.k);
   if (args.k < 0 || args.expert_rows.size() != chosen || args.weights.size() != chosen)
     return InvalidArgument("Combine: {} expert rows and {} weights for {} rows of {}",

@@ -21,7 +21,7 @@ absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args);
 // Adds a MoE block's outputs to the residual stream: acc = sigmoid(gate)·shared, then acc =
 // fma(w_e, y_e, acc) in the order given (ascending expert id), h = h + acc. Shapes: hidden, shared
 // [T, H] fp32; shared_gate [T, 1] logits; expert_rows and weights T · k; expert rows are H elements
-// of exchange_dtype. `moe_out` (optional, [T, H]) receives acc.
+// of exchange_dtype.
 struct CombineArgs {
   TensorView hidden;
   TensorView shared;
@@ -30,7 +30,6 @@ struct CombineArgs {
   std::span<const float> weights;
   int k = 0;
   DType exchange_dtype = DType::kBf16;
-  TensorView moe_out;
 };
 absl::Status Combine(KernelContext& context, const CombineArgs& args);
 

@@ -15,8 +15,6 @@ inline void CombineRowOf(const CombineArgs& args, int64_t t) {
   const int64_t count = args.hidden.dims[1];
   float* hidden = args.hidden.f32() + t * args.hidden.strides[0];
   const float* shared = args.shared.f32() + t * args.shared.strides[0];
-  float* moe_out =
-      args.moe_out.data == nullptr ? nullptr : args.moe_out.f32() + t * args.moe_out.strides[0];
   const F32x16 gate = Sigmoid(Set1(args.shared_gate.f32()[t * args.shared_gate.strides[0]]));
   const float* weights = args.weights.data() + t * args.k;
   const void* const* rows = args.expert_rows.data() + t * args.k;
@@ -27,7 +25,6 @@ inline void CombineRowOf(const CombineArgs& args, int64_t t) {
       const F32x16 y = LoadN(static_cast<const Exchange*>(rows[e]) + i, n, 0.0f);
       acc = Fma(Set1(weights[e]), y, acc);
     }
-    if (moe_out != nullptr) StoreN(moe_out + i, acc, n);
     StoreN(hidden + i, Add(LoadN(hidden + i, n, 0.0f), acc), n);
   }
 }

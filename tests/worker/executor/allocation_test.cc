@@ -5,7 +5,8 @@
 
 #include "tests/support/allocation_counter.h"
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/model/decoder.h"
+#include "worker/model/layer_configs.h"
 #include "worker/transport/inproc/inproc_group.h"
 
 namespace atl::worker {
@@ -27,11 +28,11 @@ TEST(AllocationTest, LayerLoopAllocatesNothing) {
       kernels::SetDenormalsToZero();
       kernels::KernelContext context(kernels::BestBackend().value(), nullptr);
       const auto decoder = Decoder::Create(config, weights, {}).value();
-      KvCacheConfig cache_config = decoder->MakeKvCacheConfig();
+      KvCacheConfig cache_config = KvCacheConfigOf(config, kernels::DType::kBf16);
       cache_config.num_blocks = 2;
       cache_config.num_slots = 1;
       KvCache cache(cache_config);
-      TokenDispatcher dispatcher(decoder->MakeDispatcherConfig(),
+      TokenDispatcher dispatcher(DispatcherConfigOf(config, kernels::DType::kBf16),
                                  transports[static_cast<size_t>(rank)].get());
       const std::vector<BlockId> blocks = {BlockId{0}, BlockId{1}};
       const std::vector<int32_t> rows_by_rank = {5, 5};

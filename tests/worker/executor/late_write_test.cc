@@ -1,18 +1,20 @@
 // A step never writes an uncommitted token into the state (docs/arithmetic.md 4): steps abandoned
 // at any layer and run again, and steps of which only a prefix is committed, leave the same bytes.
-// Writing at once, planted, must turn both red.
+// Patch 61 of tools/golden/mutations, which writes at once, turns both red.
 #include <cstring>
 #include <numeric>
 #include <random>
 
 #include "tests/support/status_matchers.h"
 #include "worker/executor/local_cluster.h"
+#include "worker/model/layer_configs.h"
 #include "worker/transport/inproc/inproc_group.h"
 
 namespace atl::worker {
 namespace {
 
 constexpr char kFolder[] = "tests/golden/data/untied8";
+constexpr kernels::DType kDType = kernels::DType::kBf16;
 
 std::vector<TokenId> SomeIds(int count, int vocab_size) {
   std::mt19937 random(5);
@@ -25,17 +27,14 @@ std::vector<TokenId> SomeIds(int count, int vocab_size) {
 // One sequence on one decoder, stepped and committed by hand.
 class Harness {
  public:
-  Harness(const ModelConfig& config, const ModelWeights& weights, int late_rows,
-          StateWrite state_write)
+  Harness(const ModelConfig& config, const ModelWeights& weights, int late_rows)
       : context_(kernels::BestBackend().value(), nullptr),
         config_(config),
         late_rows_(late_rows),
-        decoder_(Decoder::Create(config, weights,
-                                 {.dtype = kernels::DType::kBf16, .state_write = state_write})
-                     .value()),
+        decoder_(Decoder::Create(config, weights, {.dtype = kDType}).value()),
         transports_(InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}).value()),
-        dispatcher_(decoder_->MakeDispatcherConfig(), transports_[0].get()),
-        cache_(CacheConfig(*decoder_, late_rows)),
+        dispatcher_(DispatcherConfigOf(config, kDType), transports_[0].get()),
+        cache_(CacheConfig(config, late_rows)),
         owners_(static_cast<size_t>(config.num_layers()),
                 std::vector<int32_t>(static_cast<size_t>(config.num_experts), 0)) {
     kernels::SetDenormalsToZero();
@@ -83,12 +82,12 @@ class Harness {
   }
 
  private:
-  static KvCacheConfig CacheConfig(const Decoder& decoder, int late_rows) {
-    KvCacheConfig config = decoder.MakeKvCacheConfig();
-    config.late_rows = late_rows;
-    config.num_blocks = 4;
-    config.num_slots = 1;
-    return config;
+  static KvCacheConfig CacheConfig(const ModelConfig& config, int late_rows) {
+    KvCacheConfig cache = KvCacheConfigOf(config, kDType);
+    cache.late_rows = late_rows;
+    cache.num_blocks = 4;
+    cache.num_slots = 1;
+    return cache;
   }
 
   kernels::KernelContext context_;
@@ -113,7 +112,7 @@ class LateWriteTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(weights_, LoadModelWeights(*checkpoint_, config_));
     ids_ = SomeIds(100, config_.vocab_size);
     // The whole at once is what every way must give.
-    Harness whole(config_, weights_, 1, StateWrite::kLate);
+    Harness whole(config_, weights_, 1);
     reference_ = whole.Run(ids_);
   }
 
@@ -129,8 +128,8 @@ class LateWriteTest : public ::testing::Test {
 
   // A prompt of 70, then a step of 8 of which n are committed, then the rest one by one, in a step
   // of 8 and in a long piece.
-  bool PrefixCommitsAreExact(StateWrite state_write, int n) {
-    Harness harness(config_, weights_, 8, state_write);
+  bool PrefixCommitsAreExact(int n) {
+    Harness harness(config_, weights_, 8);
     bool same = Same(harness.Run(Ids(0, 70)), 0);
     harness.Commit(70);
     std::vector<TokenId> step(Ids(70, n).begin(), Ids(70, n).end());
@@ -157,11 +156,7 @@ class LateWriteTest : public ::testing::Test {
 };
 
 TEST_F(LateWriteTest, EveryPrefixOfAStepOfEightCanBeCommitted) {
-  for (int n = 1; n <= 8; ++n) EXPECT_TRUE(PrefixCommitsAreExact(StateWrite::kLate, n)) << n;
-}
-
-TEST_F(LateWriteTest, PlantedWriteAtOnceIsSeenInPrefixes) {
-  for (int n = 1; n < 8; ++n) EXPECT_FALSE(PrefixCommitsAreExact(StateWrite::kAtOnce, n)) << n;
+  for (int n = 1; n <= 8; ++n) EXPECT_TRUE(PrefixCommitsAreExact(n)) << n;
 }
 
 // Fails the exchange of one layer, once, when armed.
@@ -185,7 +180,7 @@ class FailingTransport : public Transport {
     }
     return inner_->AllToAll(args);
   }
-  void tools::Progress() override { inner_->Progress(); }
+  void Progress() override { inner_->Progress(); }
   TransportCounters counters() const override { return inner_->counters(); }
   void EndEpoch(std::string_view reason) override { inner_->EndEpoch(reason); }
 
@@ -199,13 +194,12 @@ class AbandonTest : public LateWriteTest {
   // Two workers, a prompt of 70, then `rows` tokens in a step that fails once at the home and is
   // run again in the next epoch, then five more one by one. True when all logits are the
   // reference's.
-  bool AbandonedStepIsExact(Fault fault, int rows, StateWrite state_write) {
-    LocalClusterOptions options = {
-        .num_workers = 2,
-        .executor = {.backend = kernels::BestBackend().value(),
-                     .decoder = {.dtype = kernels::DType::kBf16, .state_write = state_write},
-                     .num_blocks = 4,
-                     .num_slots = 1}};
+  bool AbandonedStepIsExact(Fault fault, int rows) {
+    LocalClusterOptions options = {.num_workers = 2,
+                                   .executor = {.backend = kernels::BestBackend().value(),
+                                                .decoder = {.dtype = kDType},
+                                                .num_blocks = 4,
+                                                .num_slots = 1}};
     options.wrap_transport = [&](int rank,
                                  std::unique_ptr<Transport> inner) -> std::unique_ptr<Transport> {
       if (rank != 0) return inner;
@@ -245,18 +239,10 @@ TEST_F(AbandonTest, AtEachLayerInTurnThenRunAgain) {
   for (const int rows : {1, 9}) {  // a waiting row, and a piece that goes to a spare
     for (int layer = 0; layer < config_.num_layers(); ++layer) {
       for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
-        EXPECT_TRUE(AbandonedStepIsExact({.layer = layer, .kind = kind}, rows, StateWrite::kLate))
+        EXPECT_TRUE(AbandonedStepIsExact({.layer = layer, .kind = kind}, rows))
             << rows << " rows, layer " << layer;
       }
     }
-  }
-}
-
-TEST_F(AbandonTest, PlantedWriteAtOnceIsSeen) {
-  for (const int rows : {1, 9}) {
-    EXPECT_FALSE(
-        AbandonedStepIsExact({.layer = config_.num_layers() - 1}, rows, StateWrite::kAtOnce))
-        << rows;
   }
 }
 

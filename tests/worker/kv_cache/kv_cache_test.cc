@@ -87,10 +87,13 @@ TEST(KvCacheTest, SwapMakesTheSpareTheSlot) {
   cache.Spare(0, 2).state[0] = 2.0f;
   cache.SwapSpare(SlotId{1}, 0, 70);
   EXPECT_EQ(cache.Slot(SlotId{1}, 2).state[0], 2.0f);
-  EXPECT_EQ(*cache.Slot(SlotId{1}, 0).state_length, 70);
+  EXPECT_EQ(cache.Slot(SlotId{1}, 0).state_length, 70);
   EXPECT_EQ(cache.Spare(0, 2).state[0], 1.0f);
+  cache.AdvanceState(SlotId{1}, 2, 75);
+  EXPECT_EQ(cache.Slot(SlotId{1}, 2).state_length, 75);
+  EXPECT_EQ(cache.Slot(SlotId{1}, 0).state_length, 70);
   cache.ResetSlot(SlotId{1});
-  EXPECT_EQ(*cache.Slot(SlotId{1}, 2).state_length, 0);
+  EXPECT_EQ(cache.Slot(SlotId{1}, 2).state_length, 0);
 }
 
 }  // namespace
