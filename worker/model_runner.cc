@@ -118,7 +118,7 @@ absl::Status ModelRunner::JoinEpoch(const EpochStart& start) {
   return absl::OkStatus();
 }
 
-std::optional<StepResult> ModelRunner::Execute(const StepPlan& plan) {
+StepResult ModelRunner::Execute(const StepPlan& plan) {
   AdoptPanels();
   return executor_->Execute(plan);
 }

@@ -28,7 +28,7 @@ class ModelRunner : public StepRunner {
   // Reads the weights that this rank owns, too, with progress in the log, and begins to pack them.
   absl::Status JoinEpoch(const EpochStart& start) override;
   WorkerReady MakeReady() const override { return executor_->MakeReady(); }
-  std::optional<StepResult> Execute(const StepPlan& plan) override;
+  StepResult Execute(const StepPlan& plan) override;
   // Peers' keepalives want an answer.
   void Progress() override;
   void EndEpoch(const std::string& reason) override { transport_->EndEpoch(reason); }

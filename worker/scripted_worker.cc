@@ -1,6 +1,8 @@
 #include "worker/scripted_worker.h"
 
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -25,6 +27,13 @@ class SteadyClock : public StepClock {
   void SleepUntil(Time deadline) override { std::this_thread::sleep_until(deadline); }
 };
 
+void WaitFor(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait(lock, stop, [] { return false; });
+}
+
 absl::StatusOr<TokenId> EndToken(const Tokenizer& tokenizer, const std::string& directory) {
   for (const char* literal : {"<|im_end|>", "<|endoftext|>"}) {
     if (const std::optional<TokenId> id = tokenizer.IdOf(literal)) return *id;
@@ -40,7 +49,8 @@ absl::StatusOr<TokenId> EndToken(const Tokenizer& tokenizer, const std::string& 
 bool IsScripted(const std::string& model) { return model.starts_with(kScheme); }
 
 absl::StatusOr<std::unique_ptr<StepRunner>> MakeScriptedRunner(const WorkerFlags& flags,
-                                                               WorkerHello machine) {
+                                                               WorkerHello machine,
+                                                               std::stop_token stop) {
   const std::string file = flags.model.substr(kScheme.size());
   ATOLL_ASSIGN_OR_RETURN(auto script, Script::Load(file));
   ATOLL_ASSIGN_OR_RETURN(auto tokenizer, Tokenizer::FromDirectory(flags.tokenizer));
@@ -69,7 +79,8 @@ absl::StatusOr<std::unique_ptr<StepRunner>> MakeScriptedRunner(const WorkerFlags
                                                             .vocab_size = vocab_size},
                                                  .hello = std::move(machine),
                                                  .clock = std::make_unique<SteadyClock>(),
-                                                 .crash = [] { std::_Exit(kCrashStatus); }}));
+                                                 .crash = [] { std::_Exit(kCrashStatus); },
+                                                 .hang = [stop] { WaitFor(stop); }}));
   LOG_INFO("script {}: {} rules; {} blocks of 64 tokens, {} states, nominal", file, num_rules,
            pool.num_blocks, pool.num_slots);
   return runner;

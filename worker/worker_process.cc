@@ -23,13 +23,15 @@ std::string HostName() {
   return name;
 }
 
-absl::StatusOr<std::unique_ptr<StepRunner>> MakeRunner(const WorkerFlags& flags) {
+absl::StatusOr<std::unique_ptr<StepRunner>> MakeRunner(const WorkerFlags& flags,
+                                                       std::stop_token stop) {
   WorkerHello machine = {.wire_version = kWireVersion,
                          .host = HostName(),
                          .pid = getpid(),
                          .cpus = flags.threads == 0 ? CpusAllowed() : flags.threads,
                          .memory_bytes = static_cast<uint64_t>(MemoryLimitBytes())};
-  if (IsScripted(flags.model)) return MakeScriptedRunner(flags, std::move(machine));
+  if (IsScripted(flags.model))
+    return MakeScriptedRunner(flags, std::move(machine), std::move(stop));
   return ModelRunner::Create(flags, std::move(machine));
 }
 
@@ -38,7 +40,7 @@ absl::StatusOr<std::unique_ptr<StepRunner>> MakeRunner(const WorkerFlags& flags)
 absl::StatusOr<std::unique_ptr<WorkerProcess>> WorkerProcess::Create(const WorkerFlags& flags) {
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess);
   worker->coordinator_ = flags.coordinator;
-  ATOLL_ASSIGN_OR_RETURN(worker->runner_, MakeRunner(flags));
+  ATOLL_ASSIGN_OR_RETURN(worker->runner_, MakeRunner(flags, worker->stop_.get_token()));
   return worker;
 }
 
@@ -52,10 +54,14 @@ void WorkerProcess::Push(Command command) {
   CHECK(commands_.TryPush(std::move(command)), "64 commands wait");
 }
 
+void WorkerProcess::ShutDown(absl::Status status) {
+  Push(Shutdown{std::move(status)});
+  stop_.request_stop();
+}
+
 absl::Status WorkerProcess::Run() {
   client_ = CoordinatorClient::Create({.address = coordinator_}, *this);
   client_->Start();
-  bool hangs = false;
   while (true) {
     std::optional<Command> command =
         commands_.Pop(std::chrono::steady_clock::now() + kIdleProgress);
@@ -64,16 +70,13 @@ absl::Status WorkerProcess::Run() {
       continue;
     }
     if (const auto* shutdown = std::get_if<Shutdown>(&*command)) return shutdown->status;
-    if (hangs) continue;
     if (const auto* start = std::get_if<EpochStart>(&*command)) {
       Begin(*start);
       continue;
     }
-    const std::optional<StepResult> result = runner_->Execute(std::get<StepPlan>(*command));
-    hangs = !result.has_value();
-    if (hangs) continue;
-    if (!result->status.ok()) LOG_WARNING("step {}: {}", result->step, MessageOf(result->status));
-    client_->SendResult(*result);
+    const StepResult result = runner_->Execute(std::get<StepPlan>(*command));
+    if (!result.status.ok()) LOG_WARNING("step {}: {}", result.step, MessageOf(result.status));
+    client_->SendResult(result);
   }
 }
 
@@ -91,7 +94,7 @@ void WorkerProcess::Begin(const EpochStart& start) {
            start.transport_addresses.size());
 }
 
-void WorkerProcess::Stop() { Push(Shutdown{absl::OkStatus()}); }
+void WorkerProcess::Stop() { ShutDown(absl::OkStatus()); }
 
 WorkerHello WorkerProcess::Hello() {
   WorkerHello hello = runner_->hello();
@@ -109,10 +112,10 @@ void WorkerProcess::OnEpochEnd(Epoch epoch, std::string reason) {
 
 void WorkerProcess::OnShutdown() {
   LOG_INFO("the coordinator shuts this worker down");
-  Push(Shutdown{absl::OkStatus()});
+  ShutDown(absl::OkStatus());
 }
 
-void WorkerProcess::OnRefused(absl::Status why) { Push(Shutdown{std::move(why)}); }
+void WorkerProcess::OnRefused(absl::Status why) { ShutDown(std::move(why)); }
 
 void WorkerProcess::OnDisconnected(absl::Status why) {
   LOG_WARNING("the coordinator is gone ({}), dialling again", MessageOf(why));

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <variant>
 
@@ -42,12 +43,14 @@ class WorkerProcess : public WorkerHandler {
 
   WorkerProcess() = default;
   void Push(Command command);
+  void ShutDown(absl::Status status);
   void Begin(const EpochStart& start);
 
   std::string coordinator_;
   std::atomic<uint32_t> term_max_{0};
   std::unique_ptr<StepRunner> runner_;
   BoundedQueue<Command> commands_{64};
+  std::stop_source stop_;  // ends a step that a script made hang
   std::unique_ptr<CoordinatorClient> client_;
 };
 

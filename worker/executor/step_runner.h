@@ -2,7 +2,6 @@
 // only this; a checkpoint's layers and a script stand behind it.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "common/base/status.h"
@@ -24,9 +23,8 @@ class StepRunner {
   // After JoinEpoch.
   virtual WorkerReady MakeReady() const = 0;
 
-  // Never fails as a call: what went wrong stands in the result's status. Nothing: this worker
-  // hangs and will never report again.
-  virtual std::optional<StepResult> Execute(const StepPlan& plan) = 0;
+  // Never fails as a call: what went wrong stands in the result's status.
+  virtual StepResult Execute(const StepPlan& plan) = 0;
 
   // Called now and then while no order comes.
   virtual void Progress() = 0;

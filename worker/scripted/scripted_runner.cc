@@ -86,7 +86,7 @@ absl::Status ScriptedRunner::Check(const StepPlan& plan) const {
   return ValidatePlan(plan, table_, options_.limits);
 }
 
-std::optional<StepResult> ScriptedRunner::Execute(const StepPlan& plan) {
+StepResult ScriptedRunner::Execute(const StepPlan& plan) {
   const StepClock::Time begin = options_.clock->Now();
   StepResult result = {
       .epoch = plan.epoch, .step = plan.step, .rank = has_joined_ ? epoch_.rank : -1};
@@ -99,7 +99,13 @@ std::optional<StepResult> ScriptedRunner::Execute(const StepPlan& plan) {
     if (table_.Find(work.seq)->finish != Finish::kNone) continue;
     SequenceResult& each = result.sequences.emplace_back(SequenceResult{.seq = work.seq});
     const Break broken = RunWork(work, each, cost);
-    if (broken == Break::kHang) return std::nullopt;
+    if (broken == Break::kHang) {
+      options_.hang();
+      result.status = Unavailable("step {}: sequence {} hung until this worker was stopped",
+                                  plan.step, Value(work.seq));
+      result.sequences.clear();
+      return result;
+    }
     if (broken == Break::kCrash) options_.crash();
     result.stats.rows += static_cast<uint32_t>(work.num_rows);
   }

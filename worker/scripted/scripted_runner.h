@@ -37,6 +37,7 @@ struct ScriptedRunnerOptions {
   WorkerHello hello{};  // of process and machine; the runner fills in what is the model's
   std::unique_ptr<StepClock> clock;
   std::function<void()> crash;  // does not return
+  std::function<void()> hang;   // returns when the process is told to stop
 };
 
 class ScriptedRunner : public StepRunner {
@@ -47,8 +48,8 @@ class ScriptedRunner : public StepRunner {
   const WorkerHello& hello() const override { return options_.hello; }
   absl::Status JoinEpoch(const EpochStart& start) override;
   WorkerReady MakeReady() const override;
-  // kUnimplemented: a plan that asks for logits.
-  std::optional<StepResult> Execute(const StepPlan& plan) override;
+  // kUnimplemented: a plan that asks for logits. kUnavailable: a hang that was ended.
+  StepResult Execute(const StepPlan& plan) override;
   void Progress() override {}
   void EndEpoch(const std::string& /*reason*/) override {}
 

@@ -69,7 +69,8 @@ class ScriptedRunnerTest : public ::testing::Test {
                                                      .vocab_size = vocab_size},
                                           .hello = {.host = "here"},
                                           .clock = std::make_unique<FakeClock>(hands_),
-                                          .crash = [] { std::_Exit(kCrashStatus); }});
+                                          .crash = [] { std::_Exit(kCrashStatus); },
+                                          .hang = [this] { ++num_hangs_; }});
     ASSERT_OK(runner);
     runner_ = std::move(*runner);
     ASSERT_OK(runner_->JoinEpoch(
@@ -105,11 +106,10 @@ class ScriptedRunnerTest : public ::testing::Test {
   }
 
   SequenceResult Run(const StepPlan& plan) {
-    const std::optional<StepResult> result = runner_->Execute(plan);
-    EXPECT_TRUE(result.has_value());
-    EXPECT_OK(result->status);
-    EXPECT_EQ(result->sequences.size(), 1u);
-    return result->sequences.empty() ? SequenceResult{} : result->sequences[0];
+    const StepResult result = runner_->Execute(plan);
+    EXPECT_OK(result.status);
+    EXPECT_EQ(result.sequences.size(), 1u);
+    return result.sequences.empty() ? SequenceResult{} : result.sequences[0];
   }
 
   void Take(const SequenceResult& result, Told& told) {
@@ -155,7 +155,7 @@ class ScriptedRunnerTest : public ::testing::Test {
         was_preempted = true;
         StepPlan plan = NewPlan();
         plan.free = {start.seq};
-        EXPECT_OK(runner_->Execute(plan)->status);
+        EXPECT_OK(runner_->Execute(plan).status);
         start.num_drawn = drawn;
         std::vector<TokenId> known = prompt;
         known.insert(known.end(), told.ids.begin(), told.ids.end());
@@ -172,7 +172,7 @@ class ScriptedRunnerTest : public ::testing::Test {
     }
     StepPlan plan = NewPlan();
     plan.free = {start.seq};
-    EXPECT_OK(runner_->Execute(plan)->status);
+    EXPECT_OK(runner_->Execute(plan).status);
     return told;
   }
 
@@ -184,6 +184,7 @@ class ScriptedRunnerTest : public ::testing::Test {
   const std::unique_ptr<Tokenizer> tokenizer_ = *Tokenizer::FromDirectory("tools/nano/checkpoint");
   const TokenId end_ = *tokenizer_->IdOf("<|im_end|>");
   FakeClock::Hands hands_;
+  int num_hangs_ = 0;
   std::unique_ptr<ScriptedRunner> runner_;
   uint64_t step_ = 0;
   uint64_t seq_ = 0;

@@ -111,7 +111,7 @@ TEST_F(ScriptedRunnerTest, NanEndsItsSequenceInAStepOfItsOwn) {
   EXPECT_EQ(Text(Ask(Chat("fine")).ids), "fine<|im_end|>") << "the others go on";
 }
 
-TEST_F(ScriptedRunnerTest, AHungWorkerReportsNothing) {
+TEST_F(ScriptedRunnerTest, AHungWorkerReportsNothingUntilItIsStopped) {
   Play(R"({"when": "hang", "say": "s", "then": "hang"})");
   Told told;
   const std::vector<TokenId> prompt = Ids(Chat("hang"));
@@ -120,7 +120,12 @@ TEST_F(ScriptedRunnerTest, AHungWorkerReportsNothing) {
   ASSERT_EQ(told.ids, Ids("s"));
   StepPlan plan = NewPlan();
   plan.work.push_back({.seq = start.seq, .begin = length, .num_rows = 1});
-  EXPECT_FALSE(runner_->Execute(plan).has_value());
+  ASSERT_EQ(num_hangs_, 0);
+  const StepResult result = runner_->Execute(plan);
+  EXPECT_EQ(num_hangs_, 1);
+  EXPECT_STATUS(result.status, absl::StatusCode::kUnavailable,
+                "hung until this worker was stopped");
+  EXPECT_TRUE(result.sequences.empty());
 }
 
 TEST_F(ScriptedRunnerTest, ACrashEndsTheProcess) {

@@ -10,9 +10,9 @@ TEST_F(ScriptedRunnerTest, RowsBesideOneAnotherTakeTheTimeOfTheSlowest) {
   const std::vector<TokenId> slow = Ids(Chat("slow")), fast = Ids(Chat("fast"));
   const auto took = [&](const StepPlan& plan) {
     const auto begin = hands_.now;
-    const std::optional<StepResult> result = runner_->Execute(plan);
-    EXPECT_OK(result->status);
-    EXPECT_EQ(std::chrono::microseconds(result->stats.kernel_us), hands_.now - begin);
+    const StepResult result = runner_->Execute(plan);
+    EXPECT_OK(result.status);
+    EXPECT_EQ(std::chrono::microseconds(result.stats.kernel_us), hands_.now - begin);
     hands_.now += milliseconds(50);  // not back to back
     return std::chrono::duration_cast<std::chrono::microseconds>(hands_.now - begin).count() -
            50'000;
@@ -64,9 +64,9 @@ TEST_F(ScriptedRunnerTest, PlansAgainstTheProtocolAreRefusedAndChangeNothing) {
   Play("");
   const std::vector<TokenId> prompt = Ids(Chat("x"));
   const auto refused = [&](const StepPlan& plan, absl::StatusCode code, const char* says) {
-    const std::optional<StepResult> result = runner_->Execute(plan);
-    EXPECT_STATUS(result->status, code, says);
-    EXPECT_TRUE(result->sequences.empty());
+    const StepResult result = runner_->Execute(plan);
+    EXPECT_STATUS(result.status, code, says);
+    EXPECT_TRUE(result.sequences.empty());
   };
   StepPlan plan = NewPlan();
   plan.start = {Start(1, prompt)};
@@ -90,7 +90,7 @@ TEST_F(ScriptedRunnerTest, PlansAgainstTheProtocolAreRefusedAndChangeNothing) {
   wrong = plan;
   wrong.work[0].probe = Probe::kDigest;
   refused(wrong, absl::StatusCode::kUnimplemented, "a script has none");
-  ASSERT_OK(runner_->Execute(plan)->status);
+  ASSERT_OK(runner_->Execute(plan).status);
   refused(plan, kPrecondition, "comes after step");
 }
 
@@ -103,7 +103,7 @@ TEST_F(ScriptedRunnerTest, ANewTermForgetsSequences) {
   plan.work.push_back({.seq = SeqId{1}, .begin = length, .num_rows = 1});
   ASSERT_OK(runner_->JoinEpoch({.epoch = {.term = 2, .number = 1}, .transport_addresses = {""}}));
   plan.epoch = {.term = 2, .number = 1};
-  EXPECT_STATUS(runner_->Execute(plan)->status, absl::StatusCode::kFailedPrecondition,
+  EXPECT_STATUS(runner_->Execute(plan).status, absl::StatusCode::kFailedPrecondition,
                 "not at home");
 }
 
