@@ -13,7 +13,7 @@ class FaultyTransport::FaultyTransfer final : public worker::Transfer {
                  std::unique_ptr<worker::Transfer> inner)
       : faulty_(faulty), key_(key), inner_(std::move(inner)) {}
 
-  bool tools::Progress() override {
+  bool Progress() override {
     if (faulty_->num_lazy_left_ > 0) {
       --faulty_->num_lazy_left_;
       return false;
@@ -21,13 +21,7 @@ class FaultyTransport::FaultyTransfer final : public worker::Transfer {
     return inner_->Progress();
   }
 
-  absl::Status WaitReceived() override {
-    ATOLL_RETURN_IF_ERROR(FailIfPlanned(FaultPlace::kWaitReceived));
-    return inner_->WaitReceived();
-  }
-
   absl::Status Wait() override {
-    ATOLL_RETURN_IF_ERROR(FailIfPlanned(FaultPlace::kWaitReceived));
     ATOLL_RETURN_IF_ERROR(FailIfPlanned(FaultPlace::kWait));
     return inner_->Wait();
   }

@@ -12,14 +12,14 @@
 
 namespace atl::testing {
 
-enum class FaultPlace { kAllToAll, kWaitReceived, kWait };
+enum class FaultPlace { kAllToAll, kWait };
 
 struct FaultPlan {
   // The exchange that fails; without a step it is that of any.
   std::optional<uint64_t> step = {};
   uint16_t layer = 0;
   worker::MessageKind kind = worker::MessageKind::kDispatch;
-  // Where it fails. A Wait that fails as kWaitReceived also fails as kWait.
+  // Where it fails.
   FaultPlace place = FaultPlace::kWait;
   // So many calls of Transfer::Progress, on any transfer, first do nothing.
   int num_lazy_progress = 0;
@@ -41,7 +41,7 @@ class FaultyTransport final : public worker::Transport {
   int world_size() const override { return inner_->world_size(); }
   absl::StatusOr<std::unique_ptr<worker::Transfer>> AllToAll(
       const worker::AllToAllArgs& args) override;
-  void tools::Progress() override { inner_->Progress(); }
+  void Progress() override { inner_->Progress(); }
   worker::TransportCounters counters() const override { return inner_->counters(); }
   void EndEpoch(std::string_view reason) override { inner_->EndEpoch(reason); }
 

@@ -17,7 +17,6 @@ constexpr int kEpochShift = 48;
 constexpr int kStepShift = 24;
 constexpr int kLayerShift = 16;
 constexpr int kKindShift = 14;
-constexpr int kMicroBatchShift = 12;
 constexpr uint32_t kStepMask = (1u << 24) - 1;
 
 // Twelve bits of the number, which grows often, and four of the term.
@@ -55,7 +54,6 @@ absl::Status CheckBuffers(std::string_view what, std::span<const MessageBuffer> 
 MessageHeader MakeMessageHeader(const MessageKey& key, MessageRoute route, size_t size_bytes) {
   MessageHeader header;
   header.kind = static_cast<uint8_t>(key.kind);
-  header.micro_batch = key.micro_batch;
   header.epoch_term = key.epoch.term;
   header.epoch_number = key.epoch.number;
   header.step = key.step;
@@ -84,7 +82,7 @@ uint64_t MessageTag(const MessageKey& key, int source) {
   return EpochBits(key.epoch) << kEpochShift | (key.step & kStepMask) << kStepShift |
          static_cast<uint64_t>(key.layer & 0xffu) << kLayerShift |
          (static_cast<uint64_t>(key.kind) & 0x3u) << kKindShift |
-         (key.micro_batch & 0x3u) << kMicroBatchShift | (static_cast<unsigned>(source) & 0xfffu);
+         (static_cast<unsigned>(source) & 0xfffu);
 }
 
 bool MessageIsStale(uint64_t tag, const MessageKey& newest) {
@@ -100,11 +98,8 @@ absl::Status CheckAllToAllArgs(const AllToAllArgs& args, const TransportPlace& p
                               args.key.epoch.term, args.key.epoch.number, place.epoch.term,
                               place.epoch.number);
   }
-  if (args.key.layer >= kTagLayersMax || args.key.micro_batch >= kTagMicroBatchesMax) {
-    return InvalidArgument("AllToAll: layer {} and micro-batch {} must be below {} and {}",
-                           args.key.layer, args.key.micro_batch, kTagLayersMax,
-                           kTagMicroBatchesMax);
-  }
+  if (args.key.layer >= kTagLayersMax)
+    return InvalidArgument("AllToAll: layer {} must be below {}", args.key.layer, kTagLayersMax);
   ATOLL_RETURN_IF_ERROR(CheckBuffers("send", args.send, place));
   return CheckBuffers("receive", args.receive, place);
 }

@@ -17,7 +17,6 @@ inline constexpr uint16_t kMessageWireVersion = 1;
 // Bounds of the fields that a tag holds whole; AllToAll refuses what lies beyond them.
 static_assert(kRanksMax <= 1 << 12);
 inline constexpr int kTagLayersMax = 1 << 8;
-inline constexpr int kTagMicroBatchesMax = 1 << 2;
 inline constexpr size_t kPeerMessageBytesMax = size_t{1} << 30;
 
 // Little-endian, as all machines that Atoll runs on.
@@ -25,7 +24,7 @@ struct MessageHeader {
   uint32_t magic = kMessageMagic;
   uint16_t wire_version = kMessageWireVersion;
   uint8_t kind = 0;
-  uint8_t micro_batch = 0;
+  uint8_t reserved_byte = 0;  // zero, and compared
   uint32_t epoch_term = 0;
   uint32_t epoch_number = 0;
   uint64_t step = 0;
@@ -53,7 +52,7 @@ void WriteMessageHeader(const MessageKey& key, MessageRoute route, const Message
 bool MessageMatches(const MessageKey& key, MessageRoute route, const std::byte* data,
                     size_t size_bytes);
 
-// epoch:16 step:24 layer:8 kind:2 micro-batch:2 source:12. The epoch and the step are cut short, so
+// epoch:16 step:24 layer:8 kind:2 zero:2 source:12. The epoch and the step are cut short, so
 // two messages may share a tag: the header decides.
 uint64_t MessageTag(const MessageKey& key, int source);
 

@@ -22,14 +22,12 @@ enum class MessageKind : uint8_t { kHello, kDispatch, kReturn };
 
 // What every message carries; the receiver posts the same key. A message with another key is
 // dropped and counted: at once when it meets a receive (tags are shorter than keys), else when a
-// later step or epoch begins, since until then it may have come early. layer < 256,
-// micro_batch < 4.
+// later step or epoch begins, since until then it may have come early. layer < 256.
 struct MessageKey {
   Epoch epoch = {};
   uint64_t step = 0;
   uint16_t layer = 0;
   MessageKind kind = MessageKind::kDispatch;
-  uint8_t micro_batch = 0;
   friend bool operator==(const MessageKey&, const MessageKey&) = default;
 };
 
@@ -78,9 +76,7 @@ class Transfer {
   // the exchange deadline passed, counted from this call. kDataLoss: a message was longer than its
   // buffer. After any error the epoch is over on this rank and this Transfer's buffers are free.
   virtual absl::Status Wait() = 0;
-  // Waits for what is to be received; what is sent may still be in flight. Errors as Wait.
-  virtual absl::Status WaitReceived() = 0;
-  // Bytes that came from `rank`, header included; 0 where nothing was posted. After WaitReceived.
+  // Bytes that came from `rank`, header included; 0 where nothing was posted. After Wait.
   virtual size_t bytes_from(int rank) const = 0;
 };
 

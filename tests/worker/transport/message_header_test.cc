@@ -9,11 +9,8 @@
 namespace atl::worker {
 namespace {
 
-const MessageKey kKey = {.epoch = {.term = 2, .number = 9},
-                         .step = 77,
-                         .layer = 39,
-                         .kind = MessageKind::kReturn,
-                         .micro_batch = 1};
+const MessageKey kKey = {
+    .epoch = {.term = 2, .number = 9}, .step = 77, .layer = 39, .kind = MessageKind::kReturn};
 constexpr MessageRoute kRoute = {.source = 3, .destination = 1};
 
 TEST(MessageHeaderTest, EveryFieldDecides) {
@@ -44,9 +41,8 @@ TEST(MessageTagTest, EveryFieldIsInTheTag) {
   add([](MessageKey& key) { ++key.step; });
   add([](MessageKey& key) { ++key.layer; });
   add([](MessageKey& key) { key.kind = MessageKind::kDispatch; });
-  add([](MessageKey& key) { ++key.micro_batch; });
   tags.insert(MessageTag(kKey, 4));
-  EXPECT_EQ(tags.size(), 8u);
+  EXPECT_EQ(tags.size(), 7u);
   MessageKey later = kKey;
   later.step += uint64_t{1} << 24;
   EXPECT_EQ(MessageTag(later, 3), MessageTag(kKey, 3));

@@ -79,7 +79,6 @@ class InprocTransfer final : public Transfer {
   void Start(const AllToAllArgs& args);
   bool Progress() override;
   absl::Status Wait() override;
-  absl::Status WaitReceived() override;
   size_t bytes_from(int rank) const override { return receives_[rank].bytes; }
   void operator delete(InprocTransfer* transfer, std::destroying_delete_t);
 
@@ -91,8 +90,6 @@ class InprocTransfer final : public Transfer {
     size_t bytes = 0;
   };
 
-  absl::Status WaitFor(bool (InprocTransfer::*done)() const);
-  bool AllReceived() const { return num_receiving_ == 0; }
   bool AllDone() const;
   void TakeFrom(int rank);
   absl::Status Accept(int rank, const Offer& offer);
@@ -223,7 +220,7 @@ void InprocTransfer::Start(const AllToAllArgs& args) {
 }
 
 bool InprocTransfer::AllDone() const {
-  return AllReceived() && std::all_of(offers_.begin(), offers_.end(), [](const Offer& offer) {
+  return num_receiving_ == 0 && std::all_of(offers_.begin(), offers_.end(), [](const Offer& offer) {
            const Offer::State state = offer.state.load();
            return state == Offer::State::kNone || state == Offer::State::kDone;
          });
@@ -296,11 +293,7 @@ std::string InprocTransfer::AwaitedRanks() const {
   return ranks;
 }
 
-absl::Status InprocTransfer::Wait() { return WaitFor(&InprocTransfer::AllDone); }
-
-absl::Status InprocTransfer::WaitReceived() { return WaitFor(&InprocTransfer::AllReceived); }
-
-absl::Status InprocTransfer::WaitFor(bool (InprocTransfer::*done)() const) {
+absl::Status InprocTransfer::Wait() {
   Inbox& inbox = transport_->inbox();
   const auto deadline = Clock::now() + transport_->options().exchange_deadline;
   while (status_.ok()) {
@@ -312,7 +305,7 @@ absl::Status InprocTransfer::WaitFor(bool (InprocTransfer::*done)() const) {
     // Asked before the look into the inbox: what a rank left there before it went counts.
     const int gone = GoneRankAwaited();
     Progress();
-    if (!status_.ok() || (this->*done)()) break;
+    if (!status_.ok() || AllDone()) break;
     if (gone >= 0 && gone == GoneRankAwaited()) {
       Fail(Unavailable("rank {}: rank {} is gone, step {} layer {}", transport_->rank(), gone,
                        key_.step, key_.layer));

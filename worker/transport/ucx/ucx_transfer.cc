@@ -173,35 +173,27 @@ bool UcxTransfer::Progress() {
 }
 
 absl::Status UcxTransfer::Wait() {
-  return WaitFor(&UcxTransfer::AllDone, Clock::now() + transport_->options().exchange_deadline);
-}
-
-absl::Status UcxTransfer::WaitReceived() {
-  return WaitFor(&UcxTransfer::AllReceived, Clock::now() + transport_->options().exchange_deadline);
-}
-
-absl::Status UcxTransfer::WaitUntil(Clock::time_point deadline) {
-  return WaitFor(&UcxTransfer::AllDone, deadline);
+  return WaitUntil(Clock::now() + transport_->options().exchange_deadline);
 }
 
 // Polls for a few microseconds; true when something moved.
-bool UcxTransfer::Poll(bool (UcxTransfer::*done)() const) {
+bool UcxTransfer::Poll() {
   bool moved = false;
   for (int poll = 0; poll < kPollsPerLook; ++poll) {
     moved |= transport_->worker().Progress();
     Settle();
-    if (!failure_.ok() || (this->*done)()) break;
+    if (!failure_.ok() || AllDone()) break;
     _mm_pause();
   }
   return moved;
 }
 
-absl::Status UcxTransfer::WaitFor(bool (UcxTransfer::*done)() const, Clock::time_point deadline) {
+absl::Status UcxTransfer::WaitUntil(Clock::time_point deadline) {
   auto spin_end = Clock::now() + transport_->options().spin;
   while (status_.ok()) {
     if (status_ = transport_->EpochStatus(); !status_.ok()) break;
-    const bool moved = Poll(done);
-    if (failure_.ok() && (this->*done)()) break;
+    const bool moved = Poll();
+    if (failure_.ok() && AllDone()) break;
     transport_->NoteFarewells();
     absl::Status failed = failure_.ok() ? CheckPeersAndTime(deadline) : failure_;
     if (failed.ok()) {

@@ -23,7 +23,6 @@ class UcxTransfer final : public Transfer {
   void Start(const AllToAllArgs& args);
   bool Progress() override;
   absl::Status Wait() override;
-  absl::Status WaitReceived() override;
   // Wait with another deadline than the transport's (Join).
   absl::Status WaitUntil(std::chrono::steady_clock::time_point deadline);
   size_t bytes_from(int rank) const override { return receives_[rank].bytes; }
@@ -62,11 +61,8 @@ class UcxTransfer final : public Transfer {
   void PostReceive(Receive& receive);
   void PostSend(Send& send, const MessageBuffer& buffer);
   void SettleReceive(Receive& receive);
-  bool AllReceived() const { return num_receiving_ == 0; }
   bool AllDone() const { return num_receiving_ == 0 && num_sending_ == 0; }
-  bool Poll(bool (UcxTransfer::*done)() const);
-  absl::Status WaitFor(bool (UcxTransfer::*done)() const,
-                       std::chrono::steady_clock::time_point deadline);
+  bool Poll();
   // What is to be done after a look at the requests that did not complete the wait.
   absl::Status CheckPeersAndTime(std::chrono::steady_clock::time_point deadline) const;
   std::string AwaitedRanks() const;
