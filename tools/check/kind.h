@@ -2,15 +2,13 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "common/base/status.h"
+#include "tools/check/fields.h"
 #include "tools/check/flags.h"
 
 namespace atl::tools {
-
-using Json = nlohmann::ordered_json;
 
 class Kind {
  public:
