@@ -18,9 +18,10 @@ struct MetricAlias {
   std::string name;    // "vllm:num_requests_running"
   std::string source;  // the family that is counted
   std::string help;
-  MetricLabels only = {};    // of the source, series with these labels
-  MetricLabels keep = {};    // the source's labels that are kept, to their names here; series that
-                             // differ in others alone are added up
+  MetricLabels only = {};  // of the source, series with these labels
+  // The source's labels that are kept, to their names here; series that differ in others alone
+  // are added up.
+  MetricLabels keep = {};
   MetricLabels values = {};  // values of kept labels that are called otherwise here
   MetricLabels labels = {};  // put on every series
 };

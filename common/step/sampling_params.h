@@ -23,9 +23,10 @@ struct SamplingParams {
   float min_p = 0.0f;              // in [0, 1]: least probability as a share of the largest; 0: off
   float presence_penalty = 0.0f;   // −2 … 2, once for each token that the answer holds
   float frequency_penalty = 0.0f;  // −2 … 2, for each time that the answer holds it
-  float repetition_penalty = 1.0f;  // above 0: divides positive and multiplies negative logits of
-                                    // tokens that prompt or answer hold; 1: off
-  int32_t min_tokens = 0;           // before so many are drawn no stop id can be
+  // Above 0: divides positive and multiplies negative logits of tokens that prompt or answer
+  // hold; 1: off.
+  float repetition_penalty = 1.0f;
+  int32_t min_tokens = 0;               // before so many are drawn no stop id can be
   std::vector<LogitBias> logit_bias{};  // each id once
   uint64_t seed = 0;
 };

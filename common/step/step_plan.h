@@ -20,8 +20,8 @@ struct StartSequence {
   SeqId seq{};
   SlotId state_slot{};
   int32_t prompt_length = 0;
-  int32_t num_drawn =
-      0;  // drawn before it was preempted; pieces bring these ids after the prompt's
+  // Drawn before it was preempted; pieces bring these ids after the prompt's.
+  int32_t num_drawn = 0;
   int32_t max_new_tokens = 0;  // num_drawn included
   std::vector<TokenId>
       stop_ids{};  // drawing one of them ends the sequence (finish kStopId); it is reported
@@ -54,8 +54,8 @@ struct StepPlan {
   uint64_t step = 0;
   std::vector<int32_t>
       rows_by_rank{};  // the planned rows of every rank: an upper bound, a sequence may have ended
-  std::vector<SeqId> free{};  // applied first; unknown sequences are ignored (they may have ended
-                              // in an abandoned step)
+  // Applied first; unknown sequences are ignored (they may have ended in an abandoned step).
+  std::vector<SeqId> free{};
   std::vector<StartSequence> start{};
   std::vector<SequenceWork> work{};
 };
@@ -88,8 +88,8 @@ struct ExpertLoad {
 
 // Since the last result.
 struct StepStats {
-  uint64_t moe_rows_local =
-      0;  // (row, expert) pairs computed here for sequences that are at home here
+  // (row, expert) pairs computed here for sequences that are at home here.
+  uint64_t moe_rows_local = 0;
   uint64_t moe_rows_remote = 0;  // … for sequences of other homes
   uint64_t bytes_sent = 0;
   uint32_t rows = 0;  // rows of the home's own batch

@@ -17,8 +17,8 @@ namespace atl {
 struct AddedToken {
   TokenId id;
   std::string content;
-  bool is_special =
-      false;  // hidden when special tokens are skipped; the others are ordinary to the detokenizer
+  // Hidden when special tokens are skipped; the others are ordinary to the detokenizer.
+  bool is_special = false;
 };
 
 class AddedTokens {

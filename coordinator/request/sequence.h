@@ -30,9 +30,10 @@ struct Sequence {
   // At its home, or at the last one while reports from there are under way.
   int32_t home = -1;  // rank
   bool admitted = false;
-  int32_t prefill_length = 0;   // known tokens when it was admitted: what pieces bring
-  int32_t planned_length = 0;   // committed tokens once every plan sent has run; at most that where
-                                // a step may bring several tokens
+  int32_t prefill_length = 0;  // known tokens when it was admitted: what pieces bring
+  // Committed tokens once every plan sent has run; at most that where a step may bring several
+  // tokens.
+  int32_t planned_length = 0;
   int32_t planned_draws = 0;    // the same of draws, those before it was preempted included
   int32_t length = 0;           // as reported
   int64_t num_blocks = 0;       // taken

@@ -3,8 +3,8 @@
 //
 //   Executor executor(…);
 //   executor.StartEpoch(epoch_start, &transport);
-//   StepResult result = executor.Execute(plan);   // on the executor thread, which also progresses
-//   the transport
+//   // On the executor's thread, which also progresses the transport:
+//   StepResult result = executor.Execute(plan);
 #pragma once
 
 #include <memory>

@@ -54,9 +54,9 @@ class LocalCluster {
 // One sequence run to its end on a cluster, at home on one rank.
 struct SoloRun {
   std::vector<TokenId> ids;
-  std::vector<int32_t> pieces;  // sizes of the prompt's pieces in turn, the last one repeated;
-                                // empty: the whole prompt at once
-  int32_t num_generate = 0;     // greedy tokens to append
+  // Sizes of the prompt's pieces in turn, the last one repeated; empty: the whole prompt at once.
+  std::vector<int32_t> pieces;
+  int32_t num_generate = 0;  // greedy tokens to append
   int home = 0;
   Probe probe = Probe::kLogits;  // of every row
   SeqId seq{1};

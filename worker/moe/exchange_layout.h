@@ -1,9 +1,11 @@
 // The messages of one MoE layer, in the one place that both sides read
 // (docs/step-protocol.md 5).
 //
-//   dispatch = [transport header][ExchangeCounts][rows × H, exchange type][pairs × ExchangePair, by
-//   row, then ascending expert] return   = [transport header][pairs × H, exchange type], in the
-//   order of the dispatch's pairs
+//   dispatch = [transport header][ExchangeCounts][rows × H][pairs × ExchangePair]
+//   return   = [transport header][pairs × H]
+//
+// H values of the exchange type a row. Pairs ascend by row, then by expert; what returns has the
+// order of the dispatch's pairs.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,10 @@
 // Transport: moves messages between the workers of one epoch; knows nothing of experts.
 //
-//   Transfer of one layer on a rank:
-//     auto dispatch = transport.AllToAll({.key = {epoch, step, layer, MessageKind::kDispatch, 0},
-//     .send = …, .receive = …}); …work while it flies… ATOLL_RETURN_IF_ERROR(dispatch->Wait());
-//     bytes = dispatch->bytes_from(rank);
+//   const MessageKey key = {epoch, step, layer, MessageKind::kDispatch, 0};  // one layer on a rank
+//   auto dispatch = transport.AllToAll({.key = key, .send = …, .receive = …});
+//   …                                                                        // work while it flies
+//   ATOLL_RETURN_IF_ERROR((*dispatch)->Wait());
+//   bytes = (*dispatch)->bytes_from(rank);
 #pragma once
 
 #include <chrono>

@@ -55,8 +55,8 @@ double Quotient(int64_t a, int64_t b) {
   if (a == 0) return b < 0 ? -0.0 : 0.0;
   const int shift = 64 + __builtin_clzll(Magnitude(a));
   const Uint128 dividend = static_cast<Uint128>(Magnitude(a)) << shift;
-  Uint128 quotient =
-      dividend / Magnitude(b);  // at least 64 bits, so the last one may say "and more"
+  // At least 64 bits, so the last one may say "and more".
+  Uint128 quotient = dividend / Magnitude(b);
   if (dividend % Magnitude(b) != 0) quotient |= 1;
   const double result = std::ldexp(static_cast<double>(quotient), -shift);
   return (a < 0) == (b < 0) ? result : -result;

@@ -85,8 +85,8 @@ class Lexer {
   const std::string source_;
   size_t position_ = 0;
   int line_ = 1;
-  bool line_starting_ =
-      true;           // the position is at a start of line, or follows a tag that ate the newline
+  // The position is at a start of line, or follows a tag that ate the newline.
+  bool line_starting_ = true;
   std::string open_;  // the brackets open in this tag
   std::vector<Token> tokens_;
 };

@@ -48,8 +48,9 @@ struct DeltaWaitingRows {
 enum class DeltaStore : uint8_t {
   kWait,   // to the ring: the state keeps only committed rows (num_rows ≤ ring_size / 2)
   kSpare,  // all rows are applied and stored to `spare`; state keeps only committed rows
-  kOwn,  // position_begin = 0: the state starts as zero, unread; all rows are applied and stored to
-         // `state`
+  // position_begin = 0: the state starts as zero, unread; all rows are applied and stored to
+  // `state`
+  kOwn,
 };
 
 // One sequence of a step: first the waiting rows [state_length, position_begin) are applied to

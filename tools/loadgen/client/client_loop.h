@@ -22,8 +22,8 @@ using ClientClock = std::chrono::steady_clock;
 
 struct Call {
   std::string bytes;  // head and body of the request
-  int read_bytes_per_s =
-      0;  // 0: as they come; else over a connection and a small buffer of its own
+  // 0: as they come; else over a connection and a small buffer of its own
+  int read_bytes_per_s = 0;
   std::chrono::milliseconds time_limit{600'000};
 };
 
