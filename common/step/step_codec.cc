@@ -12,6 +12,12 @@ namespace {
 
 constexpr size_t kStatusBytesMax = 4096;
 
+// What a worker reports has the wire's numbers.
+static_assert(static_cast<int>(FinishReason::kNone) == ::atollpb::FINISH_NONE);
+static_assert(static_cast<int>(FinishReason::kStop) == ::atollpb::FINISH_STOP_ID);
+static_assert(static_cast<int>(FinishReason::kLength) == ::atollpb::FINISH_MAX_TOKENS);
+static_assert(static_cast<int>(FinishReason::kError) == ::atollpb::FINISH_ERROR);
+
 void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
   out->set_seq(Value(start.seq));
   out->set_state_slot(Value(start.state_slot));
@@ -99,10 +105,10 @@ absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::SequenceResult& i
   SequenceResult out;
   out.seq = SeqId{in.seq()};
   ATOLL_RETURN_IF_ERROR(CheckRange("sequences.length", in.length(), 0, INT32_MAX));
-  ATOLL_RETURN_IF_ERROR(CheckRange("sequences.finish", in.finish(), 0, 3));
+  ATOLL_RETURN_IF_ERROR(CheckRange("sequences.finish", in.finish(), 0, ::atollpb::FINISH_ERROR));
   out.length = in.length();
   ATOLL_ASSIGN_OR_RETURN(out.ids, DecodeIds<TokenId>("sequences.ids", in.ids(), kRowsPerStepMax));
-  out.finish = static_cast<Finish>(in.finish());
+  out.finish = static_cast<FinishReason>(in.finish());
   ATOLL_ASSIGN_OR_RETURN(out.logprobs, Decode("sequences.logprobs", in.logprobs()));
   if (!out.logprobs.empty() && out.logprobs.size() != out.ids.size()) {
     return InvalidArgument("sequence {} has {} log-probabilities for {} ids", in.seq(),

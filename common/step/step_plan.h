@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "common/base/ids.h"
+#include "common/step/finish_reason.h"
 #include "common/step/sampling_params.h"
 
 namespace atl {
@@ -23,8 +24,8 @@ struct StartSequence {
   // Drawn before it was preempted; pieces bring these ids after the prompt's.
   int32_t num_drawn = 0;
   int32_t max_new_tokens = 0;  // num_drawn included
-  std::vector<TokenId>
-      stop_ids{};  // drawing one of them ends the sequence (finish kStopId); it is reported
+  // Drawing one of them ends the sequence (kStop); it is reported.
+  std::vector<TokenId> stop_ids{};
   SamplingParams sampling{};
   float rope_factor = 1.0f;
   int32_t vocab_limit = 0;    // ids from here on are padding of the head and never drawn; 0: none
@@ -60,13 +61,11 @@ struct StepPlan {
   std::vector<SequenceWork> work{};
 };
 
-enum class Finish : uint8_t { kNone, kStopId, kMaxTokens, kError };
-
 struct SequenceResult {
   SeqId seq{};
   int32_t length = 0;          // committed tokens after this step
   std::vector<TokenId> ids{};  // drawn in this step
-  Finish finish = Finish::kNone;
+  FinishReason finish = FinishReason::kNone;
   std::vector<TokenLogprobs> logprobs{};  // by ids; empty unless asked for
   // Of the prompt's tokens that follow this step's rows, in order; empty unless asked for.
   std::vector<TokenLogprobs> prompt_logprobs{};

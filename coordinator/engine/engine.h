@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/step/finish_reason.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/probe.h"
 #include "coordinator/engine/request_timings.h"
@@ -27,7 +28,7 @@ namespace atl::coordinator {
 
 // `status` is OK unless reason is kError: kUnavailable names the lost worker or the queue's limit.
 struct RequestEnd {
-  FinishReason reason = FinishReason::kStop;
+  FinishReason reason = FinishReason::kNone;
   absl::Status status{};
   RequestTimings timings{};
 };

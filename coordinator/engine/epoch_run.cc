@@ -157,7 +157,7 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
     client.clock.OnTokens(args_.now());
     client.sink->OnTokens(result.ids, result.logprobs);
   }
-  if (!update.ended) return absl::OkStatus();
+  if (!update.ended()) return absl::OkStatus();
   Finish(result.seq, update.reason,
          update.reason == FinishReason::kError
              ? Internal("worker {} could not compute this request", rank)

@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "common/base/ids.h"
+#include "common/step/finish_reason.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/request_timings.h"
 #include "coordinator/request/request.h"
@@ -52,7 +53,7 @@ struct EngineGauges {
 
 // Why a request was turned away at the door or ended.
 struct RequestSummary {
-  FinishReason reason = FinishReason::kStop;
+  FinishReason reason = FinishReason::kNone;
   int64_t prompt_tokens = 0;
   int64_t generated_tokens = 0;
   RequestTimings timings{};

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/step/finish_reason.h"
 #include "common/step/sampling_params.h"
 #include "common/tokenizer/tokenizer.h"
 #include "coordinator/frontend/response_stream.h"
 #include "coordinator/openai/answer_format.h"
-#include "coordinator/request/request.h"
 
 namespace atl::coordinator {
 

@@ -15,20 +15,6 @@ constexpr const char* kStepKinds[] = {"decode", "prefill", "mixed"};  // as Step
 const std::vector<double> kRowBounds = {1,  2,  3,  4,  5,   6,   7,   8,    12,   16,   24,
                                         32, 48, 64, 96, 128, 256, 512, 1024, 2048, 4096, 8192};
 
-const char* FinishName(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kError:
-      return "error";
-  }
-  return "error";
-}
-
 Counter RowsOf(Registry& registry, const std::string& worker, const char* origin) {
   return registry.AddCounter({"atoll_moe_rows_total",
                               "Expert rows computed, by the home of their sequence.",
@@ -235,7 +221,7 @@ void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
   registry_
       .AddCounter({"atoll_engine_requests_total",
                    "Requests that ended, by reason.",
-                   {{"finish", FinishName(request.reason)}}})
+                   {{"finish", FinishReasonName(request.reason)}}})
       .Add();
 }
 

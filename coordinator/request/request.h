@@ -28,9 +28,6 @@ struct Request {
   ProbeRows probe = ProbeRows::kNone;
 };
 
-// Why a request ended. kStop: one of its stop_ids. kLength: max_new_tokens.
-enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
-
 // What a request may ask for at most. Tokens count prompt and max_new_tokens together.
 struct RequestLimits {
   int32_t max_model_len = 0;  // of the model and its configuration

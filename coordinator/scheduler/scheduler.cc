@@ -22,8 +22,9 @@ absl::Status CheckReport(const Sequence& sequence, int32_t rank, const SequenceR
                        result.length >= sequence.length &&
                        result.length <= sequence.planned_length &&
                        sequence.draws() + drawn <= sequence.planned_draws;
-  const bool moved = result.finish != Finish::kNone || (result.length > sequence.length &&
-                                                        drawn == DrawsDue(sequence, result.length));
+  const bool moved =
+      result.finish != FinishReason::kNone ||
+      (result.length > sequence.length && drawn == DrawsDue(sequence, result.length));
   if (planned && moved) return absl::OkStatus();
   return DataLoss(
       "worker {} reports sequence {} with {} tokens and {} drawn; it had {}, planned were up to {} "
@@ -103,20 +104,16 @@ absl::StatusOr<SequenceUpdate> Scheduler::Apply(int32_t rank, const SequenceResu
     sequence.planned_length = sequence.length;
     sequence.planned_draws = sequence.draws();
   }
-  SequenceUpdate update{.known = true, .ended = true};
-  if (result.finish == Finish::kError) {
-    update.reason = FinishReason::kError;
-  } else if (result.finish == Finish::kStopId) {
-    update.reason = FinishReason::kStop;
+  SequenceUpdate update{.known = true};
+  if (result.finish == FinishReason::kError || result.finish == FinishReason::kStop) {
+    update.reason = result.finish;
   } else if (sequence.draws() == sequence.request.max_new_tokens) {
     update.reason = FinishReason::kLength;
-  } else if (result.finish == Finish::kMaxTokens) {
+  } else if (result.finish != FinishReason::kNone) {
     return DataLoss("worker {} ends sequence {} at {} of {} tokens", rank, Value(result.seq),
                     sequence.draws(), sequence.request.max_new_tokens);
-  } else {
-    update.ended = false;
   }
-  if (update.ended) End(result.seq);
+  if (update.ended()) End(result.seq);
   return update;
 }
 

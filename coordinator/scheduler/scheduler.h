@@ -59,11 +59,13 @@ struct PlannedStep {
   std::vector<Preemption> preempted{};
 };
 
-// What a report changed. `known` is false for a sequence that had been removed meanwhile.
+// What a report changed. `known` is false for a sequence that had been removed meanwhile; `reason` is kNone while it
+// goes on.
 struct SequenceUpdate {
   bool known = false;
-  bool ended = false;
-  FinishReason reason = FinishReason::kStop;
+  FinishReason reason = FinishReason::kNone;
+
+  bool ended() const { return reason != FinishReason::kNone; }
 };
 
 class Scheduler {

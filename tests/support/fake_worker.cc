@@ -222,11 +222,11 @@ void FakeWorker::Draw(Sequence& sequence, int32_t draws, SequenceResult& report)
     if (sequence.start.top_logprobs >= 0) report.logprobs.push_back({.logprob = -1, .rank = 1});
     ++sequence.draws;
     if (Contains(sequence.start.stop_ids, id)) {
-      report.finish = Finish::kStopId;
+      report.finish = FinishReason::kStop;
     } else if (sequence.draws == sequence.start.max_new_tokens) {
-      report.finish = Finish::kMaxTokens;
+      report.finish = FinishReason::kLength;
     }
-    sequence.ended = report.finish != Finish::kNone;
+    sequence.ended = report.finish != FinishReason::kNone;
   }
 }
 

@@ -82,7 +82,7 @@ absl::StatusOr<Expected> Lookup(const StepPlan& plan, const SequenceTable& table
                   .known = int64_t{sequence->start.prompt_length} + sequence->num_drawn,
                   .num_blocks = sequence->blocks.size(),
                   .pending = sequence->pending.has_value(),
-                  .ended = sequence->finish != Finish::kNone};
+                  .ended = sequence->finish != FinishReason::kNone};
 }
 
 absl::Status ValidateTokens(const StepPlan& plan, const SequenceWork& work,
@@ -169,7 +169,7 @@ Taken ApplyPlan(const StepPlan& plan, SequenceTable& table) {
   }
   for (const SequenceWork& work : plan.work) {
     HomeSequence& sequence = *table.Find(work.seq);
-    if (sequence.finish != Finish::kNone) continue;
+    if (sequence.finish != FinishReason::kNone) continue;
     sequence.blocks.insert(sequence.blocks.end(), work.new_blocks.begin(), work.new_blocks.end());
     taken.blocks.insert(taken.blocks.end(), work.new_blocks.begin(), work.new_blocks.end());
   }
@@ -181,7 +181,7 @@ BatchInput BuildBatch(const StepPlan& plan, SequenceTable& table, const BatchLim
   int next_spare = 0;
   for (const SequenceWork& work : plan.work) {
     HomeSequence& sequence = *table.Find(work.seq);
-    if (sequence.finish != Finish::kNone) continue;
+    if (sequence.finish != FinishReason::kNone) continue;
     SequenceRows rows = {.row_begin = static_cast<int>(batch.ids.size()),
                          .num_rows = work.num_rows,
                          .position_begin = work.begin,

@@ -20,17 +20,17 @@ struct HomeSequence {
   std::optional<TokenId> pending;  // drawn last, not yet run
   int32_t num_drawn = 0;           // those before a preemption included
   std::vector<BlockId> blocks;
-  Finish finish = Finish::kNone;      // ended here; kept until the plan frees it
-  std::optional<TokenCounts> counts;  // where a penalty is on
+  FinishReason finish = FinishReason::kNone;  // ended here; kept until the plan frees it
+  std::optional<TokenCounts> counts;          // where a penalty is on
 
   // `id` was drawn: it runs next, unless it was the last.
   void Draw(TokenId id) {
     pending = id;
     ++num_drawn;
     if (std::find(start.stop_ids.begin(), start.stop_ids.end(), id) != start.stop_ids.end()) {
-      finish = Finish::kStopId;
+      finish = FinishReason::kStop;
     } else if (num_drawn >= start.max_new_tokens) {
-      finish = Finish::kMaxTokens;
+      finish = FinishReason::kLength;
     }
   }
 };

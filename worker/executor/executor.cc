@@ -173,7 +173,7 @@ SequenceResult Executor::Report(HomeSequence& sequence, EntryOutcome outcome) {
   if (!outcome.status.ok()) {
     LOG_ERROR("sequence {} ends at token {}: {}", Value(sequence.start.seq), sequence.length,
               MessageOf(outcome.status));
-    sequence.finish = Finish::kError;
+    sequence.finish = FinishReason::kError;
   } else {
     out.prompt_logprobs = std::move(outcome.prompt_logprobs);
     if (outcome.drawn.has_value()) Append(sequence, *std::move(outcome.drawn), out);

@@ -96,7 +96,7 @@ StepResult ScriptedRunner::Execute(const StepPlan& plan) {
   Apply(plan);
   StepCost cost;
   for (const SequenceWork& work : plan.work) {
-    if (table_.Find(work.seq)->finish != Finish::kNone) continue;
+    if (table_.Find(work.seq)->finish != FinishReason::kNone) continue;
     SequenceResult& each = result.sequences.emplace_back(SequenceResult{.seq = work.seq});
     const Break broken = RunWork(work, each, cost);
     if (broken == Break::kHang) {
@@ -186,13 +186,14 @@ ScriptedRunner::Break ScriptedRunner::Draw(HomeSequence& sequence, Speaker& spea
   if (num_tokens == 0) return Break::kNone;
   if (!speaker.answer) speaker.answer = MakeAnswer(speaker);
   const StartSequence& start = sequence.start;
-  while (static_cast<int32_t>(result.ids.size()) < num_tokens && sequence.finish == Finish::kNone) {
+  while (static_cast<int32_t>(result.ids.size()) < num_tokens &&
+         sequence.finish == FinishReason::kNone) {
     const Spoken spoken = speaker.answer->At(sequence.num_drawn, start);
     if (spoken.closing != Closing::kStop && !result.ids.empty()) break;  // in a step of its own
     if (spoken.closing == Closing::kHang) return Break::kHang;
     if (spoken.closing == Closing::kCrash) return Break::kCrash;
     if (spoken.closing == Closing::kNan) {
-      sequence.finish = Finish::kError;
+      sequence.finish = FinishReason::kError;
       break;
     }
     result.ids.push_back(spoken.id);

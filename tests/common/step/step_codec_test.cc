@@ -210,7 +210,7 @@ TEST(StepCodecTest, ResultRoundTrips) {
   result.step = 3;
   result.rank = 1;
   result.status = Unavailable("peer {} is gone", 0);
-  result.sequences = {{SeqId{4}, 77, {TokenId{5}, TokenId{6}}, Finish::kStopId}};
+  result.sequences = {{SeqId{4}, 77, {TokenId{5}, TokenId{6}}, FinishReason::kStop}};
   result.sequences[0].logprobs = {{-0.5f, 1, {{TokenId{5}, -0.5f}, {TokenId{1}, -1.5f}}},
                                   {-INFINITY, 9, {}}};
   result.sequences[0].prompt_logprobs = {{-2.0f, 3, {}}};
@@ -234,7 +234,7 @@ TEST(StepCodecTest, ResultRoundTrips) {
   EXPECT_EQ(back.sequences[0].seq, SeqId{4});
   EXPECT_EQ(back.sequences[0].length, 77);
   EXPECT_EQ(back.sequences[0].ids, result.sequences[0].ids);
-  EXPECT_EQ(back.sequences[0].finish, Finish::kStopId);
+  EXPECT_EQ(back.sequences[0].finish, FinishReason::kStop);
   ASSERT_EQ(back.sequences[0].logprobs.size(), 2u);
   EXPECT_EQ(back.sequences[0].logprobs[0].logprob, -0.5f);
   EXPECT_EQ(back.sequences[0].logprobs[0].rank, 1);

@@ -231,7 +231,7 @@ TEST_F(EngineFailureTest, ASequenceThatFailsLeavesTheOthers) {
     for (SequenceResult& sequence : result.sequences) {
       if (sequence.seq != SeqId{1}) continue;
       sequence.ids = {};
-      sequence.finish = Finish::kError;
+      sequence.finish = FinishReason::kError;
     }
     events().OnResult(WorkerId{0}, result);
     events().OnResult(WorkerId{1}, Run(1));

@@ -133,8 +133,8 @@ TEST(PreemptionTest, DrawsUnderWayMayEndIt) {
   const SequenceWork& last = steps[steps.size() - 2].plans[0].work.at(1);
   ASSERT_OK_AND_ASSIGN(
       const SequenceUpdate update,
-      scheduler.Apply(0, {last.seq, last.begin + 1, {TokenId{9}}, Finish::kStopId}));
-  EXPECT_TRUE(update.ended);
+      scheduler.Apply(0, {last.seq, last.begin + 1, {TokenId{9}}, FinishReason::kStop}));
+  EXPECT_TRUE(update.ended());
   EXPECT_EQ(scheduler.num_waiting(), 0);
   EXPECT_FALSE(scheduler.Remove(SeqId{2}));
   EXPECT_TRUE(scheduler.Remove(SeqId{1}));

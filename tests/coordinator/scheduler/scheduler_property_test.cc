@@ -244,8 +244,8 @@ class Cluster {
       ASSERT_LT(client.told, client.answer.size());
       ASSERT_EQ(id, client.answer[client.told++]) << "sequence " << Value(result.seq);
     }
-    ASSERT_EQ(update->ended, client.told == client.answer.size());
-    if (update->ended) clients_.erase(it);
+    ASSERT_EQ(update->ended(), client.told == client.answer.size());
+    if (update->ended()) clients_.erase(it);
   }
 
   void CheckAllIsFree() {

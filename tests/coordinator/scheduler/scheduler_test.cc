@@ -231,9 +231,9 @@ TEST(SchedulerTest, AnEndReportedEarlyFreesAndStopsPlanning) {
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   ASSERT_TRUE(scheduler.PlanStep().has_value());  // ahead; the sequence will have no row there
   ASSERT_OK_AND_ASSIGN(const SequenceUpdate update,
-                       scheduler.Apply(0, {SeqId{1}, 3, {TokenId{9}}, Finish::kStopId}));
+                       scheduler.Apply(0, {SeqId{1}, 3, {TokenId{9}}, FinishReason::kStop}));
   EXPECT_TRUE(update.known);
-  EXPECT_TRUE(update.ended);
+  EXPECT_TRUE(update.ended());
   EXPECT_EQ(update.reason, FinishReason::kStop);
   const auto frees = scheduler.PlanStep();  // nothing is to run, but its home must hear of it
   ASSERT_TRUE(frees.has_value());
@@ -256,12 +256,12 @@ TEST(SchedulerTest, MaxTokensAndErrorsEndToo) {
   scheduler.Add(SeqId{2}, MakeRequest(3, 5));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
   ASSERT_OK_AND_ASSIGN(SequenceUpdate update,
-                       scheduler.Apply(0, {SeqId{1}, 3, {TokenId{1}}, Finish::kMaxTokens}));
+                       scheduler.Apply(0, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kLength}));
   EXPECT_EQ(update.reason, FinishReason::kLength);
-  EXPECT_TRUE(update.ended);
-  ASSERT_OK_AND_ASSIGN(update, scheduler.Apply(0, {SeqId{2}, 0, {}, Finish::kError}));
+  EXPECT_TRUE(update.ended());
+  ASSERT_OK_AND_ASSIGN(update, scheduler.Apply(0, {SeqId{2}, 0, {}, FinishReason::kError}));
   EXPECT_EQ(update.reason, FinishReason::kError);
-  EXPECT_TRUE(update.ended);
+  EXPECT_TRUE(update.ended());
   EXPECT_EQ(scheduler.num_running(), 0);
 }
 
@@ -272,10 +272,11 @@ TEST(SchedulerTest, ReportsThatContradictThePlanAreRefused) {
   const auto refused = [&](int32_t rank, const SequenceResult& result) {
     EXPECT_STATUS(scheduler.Apply(rank, result), absl::StatusCode::kDataLoss, "sequence 1");
   };
-  refused(1, {SeqId{1}, 3, {TokenId{1}}, Finish::kNone});              // not at home there
-  refused(0, {SeqId{1}, 4, {TokenId{1}}, Finish::kNone});              // longer than planned
-  refused(0, {SeqId{1}, 3, {TokenId{1}, TokenId{2}}, Finish::kNone});  // more draws than planned
-  refused(0, {SeqId{1}, 3, {TokenId{1}}, Finish::kMaxTokens});         // 1 of 5
+  refused(1, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kNone});  // not at home there
+  refused(0, {SeqId{1}, 4, {TokenId{1}}, FinishReason::kNone});  // longer than planned
+  refused(0,
+          {SeqId{1}, 3, {TokenId{1}, TokenId{2}}, FinishReason::kNone});  // more draws than planned
+  refused(0, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kLength});         // 1 of 5
 }
 
 TEST(SchedulerTest, RemoveTakesOutWaitingAndRunning) {

@@ -106,7 +106,7 @@ TEST(BatchBuilderTest, ARecomputedSequenceGoesOnWhereItWas) {
 
 TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
   SequenceTable table = TableAt(10);
-  table.Find(SeqId{1})->finish = Finish::kStopId;
+  table.Find(SeqId{1})->finish = FinishReason::kStop;
   StepPlan plan = {.step = 3};
   plan.work.push_back(
       {.seq = SeqId{1}, .begin = 11, .num_rows = 1, .draw = true});  // planned ahead

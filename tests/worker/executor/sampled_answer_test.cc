@@ -24,7 +24,7 @@ class SampledAnswerTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(weights_, LoadModelWeights(*checkpoint_, config_));
     ASSERT_OK_AND_ASSIGN(best_, kernels::BestBackend());
     reference_ = RunAlone(Everything(), Options());
-    ASSERT_EQ(reference_.finish, Finish::kMaxTokens);
+    ASSERT_EQ(reference_.finish, FinishReason::kLength);
     ASSERT_EQ(reference_.ids.size(), size_t{kAnswerTokens});
     ASSERT_EQ(reference_.logprobs.size(), size_t{kAnswerTokens});
     ASSERT_EQ(reference_.prompt_logprobs.size(), size_t{kPromptTokens - 1});
@@ -181,7 +181,7 @@ TEST_F(SampledAnswerTest, PreemptedManyTimesBesideOthers) {
   for (uint32_t i = 1; i < 5; ++i) sequences.Add(Neighbour(i));
   for (const int steps : {3, 1, 2, 1, 9, 3, 17, 5}) {
     for (int i = 0; i < steps; ++i) sequences.Step();
-    if (sequences.at(0).finish == Finish::kNone) sequences.Preempt(0);
+    if (sequences.at(0).finish == FinishReason::kNone) sequences.Preempt(0);
   }
   sequences.RunToEnd(0);
   ExpectSame(sequences.at(0));
@@ -195,7 +195,7 @@ TEST_F(SampledAnswerTest, MinTokensCountsWhatWasDrawnBefore) {
   EXPECT_LT(RunAlone(sequence, Options()).ids.size(), 10u) << "half of the vocabulary ends it";
   sequence.start.sampling.min_tokens = 10;
   const SteppedSequence alone = RunAlone(sequence, Options());
-  EXPECT_EQ(alone.finish, Finish::kStopId);
+  EXPECT_EQ(alone.finish, FinishReason::kStop);
   ASSERT_GT(alone.ids.size(), 10u);
   for (const size_t drawn : {size_t{2}, size_t{9}, size_t{10}}) {
     const auto cluster = MakeCluster(Options());
@@ -205,7 +205,7 @@ TEST_F(SampledAnswerTest, MinTokensCountsWhatWasDrawnBefore) {
     sequences.Preempt(0);
     sequences.RunToEnd(0);
     EXPECT_EQ(sequences.at(0).ids, alone.ids) << drawn;
-    EXPECT_EQ(sequences.at(0).finish, Finish::kStopId);
+    EXPECT_EQ(sequences.at(0).finish, FinishReason::kStop);
   }
 }
 
@@ -237,9 +237,9 @@ TEST_F(SampledAnswerTest, BrokenLogitsEndTheirSequenceAlone) {
     sequences.Add(neighbour);
     sequences.RunToEnd(0);
     ExpectSame(sequences.at(0));
-    EXPECT_EQ(sequences.at(1).finish, Finish::kError);
+    EXPECT_EQ(sequences.at(1).finish, FinishReason::kError);
     EXPECT_TRUE(sequences.at(1).ids.empty());
-    EXPECT_EQ(sequences.at(2).finish, Finish::kNone);
+    EXPECT_EQ(sequences.at(2).finish, FinishReason::kNone);
   }
 }
 

@@ -23,7 +23,7 @@ struct SteppedSequence {
   std::vector<TokenId> ids;  // what was told of it
   std::vector<TokenLogprobs> logprobs;
   std::vector<TokenLogprobs> prompt_logprobs;
-  Finish finish = Finish::kNone;
+  FinishReason finish = FinishReason::kNone;
 
   int32_t begin = 0;
   int32_t known = 0;  // tokens that pieces bring
@@ -62,7 +62,7 @@ class SteppedSequences {
     std::vector<StepPlan> plans(homes_.size());
     for (size_t i = 0; i < homes_.size(); ++i) plans[i].free = std::exchange(homes_[i].freed, {});
     for (SteppedSequence& sequence : sequences_) {
-      if (sequence.finish == Finish::kNone)
+      if (sequence.finish == FinishReason::kNone)
         Plan(sequence, plans[static_cast<size_t>(sequence.home)]);
     }
     std::vector<StepResult> results = cluster_.Step(std::move(plans));
@@ -74,7 +74,7 @@ class SteppedSequences {
   }
 
   void RunToEnd(size_t i) {
-    while (sequences_[i].finish == Finish::kNone) Step();
+    while (sequences_[i].finish == FinishReason::kNone) Step();
   }
 
  private:

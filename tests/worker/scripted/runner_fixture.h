@@ -41,7 +41,7 @@ struct FakeClock : StepClock {
 // All drawn ids of a sequence, and how it ended.
 struct Told {
   std::vector<TokenId> ids;
-  Finish finish = Finish::kNone;
+  FinishReason finish = FinishReason::kNone;
   std::vector<TokenLogprobs> logprobs, prompt_logprobs;
 };
 // How one sequence is led through its life.
@@ -149,7 +149,7 @@ class ScriptedRunnerTest : public ::testing::Test {
     Told told;
     int32_t length = Prefill(start, prompt, course.piece, told);
     bool was_preempted = false;
-    while (told.finish == Finish::kNone) {
+    while (told.finish == FinishReason::kNone) {
       const auto drawn = static_cast<int>(told.ids.size());
       if (!was_preempted && course.preempt_after >= 0 && drawn >= course.preempt_after) {
         was_preempted = true;

@@ -9,7 +9,7 @@ TEST_F(ScriptedRunnerTest, SaysWhatTheRuleSaysAndStops) {
   Play(R"({"when": "weather", "say": "It rains."})");
   const Told told = Ask(Chat("How is the weather?"));
   EXPECT_EQ(Text(told.ids), "It rains.<|im_end|>");
-  EXPECT_EQ(told.finish, Finish::kStopId);
+  EXPECT_EQ(told.finish, FinishReason::kStop);
 }
 
 TEST_F(ScriptedRunnerTest, WithoutARuleTheLastMessageComesBack) {
@@ -74,7 +74,7 @@ TEST_F(ScriptedRunnerTest, SeveralTokensAStepNeverPassTheLimit) {
     start.max_new_tokens = limit;
     const Told told = Lead(start, prompt, {.rows = 3});
     EXPECT_EQ(told.ids.size(), static_cast<size_t>(limit));
-    EXPECT_EQ(told.finish, Finish::kMaxTokens);
+    EXPECT_EQ(told.finish, FinishReason::kLength);
   }
   Told told;
   const std::vector<TokenId> other = Ids(Chat("one"));
@@ -97,17 +97,17 @@ TEST_F(ScriptedRunnerTest, NanEndsItsSequenceInAStepOfItsOwn) {
     StepPlan plan = NewPlan();
     plan.work.push_back({.seq = start.seq, .begin = length, .num_rows = 3});
     const SequenceResult result = Run(plan);
-    EXPECT_EQ(result.finish, Finish::kNone);
+    EXPECT_EQ(result.finish, FinishReason::kNone);
     length = result.length;
     Take(result, told);
   }
   StepPlan plan = NewPlan();
   plan.work.push_back({.seq = start.seq, .begin = length, .num_rows = 3});
   const SequenceResult last = Run(plan);
-  EXPECT_EQ(last.finish, Finish::kError);
+  EXPECT_EQ(last.finish, FinishReason::kError);
   EXPECT_TRUE(last.ids.empty());
   EXPECT_EQ(last.length, length + 1);
-  EXPECT_EQ(Ask(Chat("now")).finish, Finish::kError);
+  EXPECT_EQ(Ask(Chat("now")).finish, FinishReason::kError);
   EXPECT_EQ(Text(Ask(Chat("fine")).ids), "fine<|im_end|>") << "the others go on";
 }
 
@@ -140,12 +140,12 @@ TEST_F(ScriptedRunnerTest, WhereItMayNotEndTheTextBeginsAgain) {
   StartSequence endless = Start(++seq_, prompt);
   endless.stop_ids.clear();  // ignore_eos
   const Told all = Lead(endless, prompt, {});
-  EXPECT_EQ(all.finish, Finish::kMaxTokens);
+  EXPECT_EQ(all.finish, FinishReason::kLength);
   EXPECT_EQ(Text(all.ids).substr(0, 18), "ab cd ab cd ab cd ");
   StartSequence patient = Start(++seq_, prompt);
   patient.sampling.min_tokens = static_cast<int32_t>(said) + 2;
   const Told some = Lead(patient, prompt, {});
-  EXPECT_EQ(some.finish, Finish::kStopId);
+  EXPECT_EQ(some.finish, FinishReason::kStop);
   EXPECT_EQ(some.ids.size(), said + 3);
   // A stop id of the text's own is passed over until it may be drawn.
   StartSequence early = Start(++seq_, prompt);
