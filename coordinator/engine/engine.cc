@@ -137,11 +137,11 @@ class EngineThread final : public Engine, private WorkerEvents {
   void StartEpoch();
   void StartRun();
   void Lose(WorkerId worker, const absl::Status& why);
-  absl::Time Verdict() const;
+  MonotonicTime Verdict() const;
   void Judge();
   void PublishReady();
   void PublishGauges();
-  absl::Time Now() const { return options_.now ? options_.now() : absl::Now(); }
+  MonotonicTime Now() const { return options_.clock->Now(); }
 
   const EngineOptions options_;
   WorkerChannel& channel_;
@@ -159,7 +159,7 @@ class EngineThread final : public Engine, private WorkerEvents {
   struct Suspicion {
     std::vector<int32_t> reporters;  // ranks that failed for want of a peer
     absl::Status why;                // as the first of them said it
-    absl::Time verdict;
+    MonotonicTime verdict;
   };
   std::optional<Suspicion> suspicion_;  // nothing is planned while there is one
 
@@ -178,9 +178,10 @@ bool EngineThread::Drain(absl::Duration limit) {
 void EngineThread::Run() {
   bool stop = false;
   while (!stop) {
-    const absl::Time due = run_ ? std::min(Verdict(), run_->next_expiry()) : absl::InfiniteFuture();
+    const MonotonicTime due =
+        run_ ? std::min(Verdict(), run_->next_expiry()) : MonotonicTime::InfiniteFuture();
     Door::Batch batch =
-        door_.Take(due == absl::InfiniteFuture() ? absl::InfiniteDuration() : due - Now());
+        door_.Take(due == MonotonicTime::InfiniteFuture() ? absl::InfiniteDuration() : due - Now());
     for (WorkerEvent& event : batch.events) {
       std::visit([&](auto& what) { Handle(event.worker, what); }, event.what);
     }
@@ -265,7 +266,7 @@ void EngineThread::StartRun() {
                     .workers = {},
                     .homes = homes_,
                     .draw_seed = options_.draw_seed ? options_.draw_seed : RandomSeed,
-                    .now = [this] { return Now(); }};
+                    .clock = options_.clock};
   for (const Member& member : membership_.members()) args.workers.push_back(member.id);
   run_ = std::make_unique<EpochRun>(std::move(args), channel_, probe_, door_);
   limits_.tokens_max = run_->scheduler().tokens_max();
@@ -321,9 +322,9 @@ void EngineThread::Lose(WorkerId worker, const absl::Status& why) {
 }
 
 // Until when the workers may leave things as they are.
-absl::Time EngineThread::Verdict() const {
-  if (!run_) return absl::InfiniteFuture();
-  const absl::Time overdue = run_->oldest_sent() + options_.step_limit;
+MonotonicTime EngineThread::Verdict() const {
+  if (!run_) return MonotonicTime::InfiniteFuture();
+  const MonotonicTime overdue = run_->oldest_sent() + options_.step_limit;
   return suspicion_ ? std::min(suspicion_->verdict, overdue) : overdue;
 }
 

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/concurrency/clock.h"
 #include "common/step/finish_reason.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/probe.h"
@@ -68,7 +69,7 @@ struct EngineOptions {
   // A worker that has not reported a step for so long is called lost though its stream is open.
   absl::Duration step_limit = absl::Minutes(10);
   std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
-  std::function<absl::Time()> now{};      // of durations and limits; empty: absl::Now
+  const Clock* clock = &RealClock();      // of durations and limits; outlives the engine
 };
 
 // `ready`, or why not, in words for /ready: "waiting for 1 of 2 workers", "lost worker 1 (host …)".

@@ -38,7 +38,7 @@ EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe
 }
 
 void EpochRun::Add(Submission submission) {
-  const absl::Time now = args_.now();
+  const MonotonicTime now = args_.clock->Now();
   if (clients_.empty()) retry_.OnBusy(now);
   // The plan alone decides what is drawn, so a seed that the client did not give is drawn here.
   if (!submission.request.seed) submission.request.seed = args_.draw_seed();
@@ -63,7 +63,7 @@ void EpochRun::Expire() {
     const QueueLimit limit = queue_limits_.front();
     const auto client = clients_.find(limit.seq);
     const bool waits = client != clients_.end() && !client->second.clock.started();
-    if (waits && args_.now() < limit.due) return;
+    if (waits && args_.clock->Now() < limit.due) return;
     queue_limits_.pop_front();
     if (!waits) continue;
     scheduler_.Remove(limit.seq);
@@ -74,8 +74,8 @@ void EpochRun::Expire() {
   }
 }
 
-absl::Time EpochRun::next_expiry() const {
-  return queue_limits_.empty() ? absl::InfiniteFuture() : queue_limits_.front().due;
+MonotonicTime EpochRun::next_expiry() const {
+  return queue_limits_.empty() ? MonotonicTime::InfiniteFuture() : queue_limits_.front().due;
 }
 
 void EpochRun::PlanAhead() {
@@ -85,7 +85,7 @@ void EpochRun::PlanAhead() {
     Send(*step);
   }
   const int32_t num_waiting = scheduler_.num_waiting();
-  door_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.now()));
+  door_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.clock->Now()));
 }
 
 void EpochRun::Send(const PlannedStep& step) {
@@ -98,7 +98,7 @@ void EpochRun::Send(const PlannedStep& step) {
                    .planned_sequences = step.num_sequences,
                    .predicted = absl::Microseconds(step.predicted_us)};
   entry.shapes = step.shapes;
-  entry.sent = args_.now();
+  entry.sent = args_.clock->Now();
   entry.reported.resize(args_.workers.size());
   for (size_t rank = 0; rank < args_.workers.size(); ++rank) {
     channel_.SendPlan(args_.workers[rank], step.plans[rank]);
@@ -106,7 +106,7 @@ void EpochRun::Send(const PlannedStep& step) {
   NotePlanned(step, entry.sent);
 }
 
-void EpochRun::NotePlanned(const PlannedStep& step, absl::Time now) {
+void EpochRun::NotePlanned(const PlannedStep& step, MonotonicTime now) {
   for (const Preemption& preemption : step.preempted) {
     clients_.at(preemption.seq).clock.OnPreempted(now);
     probe_.OnPreempted(preemption.rank);
@@ -154,7 +154,7 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
   client.generated_tokens += static_cast<int64_t>(result.ids.size());
   TellPrompt(result.seq, client, result);
   if (!result.ids.empty()) {
-    client.clock.OnTokens(args_.now());
+    client.clock.OnTokens(args_.clock->Now());
     client.sink->OnTokens(result.ids, result.logprobs);
   }
   if (!update.ended()) return absl::OkStatus();
@@ -176,7 +176,7 @@ void EpochRun::TellPrompt(SeqId seq, Client& client, const SequenceResult& resul
   if (logprobs.size() > num_new) logprobs = logprobs.last(num_new);
   client.prompt_done = done;
   client.sink->OnPrompt(static_cast<int32_t>(done), logprobs);
-  const absl::Time now = args_.now();
+  const MonotonicTime now = args_.clock->Now();
   if (done == client.prompt_tokens || now - client.progress_told < kProgressInterval) return;
   client.progress_told = now;
   LOG_INFO("request {}: {} of {} prompt tokens", Value(seq), Grouped(done),
@@ -188,7 +188,7 @@ void EpochRun::CompleteSteps() {
     StepInFlight& front = in_flight_.front();
     if (!std::all_of(front.reported.begin(), front.reported.end(), [](bool b) { return b; }))
       return;
-    const absl::Time now = args_.now();
+    const MonotonicTime now = args_.clock->Now();
     front.summary.duration = now - front.sent;
     // It could not begin before the one ahead of it was done. One with rows that did not run, of
     // sequences that had ended, says nothing of its shape.
@@ -202,8 +202,8 @@ void EpochRun::CompleteSteps() {
   }
 }
 
-absl::Time EpochRun::oldest_sent() const {
-  return in_flight_.empty() ? absl::InfiniteFuture() : in_flight_.front().sent;
+MonotonicTime EpochRun::oldest_sent() const {
+  return in_flight_.empty() ? MonotonicTime::InfiniteFuture() : in_flight_.front().sent;
 }
 
 std::vector<int32_t> EpochRun::SilentRanks() const {
@@ -230,7 +230,7 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   CHECK(it != clients_.end());
   const Client client = std::move(it->second);
   clients_.erase(it);
-  const absl::Time now = args_.now();
+  const MonotonicTime now = args_.clock->Now();
   const RequestTimings timings = client.clock.At(now);
   client.sink->OnFinish({.reason = reason, .status = status, .timings = timings});
   probe_.OnRequestEnd({.reason = reason,

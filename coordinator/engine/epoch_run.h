@@ -27,7 +27,7 @@ struct EpochRunArgs {
   std::vector<WorkerId> workers;    // by rank
   std::vector<HomeCapacity> homes;  // by rank
   std::function<uint64_t()> draw_seed;
-  std::function<absl::Time()> now;
+  const Clock* clock = nullptr;
 };
 
 class EpochRun {
@@ -47,10 +47,10 @@ class EpochRun {
   // Ends those that have waited too long for their first admission.
   void Expire();
   // When the next of them may be due; InfiniteFuture: nobody waits.
-  absl::Time next_expiry() const;
+  MonotonicTime next_expiry() const;
 
   // When the step that the workers should report next was sent; InfiniteFuture: none is.
-  absl::Time oldest_sent() const;
+  MonotonicTime oldest_sent() const;
   // Ranks that have not reported it.
   std::vector<int32_t> SilentRanks() const;
 
@@ -63,17 +63,17 @@ class EpochRun {
     int64_t prompt_tokens = 0;
     int64_t prompt_done = 0;  // tokens of it that have run, at the most
     int64_t generated_tokens = 0;
-    absl::Time progress_told;  // in the log
+    MonotonicTime progress_told;  // in the log
   };
   struct StepInFlight {
     StepSummary summary;
     std::vector<StepShape> shapes;  // by rank, as planned
-    absl::Time sent;
+    MonotonicTime sent;
     std::vector<bool> reported;  // by rank
   };
 
   void Send(const PlannedStep& step);
-  void NotePlanned(const PlannedStep& step, absl::Time now);
+  void NotePlanned(const PlannedStep& step, MonotonicTime now);
   void TellPrompt(SeqId seq, Client& client, const SequenceResult& result);
   absl::Status ReportSequence(int32_t rank, const SequenceResult& result);
   void CompleteSteps();
@@ -86,9 +86,9 @@ class EpochRun {
   Scheduler scheduler_;
   std::map<SeqId, Client> clients_;
   std::deque<StepInFlight> in_flight_;
-  absl::Time completed_ = absl::InfinitePast();  // the last step that was
+  MonotonicTime completed_ = MonotonicTime::InfinitePast();  // the last step that was
   struct QueueLimit {
-    absl::Time due;
+    MonotonicTime due;
     SeqId seq{};
   };
   std::deque<QueueLimit> queue_limits_;  // by due; those started or ended are passed over

@@ -2,20 +2,20 @@
 
 namespace atl::coordinator {
 
-void RequestClock::OnStart(absl::Time now) {
+void RequestClock::OnStart(MonotonicTime now) {
   Enter(state_ == State::kQueued ? State::kPrefill : State::kRecompute, now);
 }
 
-void RequestClock::OnTokens(absl::Time now) {
+void RequestClock::OnTokens(MonotonicTime now) {
   if (state_ != State::kLost) Enter(State::kDecode, now);
 }
 
-void RequestClock::OnPreempted(absl::Time now) {
+void RequestClock::OnPreempted(MonotonicTime now) {
   Enter(State::kLost, now);
   ++timings_.preemptions;
 }
 
-RequestTimings RequestClock::At(absl::Time now) const {
+RequestTimings RequestClock::At(MonotonicTime now) const {
   RequestTimings timings = timings_;
   const absl::Duration in_state = now - since_;
   switch (state_) {
@@ -36,7 +36,7 @@ RequestTimings RequestClock::At(absl::Time now) const {
   return timings;
 }
 
-void RequestClock::Enter(State state, absl::Time now) {
+void RequestClock::Enter(State state, MonotonicTime now) {
   timings_ = At(now);
   since_ = now;
   state_ = state;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "common/concurrency/clock.h"
 #include "coordinator/engine/request_timings.h"
 
 namespace atl::coordinator {
@@ -12,23 +13,23 @@ namespace atl::coordinator {
 class RequestClock {
  public:
   // The request is queued from `now` on.
-  explicit RequestClock(absl::Time now) : since_(now) {}
+  explicit RequestClock(MonotonicTime now) : since_(now) {}
 
   // A plan starts it, for the first time or to recompute it.
-  void OnStart(absl::Time now);
-  void OnTokens(absl::Time now);
-  void OnPreempted(absl::Time now);
+  void OnStart(MonotonicTime now);
+  void OnTokens(MonotonicTime now);
+  void OnPreempted(MonotonicTime now);
 
   bool started() const { return state_ != State::kQueued; }
-  RequestTimings At(absl::Time now) const;
+  RequestTimings At(MonotonicTime now) const;
 
  private:
   // kLost: preempted and not yet started again; what steps in flight still draw changes nothing.
   enum class State : uint8_t { kQueued, kPrefill, kDecode, kLost, kRecompute };
-  void Enter(State state, absl::Time now);
+  void Enter(State state, MonotonicTime now);
 
   State state_ = State::kQueued;
-  absl::Time since_;  // in state_
+  MonotonicTime since_;  // in state_
   RequestTimings timings_;
 };
 

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "absl/time/time.h"
+#include "common/concurrency/clock.h"
 
 namespace atl::coordinator {
 
@@ -15,16 +16,16 @@ class RetryEstimate {
   static constexpr absl::Duration kMax = absl::Seconds(60);
 
   // A request came while none was alive: what was before says nothing of the load that begins.
-  void OnBusy(absl::Time now);
+  void OnBusy(MonotonicTime now);
   // A request left, for whatever reason.
-  void OnEnd(absl::Time now);
+  void OnEnd(MonotonicTime now);
   // Until `num_waiting` requests and one more will have left, within kMin and kMax.
-  absl::Duration Until(int32_t num_waiting, absl::Time now) const;
+  absl::Duration Until(int32_t num_waiting, MonotonicTime now) const;
 
  private:
   static constexpr size_t kEndsMax = 64;
-  absl::Time since_ = absl::InfinitePast();
-  std::deque<absl::Time> ends_;  // after since_
+  MonotonicTime since_ = MonotonicTime::InfinitePast();
+  std::deque<MonotonicTime> ends_;  // after since_
 };
 
 }  // namespace atl::coordinator

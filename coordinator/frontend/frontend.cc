@@ -59,7 +59,7 @@ Frontend::Frontend(const ServedModel& model, Engine& engine, HttpServer& server,
       metrics_(registry),
       mailbox_([this](std::function<void()> task) { server_.Post(std::move(task)); },
                [this](const std::vector<EngineEvent>& events) { OnEvents(events); }),
-      host_{model_, engine_, server_, metrics_, mailbox_, options_.streams, options_.now},
+      host_{model_, engine_, server_, metrics_, mailbox_, options_.streams, *options_.clock},
       pool_(options_.pool) {}
 
 AccessRecord Frontend::RecordOf(const HttpRequest& request, ExchangeId id,
@@ -77,11 +77,12 @@ void Frontend::OnRequest(ExchangeId id, HttpRequest request) {
   AccessRecord record = RecordOf(request, id, route == nullptr ? "other" : route->endpoint);
   if (route == nullptr) {
     metrics_.OnRefused(Refusal::kNotFound);
-    return Answer(id, NoSuchPath(request.path), std::move(record), options_.now());
+    return Answer(id, NoSuchPath(request.path), std::move(record), options_.clock->Now());
   }
   if (request.method != route->method) {
     metrics_.OnRefused(Refusal::kNotFound);
-    return Answer(id, WrongMethod(*route, request.method), std::move(record), options_.now());
+    return Answer(id, WrongMethod(*route, request.method), std::move(record),
+                  options_.clock->Now());
   }
   switch (route->action) {
     case Action::kChat:
@@ -210,7 +211,7 @@ void Frontend::EraseIfOver(uint64_t exchange) {
 
 void Frontend::StartTextTask(ExchangeId id, Action action, HttpRequest request,
                              AccessRecord record) {
-  TextTask task{.record = std::move(record), .arrived = options_.now()};
+  TextTask task{.record = std::move(record), .arrived = options_.clock->Now()};
   task.record.model = model_.name;
   const absl::Status accepted = pool_.Submit([this, id, action, body = std::move(request.body)] {
     server_.Post([this, id, result = RunTextTask(action, body)] { OnTextResult(id, result); });
@@ -248,10 +249,10 @@ void Frontend::Refuse(ExchangeId id, const ApiError& error, Refusal why, TextTas
 }
 
 void Frontend::Answer(ExchangeId id, const HttpAnswer& answer, AccessRecord record,
-                      std::chrono::steady_clock::time_point arrived) {
+                      MonotonicTime arrived) {
   record.status = answer.status;
   record.answer_bytes = static_cast<int64_t>(answer.body.size());
-  record.duration_ms = std::chrono::duration<double, std::milli>(options_.now() - arrived).count();
+  record.duration_ms = absl::ToDoubleMilliseconds(options_.clock->Now() - arrived);
   AnswerProbe(id, answer, record);
   Log(record);
 }

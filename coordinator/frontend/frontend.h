@@ -5,7 +5,6 @@
 //   server->Start(frontend);
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/concurrency/clock.h"
 #include "common/concurrency/task_pool.h"
 #include "common/metrics/registry.h"
 #include "coordinator/engine/engine.h"
@@ -37,7 +37,7 @@ struct FrontendOptions {
   // Kernels by worker, for /version; called on the I/O thread.
   std::function<std::map<std::string, std::string>()> kernels = {};
   std::function<void()> refresh_metrics = {};  // called before /metrics is rendered
-  std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
+  const Clock* clock = &RealClock();           // outlives the front end
 };
 
 // Acts on the server's thread; parsing, rendering and tokenising run on a pool of its own.
@@ -64,7 +64,7 @@ class Frontend : public HttpHandler {
   // A request that is answered with no more than the model's text side.
   struct TextTask {
     AccessRecord record;
-    std::chrono::steady_clock::time_point arrived;
+    MonotonicTime arrived;
   };
   using TextResult = std::variant<std::string, ApiError>;
   static const Route kRoutes[];
@@ -87,8 +87,7 @@ class Frontend : public HttpHandler {
   HttpAnswer NoSuchPath(const std::string& path) const;
   HttpAnswer WrongMethod(const Route& route, const std::string& method) const;
   // The answer to what is no generation: counted and logged.
-  void Answer(ExchangeId id, const HttpAnswer& answer, AccessRecord record,
-              std::chrono::steady_clock::time_point arrived);
+  void Answer(ExchangeId id, const HttpAnswer& answer, AccessRecord record, MonotonicTime arrived);
   // … and to what machines ask all the time: counted only.
   void AnswerProbe(ExchangeId id, HttpAnswer answer, const AccessRecord& record);
   void Refuse(ExchangeId id, const ApiError& error, Refusal why, TextTask task);

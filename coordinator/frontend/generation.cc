@@ -17,8 +17,6 @@ constexpr int kClientLeft = 499;  // for metrics and the access log alone
 // Of text in one write; as JSON it is a few times that, well within what the server lets wait.
 constexpr size_t kWriteBytes = 64 << 10;
 
-using Milliseconds = std::chrono::duration<double, std::milli>;
-
 AnswerFinish FinishOf(const std::string& finish_reason) {
   return finish_reason == "length" ? AnswerFinish::kLength : AnswerFinish::kStop;
 }
@@ -28,7 +26,7 @@ AnswerFinish FinishOf(const std::string& finish_reason) {
 Generation::Generation(const GenerationHost& host, ExchangeId exchange, AccessRecord record)
     : host_(host),
       exchange_(exchange),
-      arrived_(host.now()),
+      arrived_(host.clock.Now()),
       record_(std::move(record)),
       last_write_(arrived_) {
   record_.model = host_.model.name;
@@ -82,12 +80,12 @@ void Generation::OnEvent(const EngineEvent& event) {
 }
 
 void Generation::OnTokens(Sequence* sequence, const EngineEvent& event) {
-  const auto now = host_.now();
+  const auto now = host_.clock.Now();
   if (sequence->begun) {
-    host_.metrics.OnNextToken(now - sequence->last_token);
+    host_.metrics.OnNextToken(absl::ToChronoNanoseconds(now - sequence->last_token));
   } else if (!record_.first_token_ms) {
-    host_.metrics.OnFirstToken(now - arrived_);
-    record_.first_token_ms = Milliseconds(now - arrived_).count();
+    host_.metrics.OnFirstToken(absl::ToChronoNanoseconds(now - arrived_));
+    record_.first_token_ms = absl::ToDoubleMilliseconds(now - arrived_);
   }
   sequence->begun = true;
   sequence->last_token = now;
@@ -186,7 +184,7 @@ void Generation::Write(const std::string& bytes) {
   BeginStream();
   host_.server.Write(exchange_, bytes);
   record_.answer_bytes += static_cast<int64_t>(bytes.size());
-  last_write_ = host_.now();
+  last_write_ = host_.clock.Now();
 }
 
 void Generation::Fail(const ApiError& error, Refusal why) {
@@ -231,11 +229,11 @@ void Generation::CancelAll() {
 
 // The answer is out, or there will be none.
 void Generation::Close(int status) {
-  const auto duration = host_.now() - arrived_;
+  const absl::Duration duration = host_.clock.Now() - arrived_;
   const Usage usage = UsageSoFar();
   record_.status = status;
   record_.completion_tokens = usage.completion_tokens;
-  record_.duration_ms = Milliseconds(duration).count();
+  record_.duration_ms = absl::ToDoubleMilliseconds(duration);
   for (const Sequence& sequence : sequences_) {
     const std::string& reason = sequence.choice.finish_reason();
     const bool left = status == kClientLeft;
@@ -245,7 +243,8 @@ void Generation::Close(int status) {
                                            : AnswerFinish::kError);
   }
   if (status == 200) {
-    host_.metrics.OnGeneration(duration, record_.prompt_tokens, usage.completion_tokens);
+    host_.metrics.OnGeneration(absl::ToChronoNanoseconds(duration), record_.prompt_tokens,
+                               usage.completion_tokens);
   }
   if (stream_begun_) host_.metrics.OnStreamOver();
   host_.metrics.OnAnswer(record_.endpoint, status);
@@ -282,7 +281,9 @@ size_t Generation::WaitingBytes() const {
 void Generation::OnTick() {
   if (state_ != State::kRunning || !streamed_) return;
   Flush();
-  if (state_ != State::kRunning || host_.now() - last_write_ < host_.streams.comment_after) return;
+  if (state_ != State::kRunning ||
+      host_.clock.Now() - last_write_ < absl::FromChrono(host_.streams.comment_after))
+    return;
   if (host_.server.Backlog(exchange_) > host_.streams.backlog_bytes) return;
   Write(Comment());
   host_.metrics.OnComment();

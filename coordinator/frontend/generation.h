@@ -6,10 +6,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "common/concurrency/clock.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/frontend/access_log.h"
 #include "coordinator/frontend/choice.h"
@@ -38,7 +38,7 @@ struct GenerationHost {
   FrontendMetrics& metrics;
   TokenMailbox& mailbox;
   const StreamOptions& streams;
-  const std::function<std::chrono::steady_clock::time_point()>& now;
+  const Clock& clock;
 };
 
 // **Threads**: the I/O thread's. After each call the owner asks over().
@@ -73,7 +73,7 @@ class Generation {
     bool begun = false;      // tokens came
     bool announced = false;  // its BeginEvent is sent
     bool ended = false;      // the engine has told its end
-    std::chrono::steady_clock::time_point last_token{};
+    MonotonicTime last_token{};
   };
 
   void OnTokens(Sequence* sequence, const EngineEvent& event);
@@ -94,7 +94,7 @@ class Generation {
 
   const GenerationHost& host_;
   const ExchangeId exchange_;
-  const std::chrono::steady_clock::time_point arrived_;
+  const MonotonicTime arrived_;
   AccessRecord record_;
   State state_ = State::kPreparing;
   AnswerHeader header_;
@@ -106,7 +106,7 @@ class Generation {
   bool include_timings_ = false;
   bool stream_begun_ = false;  // the status has gone out
   bool held_back_ = false;     // something waits because the client does not read
-  std::chrono::steady_clock::time_point last_write_;
+  MonotonicTime last_write_;
 };
 
 }  // namespace atl::coordinator

@@ -306,7 +306,7 @@ absl::StatusOr<int> WorkerLinkServer::Start(WorkerEvents& events) {
 void WorkerLinkServer::Stop(absl::Duration limit) {
   if (server_ == nullptr) return;
   streams_->WaitUntilEmpty(limit);
-  server_->Shutdown(std::chrono::system_clock::now());  // cuts what is left
+  server_->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));  // cuts what is left
   server_->Wait();
   CHECK(streams_->WaitUntilEmpty(absl::Seconds(30)), "a worker's stream does not end");
   server_.reset();

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "absl/time/clock.h"
+#include "common/concurrency/clock.h"
 
 namespace atl::tools {
 namespace {
@@ -82,13 +83,13 @@ absl::Status ChildProcesses::CheckAllRun() {
 }
 
 bool ChildProcesses::WaitForEnd(absl::Duration limit) {
-  const absl::Time deadline = absl::Now() + limit;
+  const MonotonicTime deadline = RealClock().Now() + limit;
   const auto one_runs = [&] {
     for (Child& child : children_) Reap(child, WNOHANG);
     return std::any_of(children_.begin(), children_.end(),
                        [](const Child& child) { return child.runs; });
   };
-  while (one_runs() && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
+  while (one_runs() && RealClock().Now() < deadline) absl::SleepFor(absl::Milliseconds(5));
   bool all_well = true;
   for (Child& child : children_) {
     if (child.runs) kill(child.pid, SIGKILL);

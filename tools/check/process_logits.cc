@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
+#include "common/concurrency/clock.h"
 #include "common/log/log.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/worker_link/worker_link.h"
@@ -147,13 +148,13 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const CheckFlags& flags,
 }
 
 absl::Status Cluster::WaitUntilReady() {
-  const absl::Time deadline = absl::Now() + kReadyLimit;
+  const MonotonicTime deadline = RealClock().Now() + kReadyLimit;
   while (true) {
     const coordinator::ReadyState state = engine_->ready_state();
     was_ready_ = state.ready;
     if (state.ready) return absl::OkStatus();
     ATOLL_RETURN_IF_ERROR(workers_->CheckAllRun());
-    if (absl::Now() > deadline) return DeadlineExceeded("{}", state.reason);
+    if (RealClock().Now() > deadline) return DeadlineExceeded("{}", state.reason);
     absl::SleepFor(absl::Milliseconds(5));
   }
 }
@@ -171,11 +172,11 @@ Cluster::~Cluster() {
 
 absl::StatusOr<LogitsRows> Cluster::Run(const LogitsJob& job, const ModelConfig& config) {
   coordinator::Request request{.prompt = job.ids,
-                  .max_new_tokens = std::max(job.num_generate, 1),
-                  .sampling = {.temperature = 0.0f},
-                  .seed = 0,
-                  .rope_factor = 1.0f,
-                  .probe = coordinator::ProbeRows::kLogits};
+                               .max_new_tokens = std::max(job.num_generate, 1),
+                               .sampling = {.temperature = 0.0f},
+                               .seed = 0,
+                               .rope_factor = 1.0f,
+                               .probe = coordinator::ProbeRows::kLogits};
   const size_t rows = job.ids.size() + static_cast<size_t>(request.max_new_tokens) - 1;
   const auto inbox = std::make_shared<Inbox>(rows, static_cast<size_t>(config.vocab_size));
   ATOLL_RETURN_IF_ERROR(

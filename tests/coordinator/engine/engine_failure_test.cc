@@ -1,10 +1,9 @@
 // Workers that die, lie or fail.
 #include "coordinator/engine/engine.h"
 
-#include <atomic>
-
 #include "tests/coordinator/engine/test_sink.h"
 #include "tests/support/fake_channel.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
@@ -20,7 +19,7 @@ class EngineFailureTest : public ::testing::Test {
                                   .max_model_len = 4096,
                                   .peer_loss_grace = absl::Seconds(5),
                                   .step_limit = absl::Seconds(600),
-                                  .now = [this] { return absl::FromUnixSeconds(clock_seconds_); }},
+                                  .clock = &clock_},
                                  channel_, &probe_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
@@ -77,7 +76,7 @@ class EngineFailureTest : public ::testing::Test {
   // The engine's clock moves after it has seen all that was said; then it looks at the clock.
   void Advance(int64_t seconds) {
     TurnAwayOne();
-    clock_seconds_ += seconds;
+    clock_.Advance(absl::Seconds(seconds));
     TurnAwayOne();
   }
   void TurnAwayOne() {
@@ -87,7 +86,7 @@ class EngineFailureTest : public ::testing::Test {
   }
   WorkerEvents& events() { return engine_->worker_events(); }
 
-  std::atomic<int64_t> clock_seconds_ = 1'000'000;
+  testing::FakeClock clock_;
   uint64_t last_stranger_ = 100;
   FakeChannel channel_;
   RecordingProbe probe_;

@@ -1,11 +1,10 @@
 // The engine under load: full pools, the queue's time limit, where a request's time went.
-#include <atomic>
-
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/request_clock.h"
 #include "coordinator/engine/retry_estimate.h"
 #include "tests/coordinator/engine/test_sink.h"
 #include "tests/support/fake_channel.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
@@ -16,7 +15,7 @@ using testing::FakeCluster;
 using testing::FakeWorker;
 using testing::FakeWorkerOptions;
 
-const absl::Time kStart = absl::FromUnixSeconds(1'000'000);
+const MonotonicTime kStart(absl::Seconds(1'000'000));
 
 TEST(RequestClockTest, TimeGoesToTheStateItIsSpentIn) {
   const auto at = [](int64_t s) { return kStart + absl::Seconds(s); };
@@ -61,7 +60,7 @@ class EngineLoadTest : public ::testing::Test {
  protected:
   void Start(EngineOptions options) {
     options.max_model_len = 4096;
-    options.now = [this] { return kStart + absl::Milliseconds(now_ms_.load()); };
+    options.clock = &clock_;
     auto engine = Engine::Create(std::move(options), channel_, &probe_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
@@ -86,7 +85,7 @@ class EngineLoadTest : public ::testing::Test {
     StepPlan plan = channel_.Expect<StepPlan>(WorkerId{0});
     auto result = worker_->Execute(plan);
     EXPECT_OK(result);
-    now_ms_ += ms;
+    clock_.Advance(absl::Milliseconds(ms));
     engine_->worker_events().OnResult(WorkerId{0}, *std::move(result));
     EXPECT_TRUE(probe_.WaitForSteps(plan.step));
     return plan;
@@ -103,7 +102,7 @@ class EngineLoadTest : public ::testing::Test {
     return testing::FakeAnswer(request.prompt, request.max_new_tokens, request.stop_ids, 1000);
   }
 
-  std::atomic<int64_t> now_ms_ = 0;
+  testing::FakeClock clock_;
   FakeChannel channel_;
   RecordingProbe probe_;
   std::unique_ptr<Engine> engine_;

@@ -75,10 +75,10 @@ TEST_F(AccessLogTest, TellsEachFinishedRequest) {
                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
                ChatBody(R"("stream":true)")));
   auto asked = engine_.AwaitSubmitted();
-  now_ms_ += 250;
+  clock_.Advance(absl::Milliseconds(250));
   asked.sink->OnTokens(Ids("hm"), {});
   OnServer([] {});
-  now_ms_ += 750;
+  clock_.Advance(absl::Milliseconds(750));
   asked.sink->OnFinish(
       {.reason = FinishReason::kLength, .timings = {.queued = absl::Milliseconds(12)}});
   const ClientAnswer answer = client.Receive();

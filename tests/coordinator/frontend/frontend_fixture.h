@@ -16,6 +16,7 @@
 #include "coordinator/frontend/frontend.h"
 #include "tests/coordinator/frontend/fake_engine.h"
 #include "tests/coordinator/http/http_client.h"
+#include "tests/support/fake_clock.h"
 
 namespace atl::coordinator {
 
@@ -65,9 +66,7 @@ class FrontendTest : public ::testing::Test {
     options.version = "1.2.3";
     options.kernels = [] { return std::map<std::string, std::string>{{"0", "avx2"}}; };
     options.access_log = access_log_.get();
-    options.now = [this] {
-      return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_.load()));
-    };
+    options.clock = &clock_;
     frontend_ =
         std::make_unique<Frontend>(Nano(), engine_, *server_, registry_, std::move(options));
     server_->Start(*frontend_);
@@ -96,14 +95,14 @@ class FrontendTest : public ::testing::Test {
   }
   // Time passes, then a second strikes.
   void Tick(int64_t ms) {
-    now_ms_ += ms;
+    clock_.Advance(absl::Milliseconds(ms));
     OnServer([this] { frontend_->OnTick(); });
   }
   bool MetricsHave(const std::string& line) {
     return registry_.Render().find(line) != std::string::npos;
   }
 
-  std::atomic<int64_t> now_ms_{1'000'000};
+  testing::FakeClock clock_;
   Registry registry_;
   FakeEngine engine_;
   std::unique_ptr<AccessLog> access_log_;
