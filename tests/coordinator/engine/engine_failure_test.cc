@@ -82,7 +82,7 @@ class EngineFailureTest : public ::testing::Test {
   void TurnAwayOne() {
     const WorkerId stranger{++last_stranger_};
     events().OnHello(stranger, testing::FakeHello(9));
-    channel_.Expect<Refused>(stranger);
+    channel_.Expect<testing::Refused>(stranger);
   }
   WorkerEvents& events() { return engine_->worker_events(); }
 
@@ -106,7 +106,7 @@ TEST_F(EngineFailureTest, ALostWorkerEndsTheEpochByName) {
   EXPECT_EQ(probe_.lost(), std::vector<int32_t>{1});
   // Who comes now is turned away and may come again.
   events().OnHello(WorkerId{9}, testing::FakeHello(9));
-  EXPECT_STATUS(channel_.Expect<Refused>(WorkerId{9}).why, absl::StatusCode::kUnavailable,
+  EXPECT_STATUS(channel_.Expect<testing::Refused>(WorkerId{9}).why, absl::StatusCode::kUnavailable,
                 "lost worker 1");
   // The survivor is told to shut down in the end.
   engine_->Drain(absl::ZeroDuration());
@@ -116,7 +116,7 @@ TEST_F(EngineFailureTest, ALostWorkerEndsTheEpochByName) {
 TEST_F(EngineFailureTest, AWorkerTooManyIsTurnedAway) {
   StartReady();
   events().OnHello(WorkerId{2}, testing::FakeHello(2));
-  EXPECT_STATUS(channel_.Expect<Refused>(WorkerId{2}).why, absl::StatusCode::kUnavailable,
+  EXPECT_STATUS(channel_.Expect<testing::Refused>(WorkerId{2}).why, absl::StatusCode::kUnavailable,
                 "complete with 2 workers");
   events().OnClosed(WorkerId{2}, Unavailable("refused"));
   EXPECT_TRUE(engine_->ready_state().ready);
@@ -129,7 +129,7 @@ TEST_F(EngineFailureTest, AWorkerThatCannotMeetItsPeersIsNamed) {
   events().OnHello(WorkerId{0}, testing::FakeHello(0));
   channel_.Expect<EpochStart>(WorkerId{0});
   events().OnReady(WorkerId{0}, Unavailable("no route to rank 1"));
-  channel_.Expect<Refused>(WorkerId{0});
+  channel_.Expect<testing::Refused>(WorkerId{0});
   EXPECT_EQ(engine_->ready_state().reason, "lost worker 0 (node-0, pid 1000): no route to rank 1");
 }
 
@@ -148,7 +148,7 @@ TEST_P(EngineLieTest, EndsTheEpoch) {
   GetParam().tell(result);
   events().OnResult(WorkerId{0}, std::move(result));
   ExpectLost({transcript}, GetParam().reason);
-  SkipPlansTo<Refused>(0);
+  SkipPlansTo<testing::Refused>(0);
   SkipPlansTo<testing::EpochEnded>(1);
 }
 

@@ -5,7 +5,6 @@ namespace atl::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::MakeRequest;
 
 constexpr HomeCapacity kHome{.kv_blocks = 2'000, .state_slots = 64, .spares = 2};
 constexpr int64_t kTargetUs = 50'000;

@@ -8,7 +8,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::MakeRequest;
 
 constexpr HomeCapacity kFourBlocks{.kv_blocks = 4, .state_slots = 4, .spares = 1};
 

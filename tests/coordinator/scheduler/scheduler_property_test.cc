@@ -84,12 +84,12 @@ class Cluster {
       if (Pick(0, 700) == 0) storm_ = !storm_;
       if (Pick(0, 60) == 0) CancelOne();
       const bool planned = in_flight_.size() < in_flight_max_ && Plan();
-      const bool reported = !in_flight_.empty() && (!planned || Pick(0, 1) == 0) && tools::Report();
+      const bool reported = !in_flight_.empty() && (!planned || Pick(0, 1) == 0) && Report();
       if (::testing::Test::HasFailure()) return;
       idle = planned || reported || busy ? 0 : idle + 1;
       ASSERT_LT(idle, 3) << "nothing moves, but " << clients_.size() << " wait";
     }
-    while (!in_flight_.empty() || Plan()) tools::Report();
+    while (!in_flight_.empty() || Plan()) Report();
     CheckAllIsFree();
   }
 
@@ -137,7 +137,7 @@ class Cluster {
     if (step->decode_rows > 0 && step->prefill_rows > 0) ++totals_.mixed;
     if (step->num_sequences == 0) ++totals_.only_free;
     CheckBudget(*step);
-    worker::CheckOrder(*step);
+    CheckOrder(*step);
     in_flight_.push_back(std::move(*step));
     return true;
   }
@@ -162,7 +162,7 @@ class Cluster {
   // Who comes first is said by (priority, arrival). Whoever is started comes before all that wait
   // after the plan, those it preempted included; whoever is preempted comes after all that go on
   // running at its home.
-  void worker::CheckOrder(const PlannedStep& step) {
+  void CheckOrder(const PlannedStep& step) {
     std::vector<std::optional<QueuePlace>> preempted(workers_.size());  // the first of each home
     for (const Preemption& preemption : step.preempted) {
       ++totals_.preempted;
@@ -215,7 +215,7 @@ class Cluster {
     EXPECT_LT(totals_.steps - first_since_, kStepsAsFirstMax) << "sequence " << Value(first->seq);
   }
 
-  bool tools::Report() {
+  bool Report() {
     if (in_flight_.empty()) return false;
     const PlannedStep step = std::move(in_flight_.front());
     in_flight_.pop_front();

@@ -9,7 +9,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using testing::MakeRequest;
 
 HomeCapacity Capacity() {
   return {.kv_blocks = 100, .state_slots = 16, .spares = 1, .late_rows = 1};

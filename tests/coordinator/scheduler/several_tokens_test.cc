@@ -5,7 +5,6 @@ namespace atl::coordinator {
 namespace {
 
 using ::testing::IsEmpty;
-using testing::MakeRequest;
 
 HomeCapacity Capacity(int32_t tokens_per_step) {
   return {.kv_blocks = 100,
