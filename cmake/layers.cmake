@@ -38,7 +38,7 @@ room(coordinator/membership)
 room(coordinator/scheduler MAY coordinator/request coordinator/kv_index common/step)
 room(coordinator/worker_link NEEDS grpc MAY common/step coordinator/membership proto)
 room(coordinator/engine MAY coordinator/request coordinator/membership
-     coordinator/scheduler coordinator/worker_link common/step)
+     coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/metrics DOOR engine_metrics.h NEEDS prometheus MAY coordinator/engine coordinator/kv_index coordinator/worker_link)
 room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
      common/concurrency)
