@@ -20,13 +20,21 @@ bool Has(const Json& object, const char* key) {
   return object.contains(key) && !object[key].is_null();
 }
 
-absl::StatusOr<double> ReadNumber(const Json& object, const std::string& file, const char* key,
-                                  double low, double high, double fallback) {
-  if (!Has(object, key)) return fallback;
-  const Json& value = object[key];
-  if (!value.is_number() || !(value.get<double>() >= low) || !(value.get<double>() <= high)) {
-    return InvalidArgument("{}: {} is not a number from {} to {}; correct it", file, key, low,
-                           high);
+struct NumberField {
+  const char* key;
+  double low;
+  double high;
+  double fallback;
+};
+
+absl::StatusOr<double> ReadNumber(const Json& object, const std::string& file,
+                                  const NumberField& field) {
+  if (!Has(object, field.key)) return field.fallback;
+  const Json& value = object[field.key];
+  if (!value.is_number() || !(value.get<double>() >= field.low) ||
+      !(value.get<double>() <= field.high)) {
+    return InvalidArgument("{}: {} is not a number from {} to {}; correct it", file, field.key,
+                           field.low, field.high);
   }
   return value.get<double>();
 }
@@ -55,17 +63,18 @@ absl::StatusOr<std::vector<int32_t>> ReadEosIds(const Json& object, const std::s
 absl::StatusOr<GenerationConfig> FromJson(const Json& object, const std::string& file) {
   GenerationConfig config;
   ATOLL_ASSIGN_OR_RETURN(const double temperature,
-                         ReadNumber(object, file, "temperature", 0, 2, 1));
-  ATOLL_ASSIGN_OR_RETURN(const double top_p, ReadNumber(object, file, "top_p", 0, 1, 1));
+                         ReadNumber(object, file, {"temperature", 0, 2, 1}));
+  ATOLL_ASSIGN_OR_RETURN(const double top_p, ReadNumber(object, file, {"top_p", 0, 1, 1}));
   if (!(top_p > 0)) return InvalidArgument("{}: top_p is not above 0; correct it", file);
-  ATOLL_ASSIGN_OR_RETURN(const double top_k, ReadNumber(object, file, "top_k", -1,
-                                                        std::numeric_limits<int32_t>::max(), 0));
+  ATOLL_ASSIGN_OR_RETURN(
+      const double top_k,
+      ReadNumber(object, file, {"top_k", -1, std::numeric_limits<int32_t>::max(), 0}));
   if (Has(object, "top_k") && !object["top_k"].is_number_integer()) {
     return InvalidArgument("{}: top_k is not an integer; correct it", file);
   }
-  ATOLL_ASSIGN_OR_RETURN(const double min_p, ReadNumber(object, file, "min_p", 0, 1, 0));
+  ATOLL_ASSIGN_OR_RETURN(const double min_p, ReadNumber(object, file, {"min_p", 0, 1, 0}));
   ATOLL_ASSIGN_OR_RETURN(const double penalty,
-                         ReadNumber(object, file, "repetition_penalty", 0, 100, 1));
+                         ReadNumber(object, file, {"repetition_penalty", 0, 100, 1}));
   if (!(penalty > 0)) {
     return InvalidArgument("{}: repetition_penalty is not above 0; correct it", file);
   }

@@ -157,6 +157,7 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Backend, DType>
   }
 
   // Rows [begin, begin + rows) of the sequence, whose K and V are in the cache.
+  // NOLINTNEXTLINE(readability-function-size): the arguments of the operator itself
   static std::vector<float> Attend(KernelContext& context, const TestCache& cache,
                                    const TestTokens& tokens, const std::vector<BlockId>& blocks,
                                    int begin, int rows) {
@@ -188,6 +189,7 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Backend, DType>
     return out;
   }
 
+  // NOLINTNEXTLINE(readability-function-size): as Attend, and the order of additions
   static std::vector<float> Plain(const TestCache& cache, const TestTokens& tokens,
                                   const std::vector<BlockId>& blocks, int begin, int rows,
                                   Order order = Order::kCanonical) {

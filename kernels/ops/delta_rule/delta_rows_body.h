@@ -124,6 +124,7 @@ template <typename T>
   }
 }
 
+// NOLINTNEXTLINE(readability-function-size): what it works on, each from another owner
 void ConvolveHead(const DeltaRuleArgs& args, const DeltaSequence& sequence,
                   const HeadChannels& channels, const RowBlock& block, const DeltaScratch& scratch,
                   float* out) {

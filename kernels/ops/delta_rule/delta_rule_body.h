@@ -93,6 +93,7 @@ void ApplyRow(const DeltaLanes<V>& lanes, int key_dim, const DeltaRow<V>& row, f
 // One pass over S: applies `row` in place, unless it is null, and reads S with k and q of a new
 // row, in four chains of key channels.
 template <int V, typename RowOrNull>
+// NOLINTNEXTLINE(readability-function-size): a struct of these would not stay in registers
 inline void ReadPass(const DeltaHead& head, const DeltaLanes<V>& lanes, int new_row, float* s_at,
                      const RowOrNull& row, DeltaReads<V>& reads) {
   const int key_dim = head.shape->key_dim;

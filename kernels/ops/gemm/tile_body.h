@@ -52,6 +52,9 @@ struct Tile {
   int num_columns;
   Chain chain;
 };
+// Clang 14 does not deduce aggregates by itself.
+template <typename Element>
+Tile(const float*, const Element*, int, float*, int64_t, int, Chain) -> Tile<Element>;
 
 template <int kRows, int kVectors>
 struct Accumulators {
