@@ -23,6 +23,7 @@ room(common/concurrency DOOR thread_pool.h)
 room(common/config DOOR model_config.h)
 room(common/step DOOR step_plan.h MAY proto)
 room(common/tokenizer)
+room(common/jinja DOOR interpreter.h)
 
 room(kernels/tensor DOOR tensor_view.h)
 room(kernels/simd DOOR f32x16.h MAY kernels/tensor)
@@ -31,7 +32,7 @@ room(kernels/ops DOOR gemm/gemm.h MAY kernels/tensor kernels/simd kernels/dispat
 
 room(coordinator/http DOOR http_server.h NEEDS boost)
 room(coordinator/request MAY common/step)
-room(coordinator/chat DOOR chat_template.h MAY common/tokenizer)
+room(coordinator/chat DOOR chat_template.h MAY common/jinja common/tokenizer)
 room(coordinator/openai DOOR request_parser.h MAY common/step common/tokenizer)
 room(coordinator/kv_index DOOR home_ledger.h)
 room(coordinator/membership)
@@ -40,8 +41,8 @@ room(coordinator/worker_link NEEDS grpc MAY common/step coordinator/membership p
 room(coordinator/engine MAY coordinator/request coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/metrics DOOR engine_metrics.h NEEDS prometheus MAY coordinator/engine coordinator/kv_index coordinator/worker_link)
-room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
-     common/concurrency)
+room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/jinja
+     common/step common/tokenizer common/concurrency)
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
 room(worker/weights DOOR model_weights.h MAY kernels/tensor)

@@ -3,9 +3,9 @@
 #include "common/base/printable.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "coordinator/chat/jinja/ast.h"
-#include "coordinator/chat/jinja/interpreter.h"
-#include "coordinator/chat/jinja/parser.h"
+#include "common/jinja/ast.h"
+#include "common/jinja/interpreter.h"
+#include "common/jinja/parser.h"
 
 namespace atl::coordinator {
 namespace {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/jinja/budget.h"
+#include "common/jinja/text.h"
+#include "common/jinja/value.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/chat/jinja/budget.h"
-#include "coordinator/chat/jinja/text.h"
-#include "coordinator/chat/jinja/value.h"
 
 namespace atl::jinja {
 struct Program;

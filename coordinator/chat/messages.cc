@@ -5,7 +5,7 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "coordinator/chat/jinja/json_reader.h"
+#include "common/jinja/json_reader.h"
 
 namespace atl::coordinator {
 

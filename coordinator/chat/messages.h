@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/jinja/value.h"
 #include "coordinator/chat/chat_template.h"
-#include "coordinator/chat/jinja/value.h"
 
 namespace atl::coordinator {
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/jinja/json_reader.h"
 #include "common/tokenizer/detokenizer.h"
-#include "coordinator/chat/jinja/json_reader.h"
 #include "coordinator/chat/messages.h"
 
 namespace atl::coordinator {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "coordinator/chat/jinja/json_reader.h"
+#include "common/jinja/json_reader.h"
 #include "coordinator/chat/messages.h"
 #include "tests/support/status_matchers.h"
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/jinja/json_reader.h"
 #include "coordinator/chat/chat_template.h"
-#include "coordinator/chat/jinja/json_reader.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {

@@ -4,9 +4,9 @@
 #include <random>
 #include <string>
 
+#include "common/jinja/literal.h"
+#include "common/jinja/text.h"
 #include "coordinator/chat/chat_template.h"
-#include "coordinator/chat/jinja/literal.h"
-#include "coordinator/chat/jinja/text.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {

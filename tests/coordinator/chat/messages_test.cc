@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "coordinator/chat/jinja/json_reader.h"
-#include "coordinator/chat/jinja/printing.h"
+#include "common/jinja/json_reader.h"
+#include "common/jinja/printing.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
