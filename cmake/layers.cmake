@@ -1,5 +1,5 @@
 # The include rule as data: room(PATH [NEEDS LIBRARY...] [DOOR HEADER] [MAY ROOM...]). A room may include itself, what its line
-# names, and common/{base,config,log,metrics,trace} (rooms of kernels/: common/base only), as far as it stands above the
+# names, and common/{base,config,log,metrics,text,trace} (rooms of kernels/: common/base only), as far as it stands above the
 # room in this table; a folder (`kernels`) stands for every room below it. CMake adds the rooms in this order and links
 # each with what it may include; tests/tidy checks the includes and the map in README.md against this table.
 # DOOR: the header to read first, where it is not <room>.h.
@@ -17,6 +17,7 @@ endfunction()
 
 room(proto NEEDS grpc)
 room(common/base DOOR status.h)
+room(common/text DOOR utf8.h)
 room(common/log)
 room(common/metrics DOOR registry.h NEEDS prometheus)
 room(common/concurrency DOOR thread_pool.h)
@@ -33,7 +34,7 @@ room(kernels/ops DOOR gemm/gemm.h MAY kernels/tensor kernels/simd kernels/dispat
 room(coordinator/http DOOR http_server.h NEEDS boost)
 room(coordinator/request MAY common/step)
 room(coordinator/chat DOOR chat_template.h MAY common/jinja common/tokenizer)
-room(coordinator/openai DOOR request_parser.h MAY common/step common/tokenizer)
+room(coordinator/openai DOOR request_parser.h MAY common/step)
 room(coordinator/kv_index DOOR home_ledger.h)
 room(coordinator/membership)
 room(coordinator/scheduler MAY coordinator/request coordinator/kv_index common/step)

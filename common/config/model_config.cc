@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
 #include "common/config/file.h"
+#include "common/text/checked_json.h"
+#include "common/text/printable.h"
 
 namespace atl {
 namespace {

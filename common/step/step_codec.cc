@@ -1,10 +1,10 @@
 #include "common/step/step_codec.h"
 
 #include "common/base/check.h"
-#include "common/base/printable.h"
 #include "common/step/limits.h"
 #include "common/step/sampling_codec.h"
 #include "common/step/wire_checks.h"
+#include "common/text/printable.h"
 #include "proto/step.pb.h"
 
 namespace atl {

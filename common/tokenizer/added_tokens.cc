@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/status.h"
-#include "common/tokenizer/utf8.h"
+#include "common/text/utf8.h"
 
 namespace atl {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "common/base/ids.h"
+#include "common/text/utf8.h"
 #include "common/tokenizer/tokenizer.h"
-#include "common/tokenizer/utf8.h"
 
 namespace atl {
 

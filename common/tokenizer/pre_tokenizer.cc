@@ -1,7 +1,7 @@
 #include "common/tokenizer/pre_tokenizer.h"
 
+#include "common/text/utf8.h"
 #include "common/tokenizer/unicode.h"
-#include "common/tokenizer/utf8.h"
 
 namespace atl {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "common/text/utf8.h"
 #include "common/tokenizer/unicode.h"
-#include "common/tokenizer/utf8.h"
 
 namespace atl {
 namespace {

@@ -5,12 +5,12 @@
 #include <system_error>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
+#include "common/text/checked_json.h"
+#include "common/text/printable.h"
+#include "common/text/utf8.h"
 #include "common/tokenizer/tokenizer_files.h"
-#include "common/tokenizer/utf8.h"
 
 namespace atl {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/text/utf8.h"
 #include "common/tokenizer/unicode_versions.h"
-#include "common/tokenizer/utf8.h"
 
 namespace atl {
 namespace {

@@ -1,11 +1,11 @@
 #include "coordinator/chat/chat_template.h"
 
-#include "common/base/printable.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/ast.h"
 #include "common/jinja/interpreter.h"
 #include "common/jinja/parser.h"
+#include "common/text/printable.h"
 
 namespace atl::coordinator {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/log/log.h"
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 namespace atl::coordinator {
 namespace {

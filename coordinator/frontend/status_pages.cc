@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 namespace atl::coordinator {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <iterator>
 
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 namespace atl::coordinator {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "common/base/printable.h"
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
+#include "common/text/printable.h"
 
 namespace atl::coordinator {
 namespace {

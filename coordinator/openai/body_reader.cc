@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/base/printable.h"
-#include "common/tokenizer/utf8.h"
+#include "common/text/printable.h"
+#include "common/text/utf8.h"
 
 namespace atl::coordinator {
 namespace {

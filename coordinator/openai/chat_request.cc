@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/printable.h"
+#include "common/text/json_text.h"
+#include "common/text/printable.h"
 #include "coordinator/openai/generation_fields.h"
-#include "coordinator/openai/json_text.h"
 
 namespace atl::coordinator {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 namespace atl::coordinator {
 namespace {

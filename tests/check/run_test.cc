@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "common/text/base64.h"
 #include "tests/check/ask.h"
-#include "tools/check/base64.h"
 #include "tools/check/fields.h"
 
 namespace atl::tools {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "common/base/check.h"
-#include "common/base/printable.h"
-#include "common/tokenizer/utf8.h"
+#include "common/text/printable.h"
+#include "common/text/utf8.h"
 #include "coordinator/openai/request_parser.h"
 #include "tests/hostile/sentence.h"
 

@@ -5,8 +5,8 @@
 #include <cctype>
 
 #include "common/base/check.h"
-#include "common/base/printable.h"
 #include "common/base/status.h"
+#include "common/text/printable.h"
 
 namespace atl::testing {
 

@@ -11,8 +11,8 @@
 namespace atl::testing {
 namespace {
 
-constexpr std::array<std::string_view, 5> kOpenToAll = {
-    "common/base", "common/config", "common/log", "common/metrics", "common/trace"};
+constexpr std::array<std::string_view, 6> kOpenToAll = {
+    "common/base", "common/config", "common/log", "common/metrics", "common/text", "common/trace"};
 
 std::string WithoutComments(std::string_view text) {
   std::string bare;

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/status_macros.h"
-#include "tools/check/base64.h"
+#include "common/text/base64.h"
 #include "tools/check/fields.h"
 #include "tools/check/kind.h"
 #include "worker/weights/safetensors.h"

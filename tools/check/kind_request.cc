@@ -5,8 +5,8 @@
 #include <variant>
 
 #include "common/base/status_macros.h"
+#include "common/text/json_text.h"
 #include "coordinator/chat/messages.h"
-#include "coordinator/openai/json_text.h"
 #include "coordinator/openai/request_parser.h"
 #include "tools/check/fields.h"
 #include "tools/check/kind.h"
@@ -45,7 +45,7 @@ class RequestKind : public Kind {
     // A string is the text itself; what else is given is taken as it is written in the line.
     const std::optional<coordinator::ApiError> error =
         body->is_string() ? Check(endpoint, body->get<std::string>())
-                          : Check(endpoint, coordinator::TopLevelMembers(line).at("body"));
+                          : Check(endpoint, TopLevelMembers(line).at("body"));
     out["status"] = error ? error->status : 200;
     if (error) {
       out["error"] = Json::parse(coordinator::ToJson(*error))["error"];

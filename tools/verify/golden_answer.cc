@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
 #include "common/config/file.h"
+#include "common/text/checked_json.h"
 
 namespace atl::tools {
 namespace {

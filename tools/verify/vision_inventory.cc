@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
+#include "common/text/checked_json.h"
 
 namespace atl::tools {
 namespace {

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "common/base/fnv.h"
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
 #include "common/config/file.h"
+#include "common/text/checked_json.h"
+#include "common/text/printable.h"
 
 namespace atl::worker {
 namespace {

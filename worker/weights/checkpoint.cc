@@ -7,10 +7,10 @@
 #include <set>
 
 #include "common/base/fnv.h"
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
 #include "common/config/model_config.h"
+#include "common/text/printable.h"
 #include "worker/weights/tensor_names.h"
 
 namespace atl::worker {

@@ -7,9 +7,9 @@
 #include <tuple>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
+#include "common/text/checked_json.h"
+#include "common/text/printable.h"
 
 namespace atl::worker {
 namespace {

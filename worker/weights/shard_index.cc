@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
-#include "common/config/checked_json.h"
 #include "common/config/file.h"
+#include "common/text/checked_json.h"
+#include "common/text/printable.h"
 
 namespace atl::worker {
 namespace {

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "common/base/check.h"
-#include "common/tokenizer/utf8.h"
+#include "common/text/utf8.h"
 #include "tests/support/recorded_lines.h"
 
 namespace atl {

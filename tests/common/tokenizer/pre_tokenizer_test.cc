@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/text/utf8.h"
 #include "common/tokenizer/unicode.h"
-#include "common/tokenizer/utf8.h"
 #include "tests/common/tokenizer/fixtures.h"
 
 namespace atl {

@@ -9,8 +9,8 @@
 #include <random>
 #include <string>
 
+#include "common/text/utf8.h"
 #include "common/tokenizer/unicode_versions.h"
-#include "common/tokenizer/utf8.h"
 #include "tests/common/tokenizer/fixtures.h"
 
 namespace atl {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/tokenizer/utf8.h"
+#include "common/text/utf8.h"
 #include "coordinator/openai/tokenize_format.h"
 
 namespace atl::coordinator {

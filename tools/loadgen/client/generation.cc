@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
+#include "common/text/printable.h"
 
 namespace atl::tools {
 namespace {

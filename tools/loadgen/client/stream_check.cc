@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
+#include "common/text/printable.h"
 
 namespace atl::tools {
 namespace {

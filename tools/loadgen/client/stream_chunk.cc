@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/base/printable.h"
+#include "common/text/printable.h"
 
 namespace atl::tools {
 namespace {

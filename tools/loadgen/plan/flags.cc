@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
+#include "common/text/printable.h"
 #include "tools/loadgen/plan/load_options.h"
 
 namespace atl::tools {

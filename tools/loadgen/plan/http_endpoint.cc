@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "common/base/printable.h"
+#include "common/text/printable.h"
 
 namespace atl::tools {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/base/printable.h"
+#include "common/text/printable.h"
 
 namespace atl::tools {
 namespace {

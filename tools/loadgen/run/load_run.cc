@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
+#include "common/text/printable.h"
 #include "tools/loadgen/client/client_loop.h"
 #include "tools/loadgen/client/generation.h"
 #include "tools/loadgen/run/statistics.h"

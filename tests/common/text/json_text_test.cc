@@ -1,4 +1,4 @@
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace atl::coordinator {
+namespace atl {
 namespace {
 
 using ::testing::ElementsAre;
@@ -44,4 +44,4 @@ TEST(JsonTextTest, FindsMembers) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl

@@ -1,4 +1,4 @@
-#include "common/base/printable.h"
+#include "common/text/printable.h"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
-#include "common/config/checked_json.h"
+#include "common/text/checked_json.h"
 
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "common/base/printable.h"
 #include "common/base/status_macros.h"
+#include "common/text/printable.h"
 
 namespace atl {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/config/checked_json.h"
+#include "common/text/checked_json.h"
 
 #include <nlohmann/json.hpp>
 

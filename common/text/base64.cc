@@ -1,8 +1,8 @@
-#include "tools/check/base64.h"
+#include "common/text/base64.h"
 
 #include <cstdint>
 
-namespace atl::tools {
+namespace atl {
 namespace {
 
 // -1: none of the 64.
@@ -42,4 +42,4 @@ absl::StatusOr<std::vector<std::byte>> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace atl::tools
+}  // namespace atl

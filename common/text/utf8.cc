@@ -1,4 +1,4 @@
-#include "common/tokenizer/utf8.h"
+#include "common/text/utf8.h"
 
 #include <bit>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "coordinator/openai/json_text.h"
+#include "common/text/json_text.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/check.h"
-#include "common/tokenizer/utf8.h"
+#include "common/text/utf8.h"
 
-namespace atl::coordinator {
+namespace atl {
 namespace {
 
 bool NeedsEscape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
@@ -145,4 +145,4 @@ std::map<std::string, std::string_view> TopLevelMembers(std::string_view text) {
   return members;
 }
 
-}  // namespace atl::coordinator
+}  // namespace atl

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace atl::coordinator {
+namespace atl {
 
 // `text` in quotes, escaped; bytes that are not UTF-8 become U+FFFD, so that the result is JSON.
 std::string JsonString(std::string_view text);
@@ -16,4 +16,4 @@ void AppendJsonString(std::string_view text, std::string* out);
 // `text` must be valid JSON and an object (the caller has parsed it); the views point into it.
 std::map<std::string, std::string_view> TopLevelMembers(std::string_view text);
 
-}  // namespace atl::coordinator
+}  // namespace atl
