@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/jinja/literal.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -47,9 +48,9 @@ class Lexer {
   }
   size_t SkipSpace(size_t offset) const {
     while (offset < source_.size()) {
-      const CodePoint point = CodePointAt(source_, offset);
-      if (!IsSpace(point.value)) break;
-      offset += point.length;
+      const Utf8Step point = DecodeUtf8(source_, offset);
+      if (!IsSpace(point.code_point)) break;
+      offset += point.size;
     }
     return offset;
   }
@@ -106,7 +107,7 @@ void Lexer::EmitData(size_t tag, char sign, bool is_print) {
   if (sign == '-') {
     while (end > position_) {
       const size_t last = PreviousOffset(source_, end);
-      if (!IsSpace(CodePointAt(source_, last).value)) break;
+      if (!IsSpace(DecodeUtf8(source_, last).code_point)) break;
       end = last;
     }
   } else if (sign != '+' && !is_print) {
@@ -255,7 +256,7 @@ absl::Status Lexer::Operator() {
   const auto* op = std::find_if(std::begin(kOperators), std::end(kOperators),
                                 [&](std::string_view text) { return LooksAt(text, position_); });
   if (op == std::end(kOperators)) {
-    const size_t length = CodePointAt(source_, position_).length;
+    const size_t length = DecodeUtf8(source_, position_).size;
     return Error("unexpected character '" + source_.substr(position_, length) + "'");
   }
   if (*op == "(" || *op == "[" || *op == "{") {

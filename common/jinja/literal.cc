@@ -13,6 +13,7 @@
 #include "common/jinja/text.h"
 #include "common/jinja/text_ops.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -140,7 +141,7 @@ absl::StatusOr<size_t> AppendEscape(std::string_view text, size_t at, std::strin
     while (length < 3 && at + length < text.size() && DigitValue(text[at + length]) < 8) {
       value = value * 8 + static_cast<char32_t>(DigitValue(text[at + length++]));
     }
-    AppendUtf8(out, value);
+    AppendUtf8(value, &out);
     return length;
   }
   const size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
@@ -150,7 +151,7 @@ absl::StatusOr<size_t> AppendEscape(std::string_view text, size_t at, std::strin
     return 1;
   }
   ATOLL_ASSIGN_OR_RETURN(const char32_t value, HexEscape(text, at + 1, digits));
-  AppendUtf8(out, value);
+  AppendUtf8(value, &out);
   return digits + 1;
 }
 
@@ -173,13 +174,13 @@ namespace {
 
 std::string_view Trimmed(std::string_view text) {
   size_t begin = 0;
-  while (begin < text.size() && IsSpace(CodePointAt(text, begin).value)) {
-    begin += CodePointAt(text, begin).length;
+  while (begin < text.size() && IsSpace(DecodeUtf8(text, begin).code_point)) {
+    begin += DecodeUtf8(text, begin).size;
   }
   size_t end = text.size();
   while (end > begin) {
     const size_t last = PreviousOffset(text, end);
-    if (!IsSpace(CodePointAt(text, last).value)) break;
+    if (!IsSpace(DecodeUtf8(text, last).code_point)) break;
     end = last;
   }
   return text.substr(begin, end - begin);

@@ -7,7 +7,7 @@
 #include "common/jinja/builtins.h"
 #include "common/jinja/objects.h"
 #include "common/jinja/printing.h"
-#include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 
@@ -39,8 +39,8 @@ int64_t Place(int64_t index, int64_t size) {
 
 Value CharacterAt(const Text& text, size_t index) {
   size_t offset = 0;
-  for (; index > 0; --index) offset += CodePointAt(text.view(), offset).length;
-  return Value::String(text.Slice(offset, offset + CodePointAt(text.view(), offset).length));
+  for (; index > 0; --index) offset += DecodeUtf8(text.view(), offset).size;
+  return Value::String(text.Slice(offset, offset + DecodeUtf8(text.view(), offset).size));
 }
 
 }  // namespace
@@ -165,7 +165,7 @@ absl::StatusOr<std::vector<Value>> ItemsOf(Budget& budget, const Value& value) {
       // A character becomes a value of its own, which costs more than a step.
       if (!budget.Charge(text.size() * 8)) return budget.status();
       for (size_t offset = 0; offset < text.size();) {
-        const size_t length = CodePointAt(text.view(), offset).length;
+        const size_t length = DecodeUtf8(text.view(), offset).size;
         items.push_back(Value::String(text.Slice(offset, offset + length)));
         offset += length;
       }

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/expression_parser.h"
-#include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/jinja/literal.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -59,7 +60,7 @@ void AppendReprOf(std::string& out, char32_t value, char quote) {
   } else if (value == '\t') {
     out += "\\t";
   } else if (IsPrintable(value)) {
-    AppendUtf8(out, value);
+    AppendUtf8(value, &out);
   } else if (value < 0x100) {
     out += "\\x" + HexOf(value, 2);
   } else if (value < 0x10000) {
@@ -87,9 +88,9 @@ void AppendMapped(Budget& budget, Text& out, const Text& text, AppendOne append)
       begin = plain;
       mapped.clear();
       while (begin < run.end && mapped.size() < kPieceBytes && !IsPlain(text.view()[begin])) {
-        const CodePoint point = CodePointAt(text.view(), begin);
-        append(mapped, point.value);
-        begin += point.length;
+        const Utf8Step point = DecodeUtf8(text.view(), begin);
+        append(mapped, point.code_point);
+        begin += point.size;
       }
       out.Append(mapped, run.origin);
       if (!ChargeLength(budget, out.size())) return;
@@ -232,7 +233,7 @@ void AppendJsonEscaped(std::string& out, char32_t value, bool ascii_only) {
     default:
       break;
   }
-  if (value >= 0x20 && (value < 0x7F || !ascii_only)) return AppendUtf8(out, value);
+  if (value >= 0x20 && (value < 0x7F || !ascii_only)) return AppendUtf8(value, &out);
   if (value < 0x10000) {
     out += "\\u" + HexOf(value, 4);
   } else {

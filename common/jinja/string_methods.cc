@@ -8,6 +8,7 @@
 #include "common/jinja/printing.h"
 #include "common/jinja/text_ops.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -38,9 +39,9 @@ bool ChargeBackwards(Budget& budget, std::string_view text, std::string_view par
 size_t CountCodePointsThat(bool (*is)(char32_t), std::string_view text) {
   size_t count = 0;
   for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = CodePointAt(text, offset);
-    count += is(point.value);
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text, offset);
+    count += is(point.code_point);
+    offset += point.size;
   }
   return count;
 }
@@ -234,9 +235,9 @@ absl::StatusOr<Value> All(Budget& budget, const Value& self, const Arguments& ar
   const std::string_view text = self.text().view();
   if (!budget.Charge(text.size() / 8)) return budget.status();
   for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = CodePointAt(text, offset);
-    if (!kIs(point.value)) return Value::Bool(false);
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text, offset);
+    if (!kIs(point.code_point)) return Value::Bool(false);
+    offset += point.size;
   }
   return Value::Bool(!text.empty());
 }
@@ -250,10 +251,10 @@ absl::StatusOr<Value> OnlyCase(Budget& budget, const Value& self, const Argument
   if (!budget.Charge(text.size() / 8)) return budget.status();
   bool found = false;
   for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = CodePointAt(text, offset);
-    if (kOther(point.value)) return Value::Bool(false);
-    found = found || kWanted(point.value);
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text, offset);
+    if (kOther(point.code_point)) return Value::Bool(false);
+    found = found || kWanted(point.code_point);
+    offset += point.size;
   }
   return Value::Bool(found);
 }

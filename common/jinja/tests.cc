@@ -6,6 +6,7 @@
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -98,10 +99,10 @@ absl::StatusOr<bool> HasOnlyCase(Budget& budget, const Value& input, bool (*want
   if (!budget.ChargeBytes(text.size())) return budget.status();
   bool found = false;
   for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = CodePointAt(text.view(), offset);
-    if (other(point.value)) return false;
-    found = found || wanted(point.value);
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text.view(), offset);
+    if (other(point.code_point)) return false;
+    found = found || wanted(point.code_point);
+    offset += point.size;
   }
   return found;
 }

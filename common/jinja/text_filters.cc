@@ -10,6 +10,7 @@
 #include "common/jinja/printing.h"
 #include "common/jinja/text_ops.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
@@ -60,18 +61,17 @@ absl::StatusOr<Value> Title(Budget& budget, const Value& input, const Arguments&
   for (const Text::Run& run : text.Runs()) {
     changed.clear();
     while (begin < run.end) {
-      const CodePoint point = CodePointAt(text.view(), begin);
+      const Utf8Step point = DecodeUtf8(text.view(), begin);
       if (word_begins) {
-        AppendUpper(changed, point.value);
-        rest = begin + point.length;
+        AppendUpper(changed, point.code_point);
+        rest = begin + point.size;
       } else {
         AppendLower(changed, text.view().substr(rest), begin - rest);
       }
-      word_begins =
-          IsSpace(point.value) ||
-          (point.value < 0x80 && std::string_view("-({[<").find(static_cast<char>(point.value)) !=
-                                     std::string_view::npos);
-      begin += point.length;
+      word_begins = IsSpace(point.code_point) ||
+                    (point.code_point < 0x80 && std::string_view("-({[<").find(static_cast<char>(
+                                                    point.code_point)) != std::string_view::npos);
+      begin += point.size;
     }
     result.Append(changed, run.origin);
   }
@@ -232,11 +232,12 @@ absl::StatusOr<Value> WordCount(Budget& budget, const Value& input, const Argume
   int64_t count = 0;
   bool inside = false;
   for (size_t offset = 0; offset < text.size();) {
-    const CodePoint point = CodePointAt(text.view(), offset);
-    const bool is_word = IsAlpha(point.value) || IsDecimalDigit(point.value) || point.value == '_';
+    const Utf8Step point = DecodeUtf8(text.view(), offset);
+    const bool is_word =
+        IsAlpha(point.code_point) || IsDecimalDigit(point.code_point) || point.code_point == '_';
     count += is_word && !inside;
     inside = is_word;
-    offset += point.length;
+    offset += point.size;
   }
   return Value::Int(count);
 }

@@ -6,30 +6,31 @@
 
 #include "common/base/check.h"
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 namespace atl::jinja {
 namespace {
 
-bool Strips(std::string_view text, size_t begin, const CodePoint& point,
+bool Strips(std::string_view text, size_t begin, const Utf8Step& point,
             const std::optional<std::string_view>& chars) {
-  if (!chars.has_value()) return IsSpace(point.value);
-  return chars->find(text.substr(begin, point.length)) != std::string_view::npos;
+  if (!chars.has_value()) return IsSpace(point.code_point);
+  return chars->find(text.substr(begin, point.size)) != std::string_view::npos;
 }
 
 size_t SkipSpace(std::string_view text, size_t offset) {
   while (offset < text.size()) {
-    const CodePoint point = CodePointAt(text, offset);
-    if (!IsSpace(point.value)) break;
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text, offset);
+    if (!IsSpace(point.code_point)) break;
+    offset += point.size;
   }
   return offset;
 }
 
 size_t SkipWord(std::string_view text, size_t offset) {
   while (offset < text.size()) {
-    const CodePoint point = CodePointAt(text, offset);
-    if (IsSpace(point.value)) break;
-    offset += point.length;
+    const Utf8Step point = DecodeUtf8(text, offset);
+    if (IsSpace(point.code_point)) break;
+    offset += point.size;
   }
   return offset;
 }
@@ -50,13 +51,13 @@ Text Strip(const Text& text, Side side, std::optional<std::string_view> chars) {
   size_t begin = 0;
   size_t end = view.size();
   while (side != Side::kRight && begin < end) {
-    const CodePoint point = CodePointAt(view, begin);
+    const Utf8Step point = DecodeUtf8(view, begin);
     if (!Strips(view, begin, point, chars)) break;
-    begin += point.length;
+    begin += point.size;
   }
   while (side != Side::kLeft && end > begin) {
     const size_t last = PreviousOffset(view, end);
-    if (!Strips(view, last, CodePointAt(view, last), chars)) break;
+    if (!Strips(view, last, DecodeUtf8(view, last), chars)) break;
     end = last;
   }
   return text.Slice(begin, end);
@@ -116,7 +117,7 @@ std::vector<Text> SplitAtSpaceFromRight(const Text& text, int64_t splits_max) {
   for (size_t i = 0; i < kept; ++i) {
     end -= words[words.size() - 1 - i].size();
     while (end > 0 &&
-           IsSpace(CodePointAt(trimmed.view(), PreviousOffset(trimmed.view(), end)).value)) {
+           IsSpace(DecodeUtf8(trimmed.view(), PreviousOffset(trimmed.view(), end)).code_point)) {
       end = PreviousOffset(trimmed.view(), end);
     }
   }
@@ -133,11 +134,11 @@ std::vector<Text> SplitLines(const Text& text, LineEnds ends) {
   size_t begin = 0;
   size_t offset = 0;
   while (offset < view.size()) {
-    const CodePoint point = CodePointAt(view, offset);
-    offset += point.length;
-    if (!IsLineBreak(point.value)) continue;
-    const size_t line_end = offset - point.length;
-    if (point.value == '\r' && offset < view.size() && view[offset] == '\n') ++offset;
+    const Utf8Step point = DecodeUtf8(view, offset);
+    offset += point.size;
+    if (!IsLineBreak(point.code_point)) continue;
+    const size_t line_end = offset - point.size;
+    if (point.code_point == '\r' && offset < view.size() && view[offset] == '\n') ++offset;
     lines.push_back(text.Slice(begin, ends == LineEnds::kKept ? offset : line_end));
     begin = offset;
   }
@@ -168,7 +169,7 @@ Text Replace(const Text& text, std::string_view from, const Text& to, int64_t co
     for (; count_max > 0; --count_max) {
       result.Append(to);
       if (begin == view.size()) return result;
-      const size_t length = CodePointAt(view, begin).length;
+      const size_t length = DecodeUtf8(view, begin).size;
       result.Append(text, begin, begin + length);
       begin += length;
     }
@@ -189,7 +190,7 @@ namespace {
 // Appends the code point at `offset`; `after_letter`: the one before it was a letter.
 void AppendChanged(std::string& out, std::string_view text, size_t offset, Case to,
                    bool after_letter) {
-  const char32_t value = CodePointAt(text, offset).value;
+  const char32_t value = DecodeUtf8(text, offset).code_point;
   switch (to) {
     case Case::kUpper:
       return AppendUpper(out, value);
@@ -201,7 +202,7 @@ void AppendChanged(std::string& out, std::string_view text, size_t offset, Case 
       return offset == 0 ? AppendTitle(out, value) : AppendLower(out, text, offset);
     case Case::kSwap:
       if (IsUpper(value)) return AppendLower(out, text, offset);
-      return IsLower(value) ? AppendUpper(out, value) : AppendUtf8(out, value);
+      return IsLower(value) ? AppendUpper(out, value) : AppendUtf8(value, &out);
   }
 }
 
@@ -215,10 +216,10 @@ Text ChangeCase(const Text& text, Case to) {
   for (const Text::Run& run : text.Runs()) {
     changed.clear();
     while (begin < run.end) {
-      const CodePoint point = CodePointAt(text.view(), begin);
+      const Utf8Step point = DecodeUtf8(text.view(), begin);
       AppendChanged(changed, text.view(), begin, to, after_letter);
-      after_letter = IsAlpha(point.value);
-      begin += point.length;
+      after_letter = IsAlpha(point.code_point);
+      begin += point.size;
     }
     result.Append(changed, run.origin);
   }

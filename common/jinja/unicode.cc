@@ -1,64 +1,9 @@
 #include "common/jinja/unicode.h"
+#include "common/text/utf8.h"
 
 #include <utf8proc.h>
 
 namespace atl::jinja {
-
-CodePoint CodePointAt(std::string_view text, size_t offset) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[offset + i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (offset + length > text.size()) return {0xFFFD, text.size() - offset};
-  char32_t value = lead & (0xFF >> (length + 1));
-  for (size_t i = 1; i < length; ++i) value = (value << 6) | (byte(i) & 0x3F);
-  return {value, length};
-}
-
-size_t PreviousOffset(std::string_view text, size_t offset) {
-  --offset;
-  while (offset > 0 && (static_cast<unsigned char>(text[offset]) & 0xC0) == 0x80) --offset;
-  return offset;
-}
-
-bool IsValidUtf8(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  size_t offset = 0;
-  while (offset < text.size()) {
-    if (bytes[offset] < 0x80) {
-      ++offset;
-      continue;
-    }
-    utf8proc_int32_t value = 0;
-    const auto length = utf8proc_iterate(
-        bytes + offset, static_cast<utf8proc_ssize_t>(text.size() - offset), &value);
-    if (length <= 0) return false;
-    offset += static_cast<size_t>(length);
-  }
-  return true;
-}
-
-size_t CountCodePoints(std::string_view text) {
-  size_t count = 0;
-  for (const char byte : text) count += (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
-  return count;
-}
-
-std::vector<size_t> CodePointOffsets(std::string_view text) {
-  std::vector<size_t> offsets;
-  offsets.reserve(text.size() + 1);
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) offsets.push_back(i);
-  }
-  offsets.push_back(text.size());
-  return offsets;
-}
-
-void AppendUtf8(std::string& out, char32_t value) {
-  utf8proc_uint8_t bytes[4];
-  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(value), bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(length));
-}
 
 namespace {
 
@@ -121,16 +66,16 @@ bool IsFinalSigma(std::string_view text, size_t offset) {
   bool after_letter = false;
   for (size_t at = offset; at > 0 && !after_letter;) {
     at = PreviousOffset(text, at);
-    const char32_t value = CodePointAt(text, at).value;
+    const char32_t value = DecodeUtf8(text, at).code_point;
     if (!IsCaseIgnorable(value) && !IsCased(value)) return false;
     after_letter = IsCased(value);
   }
   if (!after_letter) return false;
-  for (size_t at = offset + CodePointAt(text, offset).length; at < text.size();) {
-    const CodePoint point = CodePointAt(text, at);
-    if (IsCased(point.value)) return false;
-    if (!IsCaseIgnorable(point.value)) return true;
-    at += point.length;
+  for (size_t at = offset + DecodeUtf8(text, offset).size; at < text.size();) {
+    const Utf8Step point = DecodeUtf8(text, at);
+    if (IsCased(point.code_point)) return false;
+    if (!IsCaseIgnorable(point.code_point)) return true;
+    at += point.size;
   }
   return true;
 }
@@ -138,13 +83,13 @@ bool IsFinalSigma(std::string_view text, size_t offset) {
 }  // namespace
 
 void AppendLower(std::string& out, std::string_view text, size_t offset) {
-  const char32_t value = CodePointAt(text, offset).value;
+  const char32_t value = DecodeUtf8(text, offset).code_point;
   if (value == 0x130) {  // İ keeps its dot
     out += "i\u0307";
   } else if (value == 0x3A3 && IsFinalSigma(text, offset)) {
-    AppendUtf8(out, 0x3C2);
+    AppendUtf8(0x3C2, &out);
   } else {
-    AppendUtf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(value))));
+    AppendUtf8(static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(value))), &out);
   }
 }
 
@@ -170,7 +115,7 @@ void AppendUpper(std::string& out, char32_t value) {
       return;
     }
   }
-  AppendUtf8(out, static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(value))));
+  AppendUtf8(static_cast<char32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(value))), &out);
 }
 
 void AppendTitle(std::string& out, char32_t value) {
@@ -180,7 +125,7 @@ void AppendTitle(std::string& out, char32_t value) {
       return;
     }
   }
-  AppendUtf8(out, static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(value))));
+  AppendUtf8(static_cast<char32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(value))), &out);
 }
 
 }  // namespace atl::jinja

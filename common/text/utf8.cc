@@ -88,6 +88,28 @@ void AppendUtf8(char32_t code_point, std::string* out) {
   }
 }
 
+size_t PreviousOffset(std::string_view text, size_t offset) {
+  --offset;
+  while (offset > 0 && (static_cast<unsigned char>(text[offset]) & 0xC0) == 0x80) --offset;
+  return offset;
+}
+
+size_t CountCodePoints(std::string_view text) {
+  size_t count = 0;
+  for (const char byte : text) count += (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+  return count;
+}
+
+std::vector<size_t> CodePointOffsets(std::string_view text) {
+  std::vector<size_t> offsets;
+  offsets.reserve(text.size() + 1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) offsets.push_back(i);
+  }
+  offsets.push_back(text.size());
+  return offsets;
+}
+
 void Utf8Repairer::Append(std::string_view bytes, std::string* out) {
   std::string joined;
   if (!waiting_.empty()) {

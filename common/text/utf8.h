@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace atl {
 
@@ -31,6 +32,12 @@ size_t FirstInvalidUtf8(std::string_view text);
 inline bool IsValidUtf8(std::string_view text) { return FirstInvalidUtf8(text) == text.size(); }
 
 void AppendUtf8(char32_t code_point, std::string* out);
+
+// Of valid text: where the code point before `offset` starts (offset > 0); how many there are;
+// where each starts, and text.size() last.
+size_t PreviousOffset(std::string_view text, size_t offset);
+size_t CountCodePoints(std::string_view text);
+std::vector<size_t> CodePointOffsets(std::string_view text);
 
 // Turns a stream of bytes into whole characters: what is invalid becomes U+FFFD, what may yet be
 // completed waits. The output does not depend on how the bytes were cut.
