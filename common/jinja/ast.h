@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/jinja/builtins.h"
+#include "common/jinja/operations.h"
 #include "common/jinja/value.h"
 
 namespace atl::jinja {
@@ -28,9 +29,6 @@ class Symbols {
   std::unordered_map<std::string, SymbolId> ids_;
   std::vector<std::string> names_;
 };
-
-enum class BinaryOp { kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower };
-enum class CompareOp { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
 
 // One node of an expression. `operands` by kind:
 struct Expr {

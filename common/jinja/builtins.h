@@ -1,4 +1,4 @@
-// The filters, tests, methods and global functions that a template may call. All are pure; what
+// The filters, tests and methods that a template may call. All are pure; what
 // they cost is charged.
 #pragma once
 
@@ -25,8 +25,5 @@ MethodFunction FindMethod(const Value& self, std::string_view name);
 
 // The method as a value of its own.
 Value BindMethod(const Value& self, MethodFunction method);
-
-// range, namespace, dict, raise_exception, ...; undefined for an unknown name.
-Value FindGlobal(std::string_view name);
 
 }  // namespace atl::jinja

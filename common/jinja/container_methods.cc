@@ -1,8 +1,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
-#include "common/jinja/interpreter.h"
-#include "common/jinja/method_tables.h"
+#include "common/jinja/builtin_tables.h"
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"
 
@@ -81,8 +80,8 @@ class BoundMethod : public Object {
   std::string_view type_name() const override { return "builtin_function_or_method"; }
   bool callable() const override { return true; }
   int depth() const override { return self_.depth() + 1; }
-  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override {
-    return method_(interpreter.budget(), self_, args);
+  absl::StatusOr<Value> Call(Budget& budget, Interpreter&, const Arguments& args) override {
+    return method_(budget, self_, args);
   }
 
  private:

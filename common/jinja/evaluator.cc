@@ -1,6 +1,7 @@
 // Expressions of the interpreter.
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
+#include "common/jinja/globals.h"
 #include "common/jinja/interpreter.h"
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"
@@ -160,7 +161,7 @@ absl::StatusOr<Value> Interpreter::EvaluateCall(const Expr& expr) {
   if (!callee.is_object())
     return InvalidArgument("'{}' object is not callable", callee.type_name());
   ATOLL_ASSIGN_OR_RETURN(const Arguments args, EvaluateArguments(expr));
-  return callee.object()->Call(*this, args);
+  return callee.object()->Call(budget_, *this, args);
 }
 
 absl::StatusOr<Value> Interpreter::EvaluateFilter(const Expr& expr) {

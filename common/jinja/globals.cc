@@ -1,8 +1,8 @@
-// The functions that every template has.
+#include "common/jinja/globals.h"
+
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
-#include "common/jinja/builtins.h"
 #include "common/jinja/interpreter.h"
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"
@@ -17,7 +17,7 @@ class Global : public Object {
   explicit Global(GlobalFunction function) : function_(function) {}
   std::string_view type_name() const override { return "function"; }
   bool callable() const override { return true; }
-  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override {
+  absl::StatusOr<Value> Call(Budget&, Interpreter& interpreter, const Arguments& args) override {
     return function_(interpreter, args);
   }
 

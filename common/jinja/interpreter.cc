@@ -245,7 +245,7 @@ absl::Status Interpreter::ExecuteCallBlock(const Stmt& statement) {
   captured_.push_back(scope_);
   args.named.emplace_back("caller",
                           Value::FromObject(std::make_shared<Macro>(*statement.macro, scope_)));
-  ATOLL_ASSIGN_OR_RETURN(const Value value, callee.object()->Call(*this, args));
+  ATOLL_ASSIGN_OR_RETURN(const Value value, callee.object()->Call(budget_, *this, args));
   return Print(value);
 }
 

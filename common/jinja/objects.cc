@@ -1,7 +1,5 @@
 #include "common/jinja/objects.h"
 
-#include <algorithm>
-
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
@@ -53,8 +51,8 @@ class LoopMethod : public Object {
   std::string_view type_name() const override { return "method"; }
   bool callable() const override { return true; }
   int depth() const override { return loop_->depth() + 1; }
-  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override {
-    return kind_ == Kind::kCycle ? loop_->Cycle(args) : loop_->Changed(interpreter.budget(), args);
+  absl::StatusOr<Value> Call(Budget& budget, Interpreter&, const Arguments& args) override {
+    return kind_ == Kind::kCycle ? loop_->Cycle(args) : loop_->Changed(budget, args);
   }
 
  private:
@@ -102,7 +100,7 @@ absl::StatusOr<Value> Loop::Changed(Budget& budget, const Arguments& args) {
   return Value::Bool(true);
 }
 
-absl::StatusOr<Value> Loop::Call(Interpreter& interpreter, const Arguments& args) {
+absl::StatusOr<Value> Loop::Call(Budget&, Interpreter& interpreter, const Arguments& args) {
   if (!place_.statement.is_recursive) {
     return InvalidArgument("the tag of this loop has no 'recursive', so 'loop' cannot be called");
   }
@@ -111,40 +109,12 @@ absl::StatusOr<Value> Loop::Call(Interpreter& interpreter, const Arguments& args
   return interpreter.CallLoop({place_.statement, place_.scope, place_.recursions + 1}, *items);
 }
 
-Generator::Generator(std::vector<Value> items) : items_(std::move(items)) {
-  for (const Value& item : items_) depth_ = std::max(depth_, item.depth() + 1);
-}
-
-absl::StatusOr<std::vector<Value>> Generator::Take(Budget& budget) {
-  if (!budget.Charge(items_.size())) return budget.status();
-  std::vector<Value> left(items_.begin() + static_cast<std::ptrdiff_t>(taken_), items_.end());
-  taken_ = items_.size();
-  return left;
-}
-
-std::optional<Value> Generator::TakeOne() {
-  if (taken_ == items_.size()) return std::nullopt;
-  return items_[taken_++];
-}
-
-absl::StatusOr<bool> Generator::SkipTo(Budget& budget, const Value& wanted) {
-  while (const std::optional<Value> item = TakeOne()) {
-    if (Equals(budget, *item, wanted)) return true;
-    if (budget.exhausted()) return budget.status();
-  }
-  return false;
-}
-
-Generator* AsGenerator(const Value& value) {
-  return value.is_object() ? dynamic_cast<Generator*>(value.object().get()) : nullptr;
-}
-
 std::optional<Value> Macro::Attribute(std::string_view name) const {
   if (name == "name") return Value::String(definition_.name, Origin::kTemplate);
   return std::nullopt;
 }
 
-absl::StatusOr<Value> Macro::Call(Interpreter& interpreter, const Arguments& args) {
+absl::StatusOr<Value> Macro::Call(Budget&, Interpreter& interpreter, const Arguments& args) {
   return interpreter.CallMacro(definition_, scope_, args);
 }
 

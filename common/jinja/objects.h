@@ -49,7 +49,8 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
   int depth() const override { return depth_; }
   bool callable() const override { return true; }
   std::optional<Value> Attribute(std::string_view name) const override;
-  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override;
+  absl::StatusOr<Value> Call(Budget& budget, Interpreter& interpreter,
+                             const Arguments& args) override;
 
   const std::vector<Value>& items() const { return items_; }
   void set_index0(size_t index0) { index0_ = index0; }
@@ -65,29 +66,6 @@ class Loop : public Object, public std::enable_shared_from_this<Loop> {
   std::optional<Value> last_changed_;
 };
 
-// What map, select and their like give: whoever reads it takes the items away, so that a second
-// reader finds none. Unlike Python's, it has computed them all when it is made.
-class Generator : public Object {
- public:
-  explicit Generator(std::vector<Value> items);
-  std::string_view type_name() const override { return "generator"; }
-  int depth() const override { return depth_; }
-
-  // What is left. InvalidArgument when the budget is exhausted.
-  absl::StatusOr<std::vector<Value>> Take(Budget& budget);
-  std::optional<Value> TakeOne();
-  // Whether an item equals `wanted`; takes all up to it.
-  absl::StatusOr<bool> SkipTo(Budget& budget, const Value& wanted);
-
- private:
-  const std::vector<Value> items_;
-  int depth_ = 1;
-  size_t taken_ = 0;
-};
-
-// nullptr for any other value.
-Generator* AsGenerator(const Value& value);
-
 // A macro and the scope it was defined in.
 class Macro : public Object {
  public:
@@ -96,7 +74,8 @@ class Macro : public Object {
   std::string_view type_name() const override { return "Macro"; }
   bool callable() const override { return true; }
   std::optional<Value> Attribute(std::string_view name) const override;
-  absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args) override;
+  absl::StatusOr<Value> Call(Budget& budget, Interpreter& interpreter,
+                             const Arguments& args) override;
 
  private:
   const MacroDefinition& definition_;

@@ -5,7 +5,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/builtins.h"
-#include "common/jinja/objects.h"
+#include "common/jinja/generator.h"
 #include "common/jinja/printing.h"
 #include "common/text/utf8.h"
 

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/ast.h"
 #include "common/jinja/text_ops.h"
 #include "common/jinja/value.h"
 
 namespace atl::jinja {
+
+enum class BinaryOp { kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower };
+enum class CompareOp { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn };
 
 // "'dict object'" and so on, as Jinja names what has no such attribute.
 std::string DescribeForLookup(const Value& value);

@@ -1,7 +1,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
-#include "common/jinja/filter_tables.h"
+#include "common/jinja/builtin_tables.h"
 #include "common/jinja/operations.h"
 
 namespace atl::jinja {

@@ -3,7 +3,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
-#include "common/jinja/method_tables.h"
+#include "common/jinja/builtin_tables.h"
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"
 #include "common/jinja/text_ops.h"

@@ -4,7 +4,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/jinja/arguments.h"
-#include "common/jinja/filter_tables.h"
+#include "common/jinja/builtin_tables.h"
 #include "common/jinja/literal.h"
 #include "common/jinja/operations.h"
 #include "common/jinja/printing.h"

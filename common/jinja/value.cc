@@ -232,7 +232,7 @@ void Dict::Set(Value key, Value value) {
 
 std::optional<Value> Object::Attribute(std::string_view) const { return std::nullopt; }
 
-absl::StatusOr<Value> Object::Call(Interpreter&, const Arguments&) {
+absl::StatusOr<Value> Object::Call(Budget&, Interpreter&, const Arguments&) {
   return InvalidArgument("'{}' object is not callable", type_name());
 }
 

@@ -19,7 +19,7 @@
 namespace atl::jinja {
 
 class Dict;
-class Interpreter;
+class Interpreter;  // opaque here: what is called may need the run that calls it
 class Object;
 struct Arguments;
 struct List;
@@ -152,7 +152,8 @@ class Object {
   virtual std::string_view type_name() const = 0;
   virtual std::optional<Value> Attribute(std::string_view name) const;
   virtual bool callable() const { return false; }
-  virtual absl::StatusOr<Value> Call(Interpreter& interpreter, const Arguments& args);
+  virtual absl::StatusOr<Value> Call(Budget& budget, Interpreter& interpreter,
+                                     const Arguments& args);
   virtual int depth() const { return 0; }
 };
 

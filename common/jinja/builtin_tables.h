@@ -1,4 +1,4 @@
-// The filters by name, in the pages that define them.
+// The filters and methods by name, in the pages that define them.
 #pragma once
 
 #include <span>
@@ -21,5 +21,14 @@ SelectFilters();  // select_filters.cc: those that apply another filter or test
 // "a.b.0" looked up in `item`, as the argument `attribute` of several filters does. A null or None
 // path is the item itself.
 absl::StatusOr<Value> FollowPath(Budget& budget, const Value& item, const Value* path);
+
+struct MethodEntry {
+  std::string_view name;
+  MethodFunction function;
+};
+
+std::span<const MethodEntry> StringMethods();  // string_methods.cc
+std::span<const MethodEntry> DictMethods();    // container_methods.cc
+std::span<const MethodEntry> ListMethods();    // container_methods.cc
 
 }  // namespace atl::jinja
