@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "common/jinja/value.h"
+#include "common/jinja/values/value.h"
 
 namespace atl::jinja {
 

@@ -5,8 +5,8 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "common/jinja/operations.h"
-#include "common/jinja/printing.h"
+#include "common/jinja/builtins/operations.h"
+#include "common/jinja/values/printing.h"
 
 namespace atl::jinja {
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/ast.h"
-#include "common/jinja/budget.h"
 #include "common/jinja/objects.h"
-#include "common/jinja/value.h"
+#include "common/jinja/syntax/ast.h"
+#include "common/jinja/values/budget.h"
+#include "common/jinja/values/value.h"
 
 namespace atl::jinja {
 

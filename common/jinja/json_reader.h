@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/value.h"
+#include "common/jinja/values/value.h"
 
 namespace atl::jinja {
 

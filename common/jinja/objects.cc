@@ -2,9 +2,9 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "common/jinja/arguments.h"
+#include "common/jinja/builtins/arguments.h"
+#include "common/jinja/builtins/operations.h"
 #include "common/jinja/interpreter.h"
-#include "common/jinja/operations.h"
 
 namespace atl::jinja {
 

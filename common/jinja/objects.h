@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/jinja/ast.h"
-#include "common/jinja/value.h"
+#include "common/jinja/syntax/ast.h"
+#include "common/jinja/values/value.h"
 
 namespace atl::jinja {
 

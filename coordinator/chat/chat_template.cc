@@ -2,9 +2,9 @@
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
-#include "common/jinja/ast.h"
 #include "common/jinja/interpreter.h"
-#include "common/jinja/parser.h"
+#include "common/jinja/syntax/ast.h"
+#include "common/jinja/syntax/parser.h"
 #include "common/text/printable.h"
 
 namespace atl::coordinator {

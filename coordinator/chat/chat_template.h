@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/budget.h"
-#include "common/jinja/text.h"
-#include "common/jinja/value.h"
+#include "common/jinja/values/budget.h"
+#include "common/jinja/values/text.h"
+#include "common/jinja/values/value.h"
 #include "common/tokenizer/tokenizer.h"
 
 namespace atl::jinja {

@@ -4,8 +4,8 @@
 #include <random>
 #include <string>
 
-#include "common/jinja/literal.h"
-#include "common/jinja/text.h"
+#include "common/jinja/values/literal.h"
+#include "common/jinja/values/text.h"
 #include "coordinator/chat/chat_template.h"
 #include "tests/support/status_matchers.h"
 

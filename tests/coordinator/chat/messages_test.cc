@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/jinja/json_reader.h"
-#include "common/jinja/printing.h"
+#include "common/jinja/values/printing.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
