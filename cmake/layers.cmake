@@ -17,7 +17,7 @@ endfunction()
 
 room(proto NEEDS grpc)
 room(common/base DOOR status.h)
-room(common/text DOOR utf8.h)
+room(common/text DOOR json_tree.h)
 room(common/log)
 room(common/metrics DOOR registry.h NEEDS prometheus)
 room(common/concurrency DOOR thread_pool.h)
@@ -27,7 +27,7 @@ room(common/tokenizer)
 room(common/jinja/values DOOR value.h)
 room(common/jinja/builtins MAY common/jinja/values)
 room(common/jinja/syntax DOOR parser.h MAY common/jinja/values common/jinja/builtins)
-room(common/jinja DOOR interpreter.h MAY common/jinja)
+room(common/jinja MAY common/jinja)
 
 room(kernels/tensor DOOR tensor_view.h)
 room(kernels/simd DOOR f32x16.h MAY kernels/tensor)
@@ -45,8 +45,8 @@ room(coordinator/worker_link NEEDS grpc MAY common/step coordinator/membership p
 room(coordinator/engine MAY coordinator/request coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/metrics DOOR engine_metrics.h NEEDS prometheus MAY coordinator/engine coordinator/kv_index coordinator/worker_link)
-room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/jinja
-     common/step common/tokenizer common/concurrency)
+room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
+     common/concurrency)
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
 room(worker/weights DOOR model_weights.h MAY kernels/tensor)

@@ -7,19 +7,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/values/budget.h"
-#include "common/jinja/values/text.h"
-#include "common/jinja/values/value.h"
+#include "common/jinja/jinja.h"
+#include "common/text/json_tree.h"
 #include "common/tokenizer/tokenizer.h"
-
-namespace atl::jinja {
-struct Program;
-}
 
 namespace atl::coordinator {
 
@@ -29,14 +25,14 @@ enum class SpecialTokensInUserText {
   kAllow,   // as Hugging Face's tokenizers do with a rendered prompt
 };
 
-// What a template sees. Values come from jinja::ReadJson, so their text counts as the user's.
+// What a template sees. All text of the trees counts as the user's.
 struct TemplateInput {
-  jinja::Value messages;
-  jinja::Value tools = jinja::Value::None();
-  jinja::Value chat_template_kwargs;  // a dict, or none; each entry becomes a variable
+  std::optional<JsonNode> messages;  // absent: the template knows no such name
+  JsonNode tools;                    // null: none
+  JsonNode chat_template_kwargs;     // an object, each entry of which becomes a variable; or null
   bool add_generation_prompt = true;
-  std::vector<std::pair<std::string, std::string>>
-      special_tokens;  // {"bos_token", "<s>"}: template's text
+  // {"bos_token", "<s>"}: the template's own text.
+  std::vector<std::pair<std::string, std::string>> special_tokens;
   SpecialTokensInUserText special_tokens_in_user_text = SpecialTokensInUserText::kForbid;
 };
 
@@ -61,7 +57,6 @@ class ChatTemplate {
   // not supported.
   static absl::StatusOr<std::unique_ptr<ChatTemplate>> Parse(std::string source,
                                                              const jinja::Limits& limits = {});
-  ~ChatTemplate();
 
   // Errors: InvalidArgument with exactly the message of the template's raise_exception, or
   // "template:N: ..." for anything else that the input makes go wrong, limits included.
@@ -70,12 +65,11 @@ class ChatTemplate {
   const std::string& source() const { return source_; }
 
  private:
-  ChatTemplate(std::string source, std::unique_ptr<const jinja::Program> program,
-               const jinja::Limits& limits);
+  ChatTemplate(std::string source, std::unique_ptr<const jinja::Template> parsed)
+      : source_(std::move(source)), template_(std::move(parsed)) {}
 
   const std::string source_;
-  const std::unique_ptr<const jinja::Program> program_;
-  const jinja::Limits limits_;
+  const std::unique_ptr<const jinja::Template> template_;
 };
 
 }  // namespace atl::coordinator

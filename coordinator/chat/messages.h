@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "common/jinja/values/value.h"
+#include "common/text/json_tree.h"
 #include "coordinator/chat/chat_template.h"
 
 namespace atl::coordinator {
@@ -15,11 +15,11 @@ absl::StatusOr<TemplateInput> ReadTemplateInput(std::string_view body_json);
 
 // OpenAI's messages in the form that templates expect; what is right already stays as it is:
 //  - the arguments of a tool call, JSON in a string, become the object they spell (an empty string:
-//  no arguments);
+//    no arguments);
 //  - `reasoning` is also known as `reasoning_content`;
 //  - a first message from `developer` is one from `system`; a later one is left to the template,
-//  which refuses it.
+//    which refuses it.
 // Errors: InvalidArgument, as "messages[2].tool_calls[0].function.arguments: ...".
-absl::StatusOr<jinja::Value> MessagesFromOpenAi(const jinja::Value& messages);
+absl::StatusOr<JsonNode> MessagesFromOpenAi(JsonNode messages);
 
 }  // namespace atl::coordinator

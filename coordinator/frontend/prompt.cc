@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "common/jinja/json_reader.h"
 #include "common/tokenizer/detokenizer.h"
 #include "coordinator/chat/messages.h"
 
@@ -28,14 +27,9 @@ bool EndsInsideThinking(std::span<const TextSegment> segments) {
 
 absl::StatusOr<Prompt> Render(const ServedModel& model, const ChatRequest& chat) {
   TemplateInput input;
-  ATOLL_ASSIGN_OR_RETURN(const jinja::Value messages, jinja::ReadJson(chat.messages));
-  ATOLL_ASSIGN_OR_RETURN(input.messages, MessagesFromOpenAi(messages));
-  if (!chat.tools.empty()) {
-    ATOLL_ASSIGN_OR_RETURN(input.tools, jinja::ReadJson(chat.tools));
-  }
-  if (!chat.chat_template_kwargs.empty()) {
-    ATOLL_ASSIGN_OR_RETURN(input.chat_template_kwargs, jinja::ReadJson(chat.chat_template_kwargs));
-  }
+  ATOLL_ASSIGN_OR_RETURN(input.messages, MessagesFromOpenAi(chat.messages));
+  input.tools = chat.tools;
+  input.chat_template_kwargs = chat.chat_template_kwargs;
   input.add_generation_prompt = chat.add_generation_prompt;
   input.special_tokens = model.special_tokens;
   ATOLL_ASSIGN_OR_RETURN(const RenderedPrompt rendered, model.chat_template->Render(input));

@@ -1,4 +1,7 @@
 // Errors in the shape that OpenAI's clients read: {"error": {"message", "type", "param", "code"}}.
+//
+// What reads a request gives std::variant<T, ApiError>, as only it knows the field at fault. Rooms
+// below give absl::Status, and ToApiError says what that means to a client.
 #pragma once
 
 #include <string>

@@ -6,147 +6,82 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/text/printable.h"
 #include "common/text/utf8.h"
 
 namespace atl::coordinator {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kNumberOverflow = 406;  // the library's id of this error
-
-// True if the text can not hold more values, or be nested deeper, than allowed: every value but the
-// first follows a bracket or a comma. A quick look, so that hardly a body is parsed twice; of a
-// text that is no JSON it is right up to the mistake, where a parser stops.
-bool SurelyWithin(std::string_view body, const ParseLimits& limits) {
-  size_t values = 1;
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < body.size(); ++i) {
-    const char c = body[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      ++values;
-      if (++depth > limits.depth_max) return false;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    } else if (c == ',') {
-      ++values;
-    }
-  }
-  return values <= limits.values_max;
+ApiError Unreadable(const std::string& what, const std::string& field) {
+  return BadRequest(fmt::format("The request body can not be read: {}.", what), field);
 }
 
-// Reads the body without keeping it, for the exact limits and for what is wrong where.
-class LimitsHandler : public nlohmann::json_sax<Json> {
- public:
-  explicit LimitsHandler(const ParseLimits& limits) : limits_(limits) {}
-
-  bool null() override { return Count(); }
-  bool boolean(bool) override { return Count(); }
-  bool number_integer(number_integer_t) override { return Count(); }
-  bool number_unsigned(number_unsigned_t) override { return Count(); }
-  bool number_float(number_float_t, const string_t&) override { return Count(); }
-  bool string(string_t&) override { return Count(); }
-  bool binary(binary_t&) override { return Count(); }
-  bool key(string_t& key) override {
-    if (depth_ == 1) field_ = Printable(key);
-    return true;
+ApiError ToApiError(const JsonMistake& mistake, const ParseLimits& limits) {
+  const std::string field = Printable(mistake.field);
+  switch (mistake.kind) {
+    case JsonMistake::Kind::kNumberTooLarge:
+      return Unreadable(fmt::format("a number is too large, at byte {}", mistake.byte), field);
+    case JsonMistake::Kind::kTooDeep:
+      return Unreadable(fmt::format("it is nested deeper than {} levels", limits.depth_max), field);
+    case JsonMistake::Kind::kTooManyValues:
+      return Unreadable(fmt::format("it holds more than {} JSON values", limits.values_max), field);
+    case JsonMistake::Kind::kSyntax:
+      break;
   }
-  bool start_object(size_t) override { return Enter(); }
-  bool end_object() override { return Leave(); }
-  bool start_array(size_t) override { return Enter(); }
-  bool end_array() override { return Leave(); }
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& error) override {
-    if (error.id == kNumberOverflow) {
-      return Fail(fmt::format("a number is too large, at byte {}", position));
-    }
-    error_ = BadRequest(
-        fmt::format("The request body is not valid JSON: unexpected text at byte {}.", position),
-        "");
-    return false;
-  }
-
-  const ApiError& error() const { return error_; }
-
- private:
-  bool Fail(const std::string& what) {
-    error_ = BadRequest(fmt::format("The request body can not be read: {}.", what), field_);
-    return false;
-  }
-  bool Count() {
-    if (++values_ <= limits_.values_max) return true;
-    return Fail(fmt::format("it holds more than {} JSON values", limits_.values_max));
-  }
-  bool Enter() {
-    if (++depth_ <= limits_.depth_max) return Count();
-    return Fail(fmt::format("it is nested deeper than {} levels", limits_.depth_max));
-  }
-  bool Leave() {
-    if (--depth_ == 0) field_.clear();
-    return true;
-  }
-
-  const ParseLimits& limits_;
-  size_t values_ = 0;
-  int depth_ = 0;
-  std::string field_;  // of the outermost object, that is being read
-  ApiError error_;
-};
+  return BadRequest(
+      fmt::format("The request body is not valid JSON: unexpected text at byte {}.", mistake.byte),
+      "");
+}
 
 }  // namespace
 
-std::variant<Json, ApiError> ReadBody(std::string_view body, const ParseLimits& limits) {
+std::variant<JsonNode, ApiError> ReadBody(std::string_view body, const ParseLimits& limits) {
   const size_t invalid = FirstInvalidUtf8(body);
   if (invalid != body.size()) {
     return BadRequest(fmt::format("The request body is not valid UTF-8 at byte {}.", invalid), "");
   }
-  Json json(Json::value_t::discarded);
-  if (SurelyWithin(body, limits)) json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    LimitsHandler handler(limits);
-    if (!Json::sax_parse(body, &handler)) return handler.error();
-    json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  }
+  auto read = ReadJsonTree(body, {.depth_max = limits.depth_max, .values_max = limits.values_max});
+  if (const auto* mistake = std::get_if<JsonMistake>(&read)) return ToApiError(*mistake, limits);
+  auto& json = std::get<JsonNode>(read);
   if (!json.is_object()) {
     return BadRequest(fmt::format("The request body must be a JSON object, got {}.", Found(json)),
                       "");
   }
-  return json;
+  return std::move(json);
 }
 
-std::string Found(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::string:
+std::string Found(const JsonNode& value) {
+  switch (value.kind()) {
+    case JsonNode::Kind::kString:
       return "a string";
-    case Json::value_t::array:
+    case JsonNode::Kind::kList:
       return "a list";
-    case Json::value_t::object:
+    case JsonNode::Kind::kObject:
       return "an object";
-    case Json::value_t::null:
+    case JsonNode::Kind::kNull:
       return "null";
-    case Json::value_t::boolean:
-      return value.get<bool>() ? "true" : "false";
-    default:
-      return value.dump();
+    case JsonNode::Kind::kBool:
+      return value.boolean() ? "true" : "false";
+    case JsonNode::Kind::kFloat:
+      // Its digits may be a million.
+      return nlohmann::json(value.number()).dump();
+    case JsonNode::Kind::kInt:
+    case JsonNode::Kind::kUint:
+      return WriteJson(value);
   }
+  return "nothing";
 }
 
-std::optional<int64_t> WholeNumber(const Json& value, int64_t low, int64_t high) {
+std::optional<int64_t> WholeNumber(const JsonNode& value, int64_t low, int64_t high) {
   if (!value.is_number()) return std::nullopt;
-  const auto number = value.get<double>();
+  const double number = value.number();
   const bool inside = number >= static_cast<double>(low) && number <= static_cast<double>(high);
   if (!inside || std::trunc(number) != number) return std::nullopt;
   return static_cast<int64_t>(number);
 }
 
-Fields::Fields(const Json& object, std::string prefix)
+Fields::Fields(const JsonNode& object, std::string prefix)
     : object_(object), prefix_(std::move(prefix)) {}
 
 void Fields::Fail(const std::string& key, const std::string& what) {
@@ -157,32 +92,32 @@ void Fields::Adopt(const Fields& inner) {
   if (!error_) error_ = inner.error_;
 }
 
-const Json* Fields::Find(const char* key) const {
-  const auto it = object_.find(key);
-  return it == object_.end() || it->is_null() ? nullptr : &*it;
+const JsonNode* Fields::Find(const char* key) const {
+  const JsonNode* value = object_.Find(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 std::optional<bool> Fields::Bool(const char* key) {
-  const Json* value = Find(key);
+  const JsonNode* value = Find(key);
   if (value == nullptr) return std::nullopt;
-  if (value->is_boolean()) return value->get<bool>();
+  if (value->is_bool()) return value->boolean();
   Fail(key, fmt::format("expected true or false, got {}", Found(*value)));
   return std::nullopt;
 }
 
 std::optional<std::string> Fields::String(const char* key) {
-  const Json* value = Find(key);
+  const JsonNode* value = Find(key);
   if (value == nullptr) return std::nullopt;
-  if (value->is_string()) return value->get<std::string>();
+  if (value->is_string()) return value->string();
   Fail(key, fmt::format("expected a string, got {}", Found(*value)));
   return std::nullopt;
 }
 
 std::optional<float> Fields::Float(const char* key, const NumberRange& range) {
-  const Json* value = Find(key);
+  const JsonNode* value = Find(key);
   if (value == nullptr) return std::nullopt;
   if (value->is_number()) {
-    const auto number = value->get<double>();
+    const double number = value->number();
     if (number >= range.low && number <= range.high) return static_cast<float>(number) + 0.0f;
   }
   Fail(key, fmt::format("expected a number from {} to {}, got {}", range.low, range.high,
@@ -191,7 +126,7 @@ std::optional<float> Fields::Float(const char* key, const NumberRange& range) {
 }
 
 std::optional<int64_t> Fields::Integer(const char* key, int64_t low, int64_t high) {
-  const Json* value = Find(key);
+  const JsonNode* value = Find(key);
   if (value == nullptr) return std::nullopt;
   const auto number = WholeNumber(*value, low, high);
   if (!number) {
@@ -201,23 +136,26 @@ std::optional<int64_t> Fields::Integer(const char* key, int64_t low, int64_t hig
 }
 
 std::vector<TokenId> Fields::Ids(const char* key, size_t size_max, int32_t ids_end) {
-  const Json* list = Find(key);
+  const JsonNode* list = Find(key);
   if (list == nullptr) return {};
-  if (!list->is_array()) {
+  if (!list->is_list()) {
     Fail(key, fmt::format("expected a list of token ids, got {}", Found(*list)));
     return {};
   }
-  if (list->size() > size_max) {
-    Fail(key, fmt::format("expected at most {} token ids, got {}", size_max, list->size()));
+  if (list->list().size() > size_max) {
+    Fail(key, fmt::format("expected at most {} token ids, got {}", size_max, list->list().size()));
     return {};
   }
   return ReadIds(*list, key, ids_end, this);
 }
 
-void Fields::AcceptOnly(const char* key, const Json& neutral) {
-  const Json* value = Find(key);
-  if (value != nullptr && *value != neutral) {
-    Fail(key, fmt::format("only {} is supported; leave it out", neutral.dump()));
+void Fields::AcceptOnly(const char* key, std::string_view neutral) {
+  const JsonNode* value = Find(key);
+  if (value == nullptr) return;
+  const auto accepted = ReadJsonTree(neutral, {});
+  CHECK(std::holds_alternative<JsonNode>(accepted), "{}: {} is no JSON", key, neutral);
+  if (*value != std::get<JsonNode>(accepted)) {
+    Fail(key, fmt::format("only {} is supported; leave it out", neutral));
   }
 }
 
@@ -225,11 +163,11 @@ void Fields::Refuse(const char* key) {
   if (Find(key) != nullptr) Fail(key, "this parameter is not supported; leave it out");
 }
 
-std::vector<TokenId> ReadIds(const Json& list, const std::string& name, int32_t ids_end,
+std::vector<TokenId> ReadIds(const JsonNode& list, const std::string& name, int32_t ids_end,
                              Fields* fields) {
   std::vector<TokenId> ids;
-  ids.reserve(list.size());
-  for (const Json& item : list) {
+  ids.reserve(list.list().size());
+  for (const JsonNode& item : list.list()) {
     const auto id = WholeNumber(item, 0, int64_t{ids_end} - 1);
     if (!id) {
       fields->Fail(name, fmt::format("expected token ids from 0 to {}, got a list with {} as "

@@ -1,9 +1,8 @@
-// The JSON of a request's body, within its limits, and typed reads of its fields. For the parsers
-// of this room.
+// The JSON of a request's body, read once and within its limits, and typed reads of its fields. For
+// the parsers of this room.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/text/json_tree.h"
 #include "coordinator/openai/api_error.h"
 #include "coordinator/openai/request_parser.h"
 
@@ -19,14 +19,14 @@ namespace atl::coordinator {
 // The body as an object. Errors: no UTF-8, no JSON (a number beyond a double and half of a
 // surrogate pair included), no object, beyond the limits; `param` is the field at fault where one
 // is known.
-std::variant<nlohmann::json, ApiError> ReadBody(std::string_view body, const ParseLimits& limits);
+std::variant<JsonNode, ApiError> ReadBody(std::string_view body, const ParseLimits& limits);
 
 // "a string", "the list", "3": what was found instead. Never longer than a number.
-std::string Found(const nlohmann::json& value);
+std::string Found(const JsonNode& value);
 
 // The number as an integer, if it is one from `low` to `high`: 16.0 is, in JSON's own terms.
 // |low| and |high| are at most 2^53.
-std::optional<int64_t> WholeNumber(const nlohmann::json& value, int64_t low, int64_t high);
+std::optional<int64_t> WholeNumber(const JsonNode& value, int64_t low, int64_t high);
 
 struct NumberRange {
   double low = 0.0;
@@ -38,7 +38,7 @@ struct NumberRange {
 class Fields {
  public:
   // `prefix` stands before the names of fields in errors: "stream_options.".
-  explicit Fields(const nlohmann::json& object, std::string prefix = "");
+  explicit Fields(const JsonNode& object, std::string prefix = "");
 
   const std::optional<ApiError>& error() const { return error_; }
   // The message begins with the field's name, and `what` ends without a full stop.
@@ -47,7 +47,7 @@ class Fields {
   void Adopt(const Fields& inner);
 
   // nullptr: absent or null.
-  const nlohmann::json* Find(const char* key) const;
+  const JsonNode* Find(const char* key) const;
 
   std::optional<bool> Bool(const char* key);
   std::optional<std::string> String(const char* key);
@@ -58,18 +58,18 @@ class Fields {
   std::vector<TokenId> Ids(const char* key, size_t size_max, int32_t ids_end);
 
   // What would change the answer and is not there: refused, unless it has the value that changes
-  // nothing.
-  void AcceptOnly(const char* key, const nlohmann::json& neutral);
+  // nothing, which `neutral` spells in JSON.
+  void AcceptOnly(const char* key, std::string_view neutral);
   void Refuse(const char* key);
 
  private:
-  const nlohmann::json& object_;
+  const JsonNode& object_;
   const std::string prefix_;
   std::optional<ApiError> error_;
 };
 
 // The ids of `list`, a list; `name` of it in errors.
-std::vector<TokenId> ReadIds(const nlohmann::json& list, const std::string& name, int32_t ids_end,
+std::vector<TokenId> ReadIds(const JsonNode& list, const std::string& name, int32_t ids_end,
                              Fields* fields);
 
 }  // namespace atl::coordinator

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/text/json_text.h"
 #include "common/text/printable.h"
@@ -11,35 +11,33 @@
 namespace atl::coordinator {
 namespace {
 
-using Json = nlohmann::json;
-
 // nullptr: absent or null.
-const Json* Member(const Json& object, const char* key) { return Fields(object).Find(key); }
+const JsonNode* Member(const JsonNode& object, const char* key) { return Fields(object).Find(key); }
 
-bool IsString(const Json* value) { return value != nullptr && value->is_string(); }
+bool IsString(const JsonNode* value) { return value != nullptr && value->is_string(); }
 
-std::string PartMistake(const Json& part) {
+std::string PartMistake(const JsonNode& part) {
   if (!part.is_object()) {
     return fmt::format("expected parts that are objects, got {}", Found(part));
   }
-  const Json* type = Member(part, "type");
+  const JsonNode* type = Member(part, "type");
   if (type != nullptr && !type->is_string()) {
     return fmt::format("expected a string as the type of a part, got {}", Found(*type));
   }
-  if (type != nullptr && *type != "text") {
+  if (type != nullptr && !type->is_string("text")) {
     return fmt::format("parts of type {} are not supported, only text",
-                       JsonString(Printable(type->get_ref<const std::string&>(), 40)));
+                       JsonString(Printable(type->string(), 40)));
   }
   return IsString(Member(part, "text")) ? "" : "a text part needs a string in text";
 }
 
 // The form of a message's content; what stands in it is the template's affair.
-std::string ContentMistake(const Json* content) {
+std::string ContentMistake(const JsonNode* content) {
   if (content == nullptr || content->is_string()) return "";
-  if (!content->is_array()) {
+  if (!content->is_list()) {
     return fmt::format("expected a string, a list of parts or null, got {}", Found(*content));
   }
-  for (const Json& part : *content) {
+  for (const JsonNode& part : content->list()) {
     std::string mistake = PartMistake(part);
     if (!mistake.empty()) return mistake;
   }
@@ -47,23 +45,23 @@ std::string ContentMistake(const Json* content) {
 }
 
 void CheckMessages(const ParseLimits& limits, Fields* fields) {
-  const Json* messages = fields->Find("messages");
+  const JsonNode* messages = fields->Find("messages");
   if (messages == nullptr) return fields->Fail("messages", "this parameter is required");
-  if (!messages->is_array()) {
+  if (!messages->is_list()) {
     return fields->Fail("messages",
                         fmt::format("expected a list of messages, got {}", Found(*messages)));
   }
-  if (messages->empty() || messages->size() > limits.messages_max) {
+  if (messages->list().empty() || messages->list().size() > limits.messages_max) {
     return fields->Fail("messages", fmt::format("expected 1 to {} messages, got {}",
-                                                limits.messages_max, messages->size()));
+                                                limits.messages_max, messages->list().size()));
   }
-  for (size_t i = 0; i < messages->size(); ++i) {
-    const Json& message = (*messages)[i];
+  for (size_t i = 0; i < messages->list().size(); ++i) {
+    const JsonNode& message = messages->list()[i];
     const std::string name = fmt::format("messages[{}]", i);
     if (!message.is_object()) {
       return fields->Fail(name, fmt::format("expected an object, got {}", Found(message)));
     }
-    const Json* role = Member(message, "role");
+    const JsonNode* role = Member(message, "role");
     if (!IsString(role)) {
       return fields->Fail(name + ".role", fmt::format("expected a string, got {}",
                                                       role == nullptr ? "null" : Found(*role)));
@@ -75,26 +73,26 @@ void CheckMessages(const ParseLimits& limits, Fields* fields) {
 
 // True if the tools belong into the prompt.
 bool CheckTools(const ParseLimits& limits, Fields* fields) {
-  const Json* choice = fields->Find("tool_choice");
-  if (choice != nullptr && *choice != "auto" && *choice != "none") {
+  const JsonNode* choice = fields->Find("tool_choice");
+  if (choice != nullptr && !choice->is_string("auto") && !choice->is_string("none")) {
     fields->Fail("tool_choice", "only \"auto\" and \"none\" are supported");
   }
-  const Json* tools = fields->Find("tools");
+  const JsonNode* tools = fields->Find("tools");
   if (tools == nullptr) return false;
-  if (!tools->is_array() || tools->size() > limits.tools_max) {
+  if (!tools->is_list() || tools->list().size() > limits.tools_max) {
     fields->Fail("tools", fmt::format("expected a list of at most {} tools", limits.tools_max));
     return false;
   }
-  for (size_t i = 0; i < tools->size(); ++i) {
-    const Json& tool = (*tools)[i];
-    const Json* function = tool.is_object() ? Member(tool, "function") : nullptr;
+  for (size_t i = 0; i < tools->list().size(); ++i) {
+    const JsonNode& tool = tools->list()[i];
+    const JsonNode* function = tool.is_object() ? Member(tool, "function") : nullptr;
     if (function == nullptr || !function->is_object() || !IsString(Member(*function, "name"))) {
       fields->Fail(fmt::format("tools[{}]", i),
                    "expected {\"type\": \"function\", \"function\": {\"name\": …}}");
       return false;
     }
   }
-  return !tools->empty() && (choice == nullptr || *choice != "none");
+  return !tools->list().empty() && (choice == nullptr || !choice->is_string("none"));
 }
 
 // How many alternatives are told with each token; −1: no log-probabilities.
@@ -108,31 +106,31 @@ int32_t ReadLogprobs(Fields* fields) {
 
 }  // namespace
 
-void ReadConversation(const ParseLimits& limits, std::string_view body, Fields* fields,
+void ReadConversation(const ParseLimits& limits, JsonNode* body, Fields* fields,
                       ChatRequest* request) {
   CheckMessages(limits, fields);
   const bool with_tools = CheckTools(limits, fields);
-  const Json* kwargs = fields->Find("chat_template_kwargs");
+  const JsonNode* kwargs = fields->Find("chat_template_kwargs");
   if (kwargs != nullptr && !kwargs->is_object()) {
     fields->Fail("chat_template_kwargs", fmt::format("expected an object, got {}", Found(*kwargs)));
   }
   request->add_generation_prompt = fields->Bool("add_generation_prompt").value_or(true);
-  fields->AcceptOnly("continue_final_message", false);
+  fields->AcceptOnly("continue_final_message", "false");
   fields->Refuse("chat_template");
   if (fields->error()) return;
-  const auto members = TopLevelMembers(body);
-  request->messages = members.at("messages");
-  if (with_tools) request->tools = members.at("tools");
-  if (kwargs != nullptr) request->chat_template_kwargs = members.at("chat_template_kwargs");
+  const auto take = [&](const char* key) { return std::move(*body->object().Find(key)); };
+  request->messages = take("messages");
+  if (with_tools) request->tools = take("tools");
+  if (kwargs != nullptr) request->chat_template_kwargs = take("chat_template_kwargs");
 }
 
-ChatRequest ReadChat(const ParseLimits& limits, std::string_view body, Fields* fields) {
+ChatRequest ReadChat(const ParseLimits& limits, JsonNode* body, Fields* fields) {
   ChatRequest request;
   ReadConversation(limits, body, fields, &request);
   request.generation = ReadGeneration(limits, fields);
   request.generation.top_logprobs = ReadLogprobs(fields);
-  fields->AcceptOnly("echo", false);
-  fields->AcceptOnly("include_reasoning", true);
+  fields->AcceptOnly("echo", "false");
+  fields->AcceptOnly("include_reasoning", "true");
   return request;
 }
 

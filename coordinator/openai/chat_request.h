@@ -1,8 +1,7 @@
 // What a chat's body says beside its generation fields.
 #pragma once
 
-#include <string_view>
-
+#include "common/text/json_tree.h"
 #include "coordinator/openai/body_reader.h"
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
@@ -10,10 +9,10 @@
 namespace atl::coordinator {
 
 // messages, tools, chat_template_kwargs and add_generation_prompt, which /tokenize takes too.
-// `body` is the text that `fields` were read from. A mistake is left in `fields`.
-void ReadConversation(const ParseLimits& limits, std::string_view body, Fields* fields,
+// `fields` are those of `body`, which the trees are moved out of. A mistake is left in `fields`.
+void ReadConversation(const ParseLimits& limits, JsonNode* body, Fields* fields,
                       ChatRequest* request);
 
-ChatRequest ReadChat(const ParseLimits& limits, std::string_view body, Fields* fields);
+ChatRequest ReadChat(const ParseLimits& limits, JsonNode* body, Fields* fields);
 
 }  // namespace atl::coordinator

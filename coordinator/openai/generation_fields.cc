@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/text/json_text.h"
@@ -13,8 +13,6 @@
 
 namespace atl::coordinator {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr int64_t kTokensMax = int64_t{1} << 31;
 constexpr double kWholeDoubleMax = 9007199254740992.0;  // 2^53: above it doubles skip integers
@@ -24,15 +22,15 @@ constexpr NumberRange kRepetitionPenaltyRange = {.low = 0.01, .high = 100.0};
 constexpr float kBiasMax = 100.0f;
 
 void ReadSeed(Fields* fields, GenerationFields* request) {
-  const Json* seed = fields->Find("seed");
+  const JsonNode* seed = fields->Find("seed");
   if (seed == nullptr) return;
-  if (seed->is_number_unsigned()) {
-    request->seed = seed->get<uint64_t>();
-  } else if (seed->is_number_integer()) {
-    request->seed = static_cast<uint64_t>(seed->get<int64_t>());  // negative seeds are seeds too
-  } else if (seed->is_number_float() && std::abs(seed->get<double>()) <= kWholeDoubleMax &&
-             std::trunc(seed->get<double>()) == seed->get<double>()) {
-    request->seed = static_cast<uint64_t>(static_cast<int64_t>(seed->get<double>()));
+  const double number = seed->is_number() ? seed->number() : std::nan("");
+  if (seed->kind() == JsonNode::Kind::kUint) {
+    request->seed = seed->unsigned_integer();
+  } else if (seed->kind() == JsonNode::Kind::kInt) {
+    request->seed = static_cast<uint64_t>(seed->integer());  // negative seeds are seeds too
+  } else if (std::abs(number) <= kWholeDoubleMax && std::trunc(number) == number) {
+    request->seed = static_cast<uint64_t>(static_cast<int64_t>(number));
   } else {
     fields->Fail("seed", fmt::format("expected an integer of 64 bits, got {}", Found(*seed)));
   }
@@ -48,31 +46,41 @@ std::optional<TokenId> IdOfKey(const std::string& key, int32_t ids_end) {
   return TokenId{id};
 }
 
+// In one order, whatever order a client wrote them in.
+std::vector<const JsonObject::Entry*> ByKey(const JsonObject& object) {
+  std::vector<const JsonObject::Entry*> entries;
+  for (const JsonObject::Entry& entry : object.entries()) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(),
+            [](const auto* a, const auto* b) { return a->first < b->first; });
+  return entries;
+}
+
 void ReadLogitBias(const ParseLimits& limits, Fields* fields, GenerationFields* request) {
-  const Json* biases = fields->Find("logit_bias");
+  const JsonNode* biases = fields->Find("logit_bias");
   if (biases == nullptr) return;
   if (!biases->is_object()) {
     return fields->Fail("logit_bias", fmt::format("expected an object of token ids and numbers, "
                                                   "got {}",
                                                   Found(*biases)));
   }
-  if (biases->size() > static_cast<size_t>(kLogitBiasMax)) {
+  if (biases->object().size() > static_cast<size_t>(kLogitBiasMax)) {
     return fields->Fail("logit_bias", fmt::format("expected at most {} tokens, got {}",
-                                                  kLogitBiasMax, biases->size()));
+                                                  kLogitBiasMax, biases->object().size()));
   }
-  for (const auto& [key, bias] : biases->items()) {
+  for (const JsonObject::Entry* entry : ByKey(biases->object())) {
+    const auto& [key, bias] = *entry;
     const auto id = IdOfKey(key, limits.vocab_size);
     if (!id) {
       return fields->Fail("logit_bias",
                           fmt::format("expected token ids from 0 to {} as keys, got {}",
                                       limits.vocab_size - 1, JsonString(Printable(key, 40))));
     }
-    if (!bias.is_number() || !(std::abs(bias.get<double>()) <= kBiasMax)) {
+    if (!bias.is_number() || !(std::abs(bias.number()) <= kBiasMax)) {
       return fields->Fail("logit_bias",
                           fmt::format("expected a number from {} to {} for token {}, got {}",
                                       -kBiasMax, kBiasMax, Value(*id), Found(bias)));
     }
-    request->logit_bias.push_back({*id, static_cast<float>(bias.get<double>())});
+    request->logit_bias.push_back({*id, static_cast<float>(bias.number())});
   }
 }
 
@@ -96,9 +104,9 @@ void ReadSampling(const ParseLimits& limits, Fields* fields, GenerationFields* r
 }
 
 // `text` is a string.
-void AddStop(const ParseLimits& limits, const Json& text, Fields* fields,
+void AddStop(const ParseLimits& limits, const JsonNode& text, Fields* fields,
              GenerationFields* request) {
-  const auto& stop = text.get_ref<const std::string&>();
+  const auto& stop = text.string();
   if (stop.empty()) return fields->Fail("stop", "an empty string can not stop an answer");
   if (stop.size() > limits.stop_bytes_max) {
     return fields->Fail("stop", fmt::format("a string of {} bytes, more than the {} allowed",
@@ -111,18 +119,18 @@ void ReadStop(const ParseLimits& limits, Fields* fields, GenerationFields* reque
   request->stop_token_ids =
       fields->Ids("stop_token_ids", limits.stop_token_ids_max, limits.vocab_size);
   request->include_stop_str_in_output = fields->Bool("include_stop_str_in_output").value_or(false);
-  const Json* stop = fields->Find("stop");
+  const JsonNode* stop = fields->Find("stop");
   if (stop == nullptr) return;
   if (stop->is_string()) return AddStop(limits, *stop, fields, request);
-  if (!stop->is_array()) {
+  if (!stop->is_list()) {
     return fields->Fail(
         "stop", fmt::format("expected a string or a list of strings, got {}", Found(*stop)));
   }
-  if (stop->size() > limits.stop_strings_max) {
+  if (stop->list().size() > limits.stop_strings_max) {
     return fields->Fail("stop", fmt::format("expected at most {} strings, got {}",
-                                            limits.stop_strings_max, stop->size()));
+                                            limits.stop_strings_max, stop->list().size()));
   }
-  for (const Json& item : *stop) {
+  for (const JsonNode& item : stop->list()) {
     if (!item.is_string()) {
       return fields->Fail("stop", fmt::format("expected a string or a list of strings, got a list "
                                               "with {}",
@@ -152,8 +160,8 @@ void ReadLength(Fields* fields, GenerationFields* request) {
 
 void ReadChoices(const ParseLimits& limits, Fields* fields, GenerationFields* request) {
   request->n = static_cast<int32_t>(fields->Integer("n", 1, limits.choices_max).value_or(1));
-  const Json* best_of = fields->Find("best_of");
-  if (best_of != nullptr && *best_of != request->n) {
+  const JsonNode* best_of = fields->Find("best_of");
+  if (best_of != nullptr && *best_of != JsonNode(int64_t{request->n})) {
     fields->Fail("best_of", "only the value of n is supported; leave it out");
   }
   request->priority =
@@ -166,7 +174,7 @@ void ReadChoices(const ParseLimits& limits, Fields* fields, GenerationFields* re
 void ReadStream(Fields* fields, GenerationFields* request) {
   request->include_timings = fields->Bool("include_timings").value_or(false);
   request->stream = fields->Bool("stream").value_or(false);
-  const Json* options = fields->Find("stream_options");
+  const JsonNode* options = fields->Find("stream_options");
   if (options == nullptr) return;
   if (!options->is_object()) {
     return fields->Fail("stream_options",
@@ -177,7 +185,7 @@ void ReadStream(Fields* fields, GenerationFields* request) {
   }
   Fields inner(*options, "stream_options.");
   request->include_usage = inner.Bool("include_usage").value_or(false);
-  inner.AcceptOnly("continuous_usage_stats", false);
+  inner.AcceptOnly("continuous_usage_stats", "false");
   fields->Adopt(inner);
 }
 
@@ -185,13 +193,13 @@ void ReadStream(Fields* fields, GenerationFields* request) {
 void RefuseUnsupported(Fields* fields) {
   for (const char* key :
        {"use_beam_search", "early_stopping", "return_token_ids", "return_tokens_as_token_ids"}) {
-    fields->AcceptOnly(key, false);
+    fields->AcceptOnly(key, "false");
   }
-  fields->AcceptOnly("length_penalty", 1);
-  fields->AcceptOnly("detokenize", true);
-  fields->AcceptOnly("spaces_between_special_tokens", true);
-  fields->AcceptOnly("bad_words", Json::array());
-  fields->AcceptOnly("modalities", Json::array({"text"}));
+  fields->AcceptOnly("length_penalty", "1");
+  fields->AcceptOnly("detokenize", "true");
+  fields->AcceptOnly("spaces_between_special_tokens", "true");
+  fields->AcceptOnly("bad_words", "[]");
+  fields->AcceptOnly("modalities", "[\"text\"]");
   for (const char* key : {"allowed_token_ids",
                           "audio",
                           "documents",
@@ -215,10 +223,10 @@ void RefuseUnsupported(Fields* fields) {
                           "web_search_options"}) {
     fields->Refuse(key);
   }
-  const Json* format = fields->Find("response_format");
+  const JsonNode* format = fields->Find("response_format");
   if (format == nullptr) return;
-  const Json* type = format->is_object() ? Fields(*format).Find("type") : nullptr;
-  if (type == nullptr || *type != "text") {
+  const JsonNode* type = format->is_object() ? Fields(*format).Find("type") : nullptr;
+  if (type == nullptr || !type->is_string("text")) {
     fields->Fail("response_format", "only {\"type\": \"text\"} is supported; leave it out");
   }
 }

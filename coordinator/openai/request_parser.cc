@@ -1,6 +1,5 @@
 #include "coordinator/openai/request_parser.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "coordinator/openai/body_reader.h"
@@ -11,13 +10,14 @@
 namespace atl::coordinator {
 namespace {
 
-// `read` makes the request of the body's fields and leaves mistakes in them.
+// `read` makes the request of the body and its fields, and leaves mistakes in these.
 template <typename Request, typename Read>
 std::variant<Request, ApiError> Parse(std::string_view body, const ParseLimits& limits, Read read) {
-  const auto json = ReadBody(body, limits);
-  if (const auto* error = std::get_if<ApiError>(&json)) return *error;
-  Fields fields(std::get<nlohmann::json>(json));
-  Request request = read(&fields);
+  auto tree = ReadBody(body, limits);
+  if (const auto* error = std::get_if<ApiError>(&tree)) return *error;
+  auto& object = std::get<JsonNode>(tree);
+  Fields fields(object);
+  Request request = read(&object, &fields);
   if (fields.error()) return *fields.error();
   return request;
 }
@@ -26,26 +26,27 @@ std::variant<Request, ApiError> Parse(std::string_view body, const ParseLimits& 
 
 std::variant<ChatRequest, ApiError> ParseChatRequest(std::string_view body,
                                                      const ParseLimits& limits) {
-  return Parse<ChatRequest>(body, limits,
-                            [&](Fields* fields) { return ReadChat(limits, body, fields); });
+  return Parse<ChatRequest>(
+      body, limits, [&](JsonNode* tree, Fields* fields) { return ReadChat(limits, tree, fields); });
 }
 
 std::variant<CompletionRequest, ApiError> ParseCompletionRequest(std::string_view body,
                                                                  const ParseLimits& limits) {
-  return Parse<CompletionRequest>(body, limits,
-                                  [&](Fields* fields) { return ReadCompletion(limits, fields); });
+  return Parse<CompletionRequest>(
+      body, limits, [&](JsonNode*, Fields* fields) { return ReadCompletion(limits, fields); });
 }
 
 std::variant<TokenizeRequest, ApiError> ParseTokenizeRequest(std::string_view body,
                                                              const ParseLimits& limits) {
-  return Parse<TokenizeRequest>(body, limits,
-                                [&](Fields* fields) { return ReadTokenize(limits, body, fields); });
+  return Parse<TokenizeRequest>(body, limits, [&](JsonNode* tree, Fields* fields) {
+    return ReadTokenize(limits, tree, fields);
+  });
 }
 
 std::variant<DetokenizeRequest, ApiError> ParseDetokenizeRequest(std::string_view body,
                                                                  const ParseLimits& limits) {
-  return Parse<DetokenizeRequest>(body, limits,
-                                  [&](Fields* fields) { return ReadDetokenize(limits, fields); });
+  return Parse<DetokenizeRequest>(
+      body, limits, [&](JsonNode*, Fields* fields) { return ReadDetokenize(limits, fields); });
 }
 
 }  // namespace atl::coordinator

@@ -10,6 +10,7 @@
 
 #include "common/base/ids.h"
 #include "common/step/sampling_params.h"
+#include "common/text/json_tree.h"
 
 namespace atl::coordinator {
 
@@ -42,10 +43,9 @@ struct GenerationFields {
 
 struct ChatRequest {
   GenerationFields generation;
-  // JSON as the client wrote it: numbers keep their digits, objects the order of their keys.
-  std::string messages;
-  std::string tools;                 // a list, or empty
-  std::string chat_template_kwargs;  // an object, or empty
+  JsonNode messages;              // a list
+  JsonNode tools;                 // a list, or null
+  JsonNode chat_template_kwargs;  // an object, or null
   bool add_generation_prompt = true;
 };
 

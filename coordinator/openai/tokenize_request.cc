@@ -1,12 +1,10 @@
 #include "coordinator/openai/tokenize_request.h"
 
-#include <nlohmann/json.hpp>
-
 #include "coordinator/openai/chat_request.h"
 
 namespace atl::coordinator {
 
-TokenizeRequest ReadTokenize(const ParseLimits& limits, std::string_view body, Fields* fields) {
+TokenizeRequest ReadTokenize(const ParseLimits& limits, JsonNode* body, Fields* fields) {
   TokenizeRequest request;
   request.model = fields->String("model").value_or("");
   request.prompt = fields->String("prompt");

@@ -1,16 +1,15 @@
 // The bodies of /tokenize and /detokenize, in vLLM's form.
 #pragma once
 
-#include <string_view>
-
+#include "common/text/json_tree.h"
 #include "coordinator/openai/body_reader.h"
 #include "coordinator/openai/request_parser.h"
 #include "coordinator/openai/requests.h"
 
 namespace atl::coordinator {
 
-// A mistake is left in `fields`.
-TokenizeRequest ReadTokenize(const ParseLimits& limits, std::string_view body, Fields* fields);
+// A mistake is left in `fields`, which are those of `body`.
+TokenizeRequest ReadTokenize(const ParseLimits& limits, JsonNode* body, Fields* fields);
 DetokenizeRequest ReadDetokenize(const ParseLimits& limits, Fields* fields);
 
 }  // namespace atl::coordinator

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/text/json_tree.h"
 #include "common/text/printable.h"
 #include "common/text/utf8.h"
 #include "coordinator/openai/request_parser.h"
@@ -89,17 +90,22 @@ void CheckGeneration(const atl::coordinator::GenerationFields& fields) {
   CHECK(fields.stream || !fields.include_usage);
 }
 
-// JSON that the template's reader takes as it stands.
-void CheckMember(const std::string& text, Json::value_t type) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  CHECK(json.type() == type, "{}", text);
+// A tree that is JSON when it is written again.
+void CheckTree(const atl::JsonNode& tree) {
+  const std::string text = WriteJson(tree);
+  const auto again = atl::ReadJsonTree(text, {});
+  CHECK(std::holds_alternative<atl::JsonNode>(again), "{}", text);
+  CHECK(std::get<atl::JsonNode>(again) == tree, "{}", text);
+  CHECK(WriteJson(std::get<atl::JsonNode>(again)) == text, "{}", text);
+  CHECK(!Json::parse(text, nullptr, /*allow_exceptions=*/false).is_discarded(), "{}", text);
 }
 
 void CheckConversation(const atl::coordinator::ChatRequest& chat) {
-  CheckMember(chat.messages, Json::value_t::array);
-  if (!chat.tools.empty()) CheckMember(chat.tools, Json::value_t::array);
-  if (!chat.chat_template_kwargs.empty()) {
-    CheckMember(chat.chat_template_kwargs, Json::value_t::object);
+  CHECK(chat.messages.is_list());
+  CHECK(chat.tools.is_list() || chat.tools.is_null());
+  CHECK(chat.chat_template_kwargs.is_object() || chat.chat_template_kwargs.is_null());
+  for (const auto* tree : {&chat.messages, &chat.tools, &chat.chat_template_kwargs}) {
+    CheckTree(*tree);
   }
 }
 
@@ -127,7 +133,7 @@ void CheckAccepted(const atl::coordinator::CompletionRequest& request) {
 
 void CheckAccepted(const atl::coordinator::TokenizeRequest& request) {
   if (request.prompt) {
-    CHECK(atl::IsValidUtf8(*request.prompt) && request.chat.messages.empty());
+    CHECK(atl::IsValidUtf8(*request.prompt) && request.chat.messages.is_null());
   } else {
     CheckConversation(request.chat);
   }

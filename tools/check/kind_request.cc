@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "common/base/status_macros.h"
-#include "common/text/json_text.h"
+#include "common/text/json_tree.h"
 #include "coordinator/chat/messages.h"
 #include "coordinator/openai/request_parser.h"
 #include "tools/check/fields.h"
@@ -16,6 +16,7 @@
 namespace atl::tools {
 namespace {
 
+constexpr int kDepthMax = 1000;                  // of a line; endpoints take far less
 constexpr int32_t kPublishedVocabSize = 248320;  // of Qwen3.6-35B-A3B
 
 coordinator::ApiError NoSuchEndpoint() {
@@ -24,6 +25,15 @@ coordinator::ApiError NoSuchEndpoint() {
               "No body is read there; /v1/chat/completions, /v1/completions, /tokenize and "
               "/detokenize take one.",
           .code = "not_found"};
+}
+
+// The body as it is written in `line`, white space apart: its keys in order, its numbers' digits.
+std::string BodyOf(const std::string& line) {
+  const auto read = ReadJsonTree(line, {.depth_max = kDepthMax});
+  const auto* question = std::get_if<JsonNode>(&read);
+  if (question == nullptr) return std::string(kDepthMax, '[');  // too deep for every endpoint too
+  const JsonNode* body = question->Find("body");
+  return body == nullptr ? "" : WriteJson(*body);
 }
 
 template <typename Request>
@@ -42,10 +52,9 @@ class RequestKind : public Kind {
     ATOLL_ASSIGN_OR_RETURN(const std::string endpoint, StringField(in, "endpoint"));
     const auto body = in.find("body");
     if (body == in.end()) return InvalidArgument("body: expected an object, or a string of text");
-    // A string is the text itself; what else is given is taken as it is written in the line.
+    // A string is the text itself.
     const std::optional<coordinator::ApiError> error =
-        body->is_string() ? Check(endpoint, body->get<std::string>())
-                          : Check(endpoint, TopLevelMembers(line).at("body"));
+        Check(endpoint, body->is_string() ? body->get<std::string>() : BodyOf(line));
     out["status"] = error ? error->status : 200;
     if (error) {
       out["error"] = Json::parse(coordinator::ToJson(*error))["error"];
@@ -86,7 +95,8 @@ class RequestKind : public Kind {
 
   absl::Status Render(std::string_view body) const {
     ATOLL_ASSIGN_OR_RETURN(coordinator::TemplateInput input, coordinator::ReadTemplateInput(body));
-    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(input.messages));
+    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(
+                                               std::move(input.messages).value_or(JsonNode())));
     return chat_template_->Render(input).status();
   }
 

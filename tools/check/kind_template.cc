@@ -19,7 +19,8 @@ class Template : public Kind {
   absl::Status Answer(const Json& in, const std::string& line, Json& out) override {
     // From the text: a template sees the keys' order and every digit of a number.
     ATOLL_ASSIGN_OR_RETURN(coordinator::TemplateInput input, coordinator::ReadTemplateInput(line));
-    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(input.messages));
+    ATOLL_ASSIGN_OR_RETURN(input.messages, coordinator::MessagesFromOpenAi(
+                                               std::move(input.messages).value_or(JsonNode())));
     ATOLL_ASSIGN_OR_RETURN(input.add_generation_prompt,
                            BoolField(in, "add_generation_prompt", false));
     std::unique_ptr<coordinator::ChatTemplate> own;

@@ -25,7 +25,7 @@ struct Arguments;
 struct List;
 
 // A value of any type; copies share what is behind it, which never changes (namespaces apart).
-// **Threads**: values made by ReadJson may be read from many threads at once.
+// **Threads**: values made by FromJson may be read from many threads at once.
 class Value {
  public:
   // In the order of the variant below.

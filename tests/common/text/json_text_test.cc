@@ -1,6 +1,5 @@
 #include "common/text/json_text.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -8,9 +7,6 @@
 
 namespace atl {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::Pair;
 
 TEST(JsonTextTest, EscapesStrings) {
   EXPECT_EQ(JsonString("a\"b\\c\n\r\t\x01é\x7f"), "\"a\\\"b\\\\c\\n\\r\\t\\u0001é\x7f\"");
@@ -33,14 +29,6 @@ TEST(JsonTextTest, EveryCharacterReadsBack) {
   }
   text += "é世🌊\u2028\U0010ffff";
   EXPECT_EQ(nlohmann::json::parse(JsonString(text)), text);
-}
-
-TEST(JsonTextTest, FindsMembers) {
-  const auto members = TopLevelMembers(
-      "\xEF\xBB\xBF { \"a\" : [1, {\"b\":\"]\"}] ,\"c\":-1.5e3, \"d\":\"\\\"\" }\n");
-  EXPECT_THAT(members, ElementsAre(Pair("a", "[1, {\"b\":\"]\"}]"), Pair("c", "-1.5e3"),
-                                   Pair("d", "\"\\\"\"")));
-  EXPECT_TRUE(TopLevelMembers("{}").empty());
 }
 
 }  // namespace

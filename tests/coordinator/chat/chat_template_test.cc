@@ -11,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "common/jinja/json_reader.h"
 #include "coordinator/chat/messages.h"
 #include "tests/support/status_matchers.h"
 
@@ -145,13 +144,9 @@ TEST(ChatTemplateTest, KwargsMayNotReplaceFields) {
 TEST(ChatTemplateTest, LongPromptsStayLinear) {
   // 4 MB in one message, and in many; quadratic work would run out of steps.
   const auto chat_template = Qwen();
-  TemplateInput one;
-  jinja::Dict message;
-  message.Set(jinja::Value::String("role", jinja::Origin::kUser),
-              jinja::Value::String("user", jinja::Origin::kUser));
-  message.Set(jinja::Value::String("content", jinja::Origin::kUser),
-              jinja::Value::String(std::string(4 << 20, 'x'), jinja::Origin::kUser));
-  one.messages = jinja::Value::FromList({jinja::Value::FromDict(message)});
+  ASSERT_OK_AND_ASSIGN(const TemplateInput one,
+                       ReadTemplateInput(R"({"messages": [{"role": "user", "content": ")" +
+                                         std::string(4 << 20, 'x') + R"("}]})"));
   ASSERT_OK_AND_ASSIGN(const RenderedPrompt long_one, chat_template->Render(one));
   EXPECT_GT(long_one.text().size(), size_t{4} << 20);
   std::string body = R"({"messages": [{"role": "user", "content": "q"})";

@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "common/base/status.h"
-#include "coordinator/chat/chat_template.h"
+#include "common/jinja/jinja.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::coordinator {
+namespace atl::jinja {
 namespace {
 
 struct Mistake {
@@ -18,10 +18,10 @@ struct Mistake {
 };
 
 std::string SentenceOf(std::string_view source) {
-  const auto parsed = ChatTemplate::Parse(std::string(source));
+  const auto parsed = Template::Parse(source, {});
   if (!parsed.ok()) return MessageOf(parsed.status());
   const auto prompt = (*parsed)->Render({});
-  return prompt.ok() ? "rendered " + prompt->text() : MessageOf(prompt.status());
+  return prompt.ok() ? "rendered " + prompt->bytes() : MessageOf(prompt.status());
 }
 
 TEST(ErrorsTest, OfTheSource) {
@@ -150,4 +150,4 @@ TEST(ErrorsTest, OfTheRun) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl::jinja

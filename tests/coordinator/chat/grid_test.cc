@@ -6,24 +6,25 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/jinja/json_reader.h"
-#include "coordinator/chat/chat_template.h"
+#include "common/jinja/jinja.h"
+#include "tests/support/json_node.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::coordinator {
+namespace atl::jinja {
 namespace {
 
 constexpr char kRecording[] = "tests/data/template/grid.jsonl";
 
 struct Context {
   std::string name;
-  TemplateInput input;
+  std::vector<Variable> variables;  // their trees are the head record's
 };
 
 class Grid {
@@ -32,50 +33,44 @@ class Grid {
     Grid grid;
     std::ifstream in(kRecording, std::ios::binary);
     EXPECT_TRUE(in.good()) << kRecording << " is missing; run from the repository root";
-    for (std::string line; std::getline(in, line);) {
-      auto record = jinja::ReadJson(line);
-      EXPECT_OK(record);
-      if (record.ok()) grid.records_.push_back(*std::move(record));
-    }
-    if (grid.records_.empty()) return grid;
-    grid.MakeContexts(grid.records_.front().dict());
-    grid.records_.erase(grid.records_.begin());
+    std::string line;
+    if (!std::getline(in, line)) return grid;
+    grid.head_ = std::make_unique<JsonNode>(testing::NodeOf(line));
+    while (std::getline(in, line)) grid.records_.push_back(testing::NodeOf(line));
+    grid.MakeContexts();
     return grid;
   }
 
-  const std::vector<jinja::Value>& records() const { return records_; }
+  const std::vector<JsonNode>& records() const { return records_; }
   const std::vector<Context>& contexts(const std::string& over) const { return contexts_.at(over); }
 
  private:
-  void MakeContexts(const jinja::Dict& head) {
-    const jinja::Dict& values = head.Find("values")->dict();
+  void MakeContexts() {
+    const JsonObject& values = head_->Find("values")->object();
     contexts_["none"].push_back({"none", {}});
     std::vector<std::string> names;
-    for (const auto& [name, value] : values.entries()) names.push_back(name.text().bytes());
+    for (const auto& [name, value] : values.entries()) names.push_back(name);
     names.push_back("undefined");
     for (const std::string& v : names) contexts_["values"].push_back(Bind(values, {{"v", v}}));
-    for (const jinja::Value& v : head.Find("sides")->list().items) {
-      for (const jinja::Value& w : head.Find("sides")->list().items) {
-        contexts_["sides"].push_back(
-            Bind(values, {{"v", v.text().bytes()}, {"w", w.text().bytes()}}));
+    for (const JsonNode& v : head_->Find("sides")->list()) {
+      for (const JsonNode& w : head_->Find("sides")->list()) {
+        contexts_["sides"].push_back(Bind(values, {{"v", v.string()}, {"w", w.string()}}));
       }
     }
   }
 
-  static Context Bind(const jinja::Dict& values,
+  static Context Bind(const JsonObject& values,
                       const std::vector<std::pair<std::string, std::string>>& names) {
     Context context;
-    jinja::Dict variables;
     for (const auto& [variable, name] : names) {
       context.name += (context.name.empty() ? "" : ", ") + variable + " = " + name;
-      if (const jinja::Value* value = values.Find(name))
-        variables.Set(jinja::Value::String(variable, jinja::Origin::kTemplate), *value);
+      if (const JsonNode* value = values.Find(name)) context.variables.push_back({variable, value});
     }
-    context.input.chat_template_kwargs = jinja::Value::FromDict(std::move(variables));
     return context;
   }
 
-  std::vector<jinja::Value> records_;
+  std::unique_ptr<const JsonNode> head_;
+  std::vector<JsonNode> records_;
   std::map<std::string, std::vector<Context>> contexts_;
 };
 
@@ -118,20 +113,18 @@ const Refusal* FindRefusal(const std::string& message) {
   return nullptr;
 }
 
-void CheckOne(const jinja::Value& expected, const absl::StatusOr<RenderedPrompt>& got,
-              Counts& counts) {
+void CheckOne(const JsonNode& expected, const absl::StatusOr<Text>& got, Counts& counts) {
   if (expected.is_bool()) {  // an address in Python's text; nothing to compare
     ++counts.addresses;
-  } else if (expected.is_none()) {
+  } else if (expected.is_null()) {
     ++counts.failures;
-    ASSERT_FALSE(got.ok()) << "should fail, gave " << got->text();
+    ASSERT_FALSE(got.ok()) << "should fail, gave " << got->bytes();
   } else if (got.ok()) {
     ++counts.texts;
-    ASSERT_EQ(got->text(), expected.text().bytes());
+    ASSERT_EQ(got->bytes(), expected.string());
   } else {
     const Refusal* refusal = FindRefusal(MessageOf(got.status()));
-    ASSERT_NE(refusal, nullptr) << MessageOf(got.status()) << "; Jinja gave "
-                                << expected.text().bytes();
+    ASSERT_NE(refusal, nullptr) << MessageOf(got.status()) << "; Jinja gave " << expected.string();
     ++counts.refusals[refusal->sentence];
   }
 }
@@ -140,18 +133,18 @@ TEST(GridTest, AsJinja) {
   const Grid grid = Grid::Read();
   ASSERT_GE(grid.records().size(), 800u);
   Counts counts;
-  for (const jinja::Value& record : grid.records()) {
-    const std::string source = record.dict().Find("template")->text().bytes();
-    const jinja::Value& results = *record.dict().Find("results");  // none: all fail
-    const auto& contexts = grid.contexts(record.dict().Find("over")->text().bytes());
-    ASSERT_TRUE(results.is_none() || results.list().items.size() == contexts.size()) << source;
-    const auto parsed = ChatTemplate::Parse(source);
+  for (const JsonNode& record : grid.records()) {
+    const std::string& source = record.Find("template")->string();
+    const JsonNode& results = *record.Find("results");  // null: all fail
+    const auto& contexts = grid.contexts(record.Find("over")->string());
+    ASSERT_TRUE(results.is_null() || results.list().size() == contexts.size()) << source;
+    const auto parsed = Template::Parse(source, {});
     for (size_t i = 0; i < contexts.size(); ++i) {
       SCOPED_TRACE(source + " with " + contexts[i].name);
-      const jinja::Value expected = results.is_none() ? results : results.list().items[i];
+      const JsonNode& expected = results.is_null() ? results : results.list()[i];
       CheckOne(expected,
-               parsed.ok() ? (*parsed)->Render(contexts[i].input)
-                           : absl::StatusOr<RenderedPrompt>(parsed.status()),
+               parsed.ok() ? (*parsed)->Render(contexts[i].variables)
+                           : absl::StatusOr<Text>(parsed.status()),
                counts);
     }
   }
@@ -165,4 +158,4 @@ TEST(GridTest, AsJinja) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl::jinja

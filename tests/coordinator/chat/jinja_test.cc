@@ -1,23 +1,23 @@
-// Limits and refusals of the template engine; what it computes is in recordings_test.cc.
+// Limits and refusals of the template engine; what it computes is in grid_test.cc.
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 
+#include "common/jinja/jinja.h"
 #include "common/jinja/values/literal.h"
 #include "common/jinja/values/text.h"
-#include "coordinator/chat/chat_template.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::coordinator {
+namespace atl::jinja {
 namespace {
 
 // What a template without input gives, or "error: ..." or "parse error: ...".
-std::string Render(const std::string& source, const jinja::Limits& limits = {}) {
-  const auto chat_template = ChatTemplate::Parse(source, limits);
-  if (!chat_template.ok()) return "parse error: " + MessageOf(chat_template.status());
-  const auto prompt = (*chat_template)->Render(TemplateInput());
-  return prompt.ok() ? prompt->text() : "error: " + MessageOf(prompt.status());
+std::string Render(const std::string& source, const Limits& limits = {}) {
+  const auto parsed = Template::Parse(source, limits);
+  if (!parsed.ok()) return "parse error: " + MessageOf(parsed.status());
+  const auto prompt = (*parsed)->Render({});
+  return prompt.ok() ? prompt->bytes() : "error: " + MessageOf(prompt.status());
 }
 
 std::string Repeated(const std::string& text, int count) {
@@ -35,7 +35,7 @@ TEST(JinjaTest, StepsAreBounded) {
 }
 
 TEST(JinjaTest, TextIsBounded) {
-  const jinja::Limits limits = {.text_bytes_max = 1000};
+  const Limits limits = {.text_bytes_max = 1000};
   const std::string grew = "a text grew beyond 1000 bytes";
   EXPECT_THAT(Render("{% for a in range(2000) %}x{% endfor %}", limits),
               ::testing::HasSubstr(grew));
@@ -106,7 +106,7 @@ TEST(JinjaTest, SharedPartsCannotExplode) {
   const std::string grow =
       "{% set ns = namespace(l=['a'], m=['a']) %}{% for i in range(100) %}{% set ns.l = [ns.l, "
       "ns.l] %}{% set ns.m = [ns.m, ns.m] %}{% endfor %}";
-  const jinja::Limits limits = {.steps_max = 1000000};
+  const Limits limits = {.steps_max = 1000000};
   for (const std::string use :
        {"{{ ns.l }}", "{{ ns.l|tojson }}", "{{ ns.l == ns.m }}", "{{ ns.l < ns.m }}",
         "{{ ns.l in [ns.m] }}", "{{ ns.l ~ 1 }}", "{{ ns.l|string|length }}"}) {
@@ -133,7 +133,7 @@ TEST(JinjaTest, RefusesByName) {
                 ::testing::HasSubstr("template:2: the tag '" + tag.substr(0, tag.find(' ')) +
                                      "' is not supported"));
   }
-  EXPECT_EQ(ChatTemplate::Parse("{% include 'x' %}").status().code(),
+  EXPECT_EQ(Template::Parse("{% include 'x' %}", {}).status().code(),
             absl::StatusCode::kUnimplemented);
   EXPECT_THAT(Render("{{ f(*x) }}"), ::testing::HasSubstr("'*' and '**' are not supported"));
   EXPECT_THAT(Render("{{ '%s' % 1 }}"),
@@ -172,18 +172,16 @@ TEST(JinjaTest, AnyBytesParseOrFailCleanly) {
 }
 
 TEST(JinjaTest, FloatsPrintAsPython) {
-  EXPECT_EQ(jinja::FormatFloat(1e22), "1e+22");
-  EXPECT_EQ(jinja::FormatFloat(9999999999999998.0), "9999999999999998.0");
-  EXPECT_EQ(jinja::FormatFloat(1e16), "1e+16");
-  EXPECT_EQ(jinja::FormatFloat(0.0001), "0.0001");
-  EXPECT_EQ(jinja::FormatFloat(0.00001), "1e-05");
-  EXPECT_EQ(jinja::FormatFloat(-0.0), "-0.0");
-  EXPECT_EQ(jinja::FormatFloat(5e-324), "5e-324");
+  EXPECT_EQ(FormatFloat(1e22), "1e+22");
+  EXPECT_EQ(FormatFloat(9999999999999998.0), "9999999999999998.0");
+  EXPECT_EQ(FormatFloat(1e16), "1e+16");
+  EXPECT_EQ(FormatFloat(0.0001), "0.0001");
+  EXPECT_EQ(FormatFloat(0.00001), "1e-05");
+  EXPECT_EQ(FormatFloat(-0.0), "-0.0");
+  EXPECT_EQ(FormatFloat(5e-324), "5e-324");
 }
 
 TEST(TextTest, RunsJoinAndSlice) {
-  using jinja::Origin;
-  using jinja::Text;
   Text text;
   text.Append("", Origin::kTemplate);
   EXPECT_TRUE(text.Runs().empty());
@@ -202,4 +200,4 @@ TEST(TextTest, RunsJoinAndSlice) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl::jinja

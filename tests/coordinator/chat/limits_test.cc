@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "common/base/status.h"
-#include "coordinator/chat/chat_template.h"
+#include "common/jinja/jinja.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::coordinator {
+namespace atl::jinja {
 namespace {
 
 struct Hostile {
@@ -39,15 +39,15 @@ constexpr std::string_view kSteps = "rendering took more than ";
 
 // Under a sanitizer, where the limits take a minute to reach, that of steps may come first.
 #ifdef __SANITIZE_ADDRESS__
-constexpr jinja::Limits kLimits = {.steps_max = 400'000};
+constexpr Limits kLimits = {.steps_max = 400'000};
 #else
-constexpr jinja::Limits kLimits;
+constexpr Limits kLimits;
 #endif
 
 void ExpectEnds(const Hostile& hostile) {
   SCOPED_TRACE(hostile.source.substr(0, 200));
   const auto begin = std::chrono::steady_clock::now();
-  const auto parsed = ChatTemplate::Parse(hostile.source, kLimits);
+  const auto parsed = Template::Parse(hostile.source, kLimits);
   absl::Status status = parsed.status();
   if (parsed.ok()) status = (*parsed)->Render({}).status();
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
@@ -57,8 +57,7 @@ void ExpectEnds(const Hostile& hostile) {
   std::cout << fmt::format("{:8.1f} ms  {}\n", took.count(), end) << std::flush;
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(MessageOf(status), ::testing::StartsWith("template:1: "));
-  if (kLimits.steps_max < jinja::Limits().steps_max &&
-      MessageOf(status).find(kSteps) != std::string::npos)
+  if (kLimits.steps_max < Limits().steps_max && MessageOf(status).find(kSteps) != std::string::npos)
     return;
   EXPECT_THAT(MessageOf(status), ::testing::HasSubstr(std::string(hostile.sentence)));
 }
@@ -224,4 +223,4 @@ TEST(LimitsTest, Depth) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl::jinja

@@ -4,25 +4,25 @@
 
 #include <string>
 
-#include "common/jinja/json_reader.h"
+#include "common/jinja/from_json.h"
 #include "common/jinja/values/printing.h"
+#include "tests/support/json_node.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
 namespace {
 
-std::string Json(const jinja::Value& value) {
+// Spelled as Python's json.dumps does.
+std::string Json(const JsonNode& node) {
   jinja::Budget budget{jinja::Limits{}};
-  const auto text = jinja::ToJson(budget, value, {});
+  const auto text = jinja::ToJson(budget, jinja::FromJson(node), {});
   EXPECT_OK(text);
   return text.ok() ? text->bytes() : "";
 }
 
 // The messages after the mapping, or the error, as text.
 std::string Mapped(const std::string& messages) {
-  const auto read = jinja::ReadJson(messages);
-  EXPECT_OK(read);
-  const auto mapped = MessagesFromOpenAi(*read);
+  const auto mapped = MessagesFromOpenAi(testing::NodeOf(messages));
   return mapped.ok() ? Json(*mapped) : MessageOf(mapped.status());
 }
 
@@ -32,14 +32,14 @@ TEST(MessagesTest, ReadsARequest) {
       ReadTemplateInput(
           R"({"model": "m", "messages": [{"role": "user", "z": 1, "a": 123456789012345678901234567890}],
                                             "tools": [{}], "chat_template_kwargs": {"enable_thinking": false}, "add_generation_prompt": false})"));
-  EXPECT_EQ(Json(input.messages),
+  EXPECT_EQ(Json(*input.messages),
             R"([{"role": "user", "z": 1, "a": 123456789012345678901234567890}])");
   EXPECT_EQ(Json(input.tools), "[{}]");
   EXPECT_EQ(Json(input.chat_template_kwargs), R"({"enable_thinking": false})");
   EXPECT_FALSE(input.add_generation_prompt);
   ASSERT_OK_AND_ASSIGN(const TemplateInput bare, ReadTemplateInput("{}"));
   EXPECT_TRUE(bare.add_generation_prompt);
-  EXPECT_TRUE(bare.tools.is_none());
+  EXPECT_TRUE(bare.tools.is_null());
 }
 
 TEST(MessagesTest, RefusesWhatIsNoRequest) {
@@ -59,8 +59,7 @@ TEST(MessagesTest, RefusesWhatIsNoRequest) {
 }
 
 TEST(MessagesTest, RepeatedKeyKeepsItsPlaceAndLastValue) {
-  ASSERT_OK_AND_ASSIGN(const jinja::Value value, jinja::ReadJson(R"({"a": 1, "b": 2, "a": 3})"));
-  EXPECT_EQ(Json(value), R"({"a": 3, "b": 2})");
+  EXPECT_EQ(Json(testing::NodeOf(R"({"a": 1, "b": 2, "a": 3})")), R"({"a": 3, "b": 2})");
 }
 
 TEST(MessagesTest, ParsesArguments) {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/jinja/json_reader.h"
 #include "coordinator/chat/chat_template.h"
 #include "coordinator/chat/messages.h"
+#include "tests/support/json_node.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::coordinator {
@@ -26,29 +26,23 @@ std::string ReadFile(const std::string& name) {
   return text.str();
 }
 
-std::vector<jinja::Value> ReadRecords(const std::string& name) {
-  std::vector<jinja::Value> records;
+std::vector<JsonNode> ReadRecords(const std::string& name) {
+  std::vector<JsonNode> records;
   std::istringstream lines(ReadFile(name));
-  for (std::string line; std::getline(lines, line);) {
-    auto record = jinja::ReadJson(line);
-    EXPECT_OK(record);
-    if (record.ok()) records.push_back(*record);
-  }
+  for (std::string line; std::getline(lines, line);) records.push_back(testing::NodeOf(line));
   return records;
 }
 
-std::string Field(const jinja::Value& record, std::string_view name) {
-  const jinja::Value* field = record.dict().Find(name);
-  return field == nullptr ? "" : field->text().bytes();
+std::string Field(const JsonNode& record, std::string_view name) {
+  const JsonNode* field = record.Find(name);
+  return field == nullptr ? "" : field->string();
 }
 
-bool Has(const jinja::Value& record, std::string_view name) {
-  return record.dict().Find(name) != nullptr;
-}
+bool Has(const JsonNode& record, std::string_view name) { return record.Find(name) != nullptr; }
 
 // Output byte for byte; the template's own errors to the letter; Jinja's of undefined values with
 // their message behind our "template:N: "; Python's only as an error, since its words are Python's.
-void ExpectAsRecorded(const jinja::Value& record, const absl::StatusOr<RenderedPrompt>& got) {
+void ExpectAsRecorded(const JsonNode& record, const absl::StatusOr<RenderedPrompt>& got) {
   if (Has(record, "output")) {
     ASSERT_OK(got);
     EXPECT_EQ(got->text(), Field(record, "output"));
@@ -72,36 +66,35 @@ void ExpectAsRecorded(const jinja::Value& record, const absl::StatusOr<RenderedP
 
 TEST(RecordingsTest, Qwen36) {
   ASSERT_OK_AND_ASSIGN(auto chat_template, ChatTemplate::Parse(ReadFile("qwen3_6.jinja")));
-  const std::vector<jinja::Value> records = ReadRecords("qwen3_6.jsonl");
+  const std::vector<JsonNode> records = ReadRecords("qwen3_6.jsonl");
   ASSERT_GE(records.size(), 400u);
-  for (const jinja::Value& record : records) {
+  for (const JsonNode& record : records) {
     SCOPED_TRACE(Field(record, "name"));
-    const jinja::Dict& body = record.dict().Find("input")->dict();
+    const JsonNode& body = *record.Find("input");
     TemplateInput input;
-    if (const jinja::Value* messages = body.Find("messages")) input.messages = *messages;
-    if (const jinja::Value* tools = body.Find("tools")) input.tools = *tools;
-    if (const jinja::Value* kwargs = body.Find("chat_template_kwargs"))
+    if (const JsonNode* messages = body.Find("messages")) input.messages = *messages;
+    if (const JsonNode* tools = body.Find("tools")) input.tools = *tools;
+    if (const JsonNode* kwargs = body.Find("chat_template_kwargs"))
       input.chat_template_kwargs = *kwargs;
-    if (const jinja::Value* generate = body.Find("add_generation_prompt"))
-      input.add_generation_prompt = generate->Truthy();
+    if (const JsonNode* generate = body.Find("add_generation_prompt"))
+      input.add_generation_prompt = generate->is_bool() && generate->boolean();
     ExpectAsRecorded(record, chat_template->Render(input));
   }
 }
 
 TEST(RecordingsTest, Constructs) {
-  const std::vector<jinja::Value> records = ReadRecords("constructs.jsonl");
+  const std::vector<JsonNode> records = ReadRecords("constructs.jsonl");
   ASSERT_GE(records.size(), 400u);
-  const jinja::Value* shared = records[0].dict().Find("variables");
+  const JsonNode* shared = records[0].Find("variables");
   ASSERT_NE(shared, nullptr);
   for (size_t i = 1; i < records.size(); ++i) {
-    const jinja::Value& record = records[i];
+    const JsonNode& record = records[i];
     SCOPED_TRACE(Field(record, "name") + ": " + Field(record, "template"));
     const auto chat_template = ChatTemplate::Parse(Field(record, "template"));
     if (Has(record, "line")) {
       EXPECT_FALSE(chat_template.ok()) << "should not parse";
       if (chat_template.ok()) continue;
-      const std::string line =
-          "template:" + std::to_string(record.dict().Find("line")->integer()) + ": ";
+      const std::string line = "template:" + std::to_string(record.Find("line")->integer()) + ": ";
       EXPECT_EQ(MessageOf(chat_template.status()).rfind(line, 0), 0u)
           << MessageOf(chat_template.status());
       continue;
@@ -109,19 +102,18 @@ TEST(RecordingsTest, Constructs) {
     if (!chat_template.ok() && Has(record, "error")) continue;  // refused before it is run
     EXPECT_OK(chat_template);
     if (!chat_template.ok()) continue;
-    jinja::Dict variables = shared->dict();
-    if (const jinja::Value* more = record.dict().Find("variables")) {
-      for (const auto& [key, value] : more->dict().entries()) variables.Set(key, value);
+    JsonObject variables = shared->object();
+    if (const JsonNode* more = record.Find("variables")) {
+      for (const auto& [key, value] : more->object().entries()) variables.Set(key, value);
     }
     TemplateInput input;
     input.messages = *variables.Find("messages");
     input.add_generation_prompt = variables.Find("add_generation_prompt") != nullptr;
-    jinja::Dict kwargs;
+    JsonObject kwargs;
     for (const auto& [key, value] : variables.entries()) {
-      if (key.text().view() != "messages" && key.text().view() != "add_generation_prompt")
-        kwargs.Set(key, value);
+      if (key != "messages" && key != "add_generation_prompt") kwargs.Set(key, value);
     }
-    input.chat_template_kwargs = jinja::Value::FromDict(std::move(kwargs));
+    input.chat_template_kwargs = JsonNode(std::move(kwargs));
     ExpectAsRecorded(record, (*chat_template)->Render(input));
   }
 }

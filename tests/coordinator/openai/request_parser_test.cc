@@ -92,7 +92,7 @@ TEST(RequestParserTest, NumbersWithoutAnEndAreReadInTime) {
 }
 
 TEST(RequestParserTest, AByteOrderMarkIsNoMistake) {
-  EXPECT_EQ(AcceptedChat("\xEF\xBB\xBF " + ChatBody("") + "\r\n").messages,
+  EXPECT_EQ(WriteJson(AcceptedChat("\xEF\xBB\xBF " + ChatBody("") + "\r\n").messages),
             R"([{"role":"user","content":"hi"}])");
 }
 

@@ -28,9 +28,9 @@ TEST(TokenizeRequestTest, TakesATextOrMessages) {
       kLimits));
   EXPECT_FALSE(chat.prompt);
   EXPECT_EQ(chat.chat.generation.model, "m");
-  EXPECT_EQ(chat.chat.messages, R"([{"role":"user","content":"hi"}])");
-  EXPECT_EQ(chat.chat.tools, R"([{"type":"function","function":{"name":"f"}}])");
-  EXPECT_EQ(chat.chat.chat_template_kwargs, R"({"a":1})");
+  EXPECT_EQ(WriteJson(chat.chat.messages), R"([{"role":"user","content":"hi"}])");
+  EXPECT_EQ(WriteJson(chat.chat.tools), R"([{"type":"function","function":{"name":"f"}}])");
+  EXPECT_EQ(WriteJson(chat.chat.chat_template_kwargs), R"({"a":1})");
   EXPECT_FALSE(chat.chat.add_generation_prompt);
   EXPECT_TRUE(chat.add_special_tokens);
   EXPECT_FALSE(chat.return_token_strs);
