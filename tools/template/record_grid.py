@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Records what Jinja makes of the table in grid.py, for tests/coordinator/chat/grid_test.cc.
+"""Records what Jinja makes of the table in grid.py, for tests/common/jinja/grid_test.cc.
 
 Run from the repository root with Debian's python3-jinja2 (3.1.2):
   /usr/bin/python3 tools/template/record_grid.py [FOLDER]
