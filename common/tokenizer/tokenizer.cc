@@ -6,7 +6,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/text/utf8.h"
-#include "common/tokenizer/unicode.h"
+#include "common/tokenizer/pre_tokenizer/unicode.h"
 
 namespace atl {
 namespace {

@@ -17,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "common/tokenizer/added_tokens.h"
-#include "common/tokenizer/bpe.h"
-#include "common/tokenizer/pre_tokenizer.h"
+#include "common/tokenizer/bpe/bpe.h"
+#include "common/tokenizer/pre_tokenizer/pre_tokenizer.h"
 #include "common/tokenizer/tokenizer_files.h"
 
 namespace atl {

@@ -9,9 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "common/tokenizer/added_tokens.h"
-#include "common/tokenizer/bpe.h"
-#include "common/tokenizer/pre_tokenizer.h"
-#include "common/tokenizer/vocabulary.h"
+#include "common/tokenizer/bpe/bpe.h"
+#include "common/tokenizer/bpe/vocabulary.h"
+#include "common/tokenizer/pre_tokenizer/pre_tokenizer.h"
 
 namespace atl {
 

@@ -1,4 +1,4 @@
-#include "common/tokenizer/bpe.h"
+#include "common/tokenizer/bpe/bpe.h"
 
 #include <gtest/gtest.h>
 

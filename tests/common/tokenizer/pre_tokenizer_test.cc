@@ -1,4 +1,4 @@
-#include "common/tokenizer/pre_tokenizer.h"
+#include "common/tokenizer/pre_tokenizer/pre_tokenizer.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 #include "common/base/check.h"
 #include "common/text/utf8.h"
-#include "common/tokenizer/unicode.h"
+#include "common/tokenizer/pre_tokenizer/unicode.h"
 #include "tests/common/tokenizer/fixtures.h"
 
 namespace atl {

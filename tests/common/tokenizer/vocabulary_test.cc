@@ -1,4 +1,4 @@
-#include "common/tokenizer/vocabulary.h"
+#include "common/tokenizer/bpe/vocabulary.h"
 
 #include <gtest/gtest.h>
 

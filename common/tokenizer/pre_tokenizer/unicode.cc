@@ -1,4 +1,4 @@
-#include "common/tokenizer/unicode.h"
+#include "common/tokenizer/pre_tokenizer/unicode.h"
 
 #include <utf8proc.h>
 
@@ -10,7 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/text/utf8.h"
-#include "common/tokenizer/unicode_versions.h"
+#include "common/tokenizer/pre_tokenizer/unicode_versions.h"
 
 namespace atl {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/tokenizer/pair_table.h"
+#include "common/tokenizer/bpe/pair_table.h"
 
 #include <bit>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
-#include "common/tokenizer/vocabulary.h"
+#include "common/tokenizer/bpe/vocabulary.h"
 
 namespace atl {
 

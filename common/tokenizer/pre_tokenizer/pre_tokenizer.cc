@@ -1,7 +1,7 @@
-#include "common/tokenizer/pre_tokenizer.h"
+#include "common/tokenizer/pre_tokenizer/pre_tokenizer.h"
 
 #include "common/text/utf8.h"
-#include "common/tokenizer/unicode.h"
+#include "common/tokenizer/pre_tokenizer/unicode.h"
 
 namespace atl {
 namespace {

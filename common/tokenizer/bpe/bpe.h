@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/ids.h"
-#include "common/tokenizer/pair_table.h"
-#include "common/tokenizer/vocabulary.h"
+#include "common/tokenizer/bpe/pair_table.h"
+#include "common/tokenizer/bpe/vocabulary.h"
 
 namespace atl {
 

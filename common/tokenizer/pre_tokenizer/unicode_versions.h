@@ -2,7 +2,7 @@
 // which knows 15. Ids must be the same, so these code points are taken as there.
 #pragma once
 
-#include "common/tokenizer/unicode.h"
+#include "common/tokenizer/pre_tokenizer/unicode.h"
 
 namespace atl {
 
