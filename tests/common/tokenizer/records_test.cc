@@ -11,8 +11,6 @@
 namespace atl {
 namespace {
 
-using Ids;
-
 TEST(HuggingFaceRecordsTest, EncodeGivesTheSameIds) {
   ASSERT_EQ(EncodeRecords().size(), 10000u + 2500u) << "every fourth text for both";
   for (const EncodeRecord& record : EncodeRecords()) {

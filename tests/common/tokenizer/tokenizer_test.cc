@@ -14,8 +14,6 @@
 namespace atl {
 namespace {
 
-using Ids;
-
 std::vector<TokenId> EncodeSegments(const Tokenizer& tokenizer,
                                     const std::vector<TextSegment>& segments) {
   return tokenizer.Encode(segments).value();
