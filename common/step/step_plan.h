@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "common/base/ids.h"
 #include "common/step/finish_reason.h"
+#include "common/step/home_capacity.h"
 #include "common/step/sampling_params.h"
 
 namespace atl {
@@ -37,7 +38,7 @@ enum class Probe : uint8_t { kNone, kDigest, kLogits };
 
 // Rows of one sequence in this step, in batch order. `ids` is a piece (of the prompt, then of what
 // a preempted sequence had drawn), or empty: the id drawn last, and up to num_rows − 1 rows more
-// that the worker guesses itself where WorkerReady::tokens_per_step allows it. Then it commits and
+// that the worker guesses itself where HomeCapacity::tokens_per_step allows it. Then it commits and
 // draws between 1 and num_rows tokens.
 struct SequenceWork {
   SeqId seq{};
@@ -137,13 +138,7 @@ struct WorkerHello {
 struct WorkerReady {
   Epoch epoch{};
   int32_t rank = 0;
-  int32_t kv_blocks = 0;    // blocks of 64 tokens that its cache holds
-  int32_t state_slots = 0;  // sequences that it can be home of at once
-  int32_t spares = 0;       // continuing pieces longer than late_rows in one step
-  int32_t late_rows = 1;
-  int32_t tokens_per_step = 1;  // that one decoding sequence may get at most
-  int64_t bytes_per_block = 0;  // of one KV block, all its layers
-  int64_t bytes_per_state = 0;  // of one state slot or spare
+  HomeCapacity capacity{};
 };
 
 inline constexpr uint32_t kWireVersion = 2;

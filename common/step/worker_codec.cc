@@ -80,13 +80,13 @@ void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
     Encode(ready.status(), out->mutable_status());
     return;
   }
-  out->set_kv_blocks(ready->kv_blocks);
-  out->set_state_slots(ready->state_slots);
-  out->set_spares(ready->spares);
-  out->set_late_rows(ready->late_rows);
-  out->set_tokens_per_step(ready->tokens_per_step);
-  out->set_bytes_per_block(ready->bytes_per_block);
-  out->set_bytes_per_state(ready->bytes_per_state);
+  out->set_kv_blocks(ready->capacity.kv_blocks);
+  out->set_state_slots(ready->capacity.state_slots);
+  out->set_spares(ready->capacity.spares);
+  out->set_late_rows(ready->capacity.late_rows);
+  out->set_tokens_per_step(ready->capacity.tokens_per_step);
+  out->set_bytes_per_block(ready->capacity.bytes_per_block);
+  out->set_bytes_per_state(ready->capacity.bytes_per_state);
 }
 
 absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
@@ -104,13 +104,13 @@ absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
       CheckRange("ready.bytes_per_state", in.bytes_per_state(), 0, kPoolUnitBytesMax));
   return WorkerReady{.epoch = Decode(in.epoch()),
                      .rank = in.rank(),
-                     .kv_blocks = in.kv_blocks(),
-                     .state_slots = in.state_slots(),
-                     .spares = in.spares(),
-                     .late_rows = in.late_rows(),
-                     .tokens_per_step = in.tokens_per_step(),
-                     .bytes_per_block = in.bytes_per_block(),
-                     .bytes_per_state = in.bytes_per_state()};
+                     .capacity = {.kv_blocks = in.kv_blocks(),
+                                  .state_slots = in.state_slots(),
+                                  .spares = in.spares(),
+                                  .late_rows = in.late_rows(),
+                                  .tokens_per_step = in.tokens_per_step(),
+                                  .bytes_per_block = in.bytes_per_block(),
+                                  .bytes_per_state = in.bytes_per_state()}};
 }
 
 void Encode(const EpochStart& start, ::atollpb::EpochStart* out) {

@@ -70,18 +70,11 @@ int64_t StepTimeTargetUs(const EngineOptions& options) {
 
 HomeGauges GaugesOf(const Scheduler& scheduler, int32_t rank) {
   const HomeLedger& ledger = scheduler.ledger(rank);
-  const HomeCapacity& capacity = scheduler.capacity(rank);
-  const int64_t spares = capacity.spares;  // free between steps
-  return {.running = ledger.num_sequences(),
+  return {.capacity = scheduler.capacity(rank),
+          .running = ledger.num_sequences(),
           .prefill_rows_left = scheduler.prefill_rows_left(rank),
-          .blocks_total = ledger.num_blocks_total(),
           .blocks_free = ledger.num_blocks_free(),
-          .slots_total = ledger.num_slots_total(),
-          .slots_free = ledger.num_slots_free(),
-          .kv_bytes_total = ledger.num_blocks_total() * capacity.bytes_per_block,
-          .kv_bytes_free = ledger.num_blocks_free() * capacity.bytes_per_block,
-          .state_bytes_total = (ledger.num_slots_total() + spares) * capacity.bytes_per_state,
-          .state_bytes_free = (ledger.num_slots_free() + spares) * capacity.bytes_per_state};
+          .slots_free = ledger.num_slots_free()};
 }
 
 uint64_t RandomSeed() {
@@ -239,15 +232,9 @@ void EngineThread::Handle(WorkerId worker, absl::StatusOr<WorkerReady>& ready) {
   if (!ready.ok()) return Lose(worker, ready.status());
   const absl::Status accepted = membership_.SetReady(worker, ready->epoch, ready->rank);
   if (!accepted.ok()) return Lose(worker, accepted);
-  homes_[static_cast<size_t>(ready->rank)] = {.kv_blocks = ready->kv_blocks,
-                                              .state_slots = ready->state_slots,
-                                              .spares = ready->spares,
-                                              .late_rows = ready->late_rows,
-                                              .tokens_per_step = ready->tokens_per_step,
-                                              .bytes_per_block = ready->bytes_per_block,
-                                              .bytes_per_state = ready->bytes_per_state};
-  LOG_INFO("worker {} is ready: {} KV blocks, {} sequences", ready->rank, ready->kv_blocks,
-           ready->state_slots);
+  homes_[static_cast<size_t>(ready->rank)] = ready->capacity;
+  LOG_INFO("worker {} is ready: {} KV blocks, {} sequences", ready->rank, ready->capacity.kv_blocks,
+           ready->capacity.state_slots);
   if (membership_.state() == MembershipState::kReady) StartRun();
   PublishReady();
 }

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/step/finish_reason.h"
+#include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/request_timings.h"
 #include "coordinator/request/request.h"
@@ -31,16 +32,21 @@ struct StepSummary {
 
 // The home side of one worker, as the ledger sees it now.
 struct HomeGauges {
+  HomeCapacity capacity{};
   int32_t running = 0;            // sequences at home there
   int64_t prefill_rows_left = 0;  // tokens of their prompts that are not yet planned
-  int64_t blocks_total = 0;
   int64_t blocks_free = 0;
-  int32_t slots_total = 0;
   int32_t slots_free = 0;
-  int64_t kv_bytes_total = 0;  // of all blocks
-  int64_t kv_bytes_free = 0;
-  int64_t state_bytes_total = 0;  // of all slots and spares
-  int64_t state_bytes_free = 0;
+
+  int64_t kv_bytes_total() const { return capacity.kv_blocks * capacity.bytes_per_block; }
+  int64_t kv_bytes_free() const { return blocks_free * capacity.bytes_per_block; }
+  // Of slots and spares; spares are free between steps.
+  int64_t state_bytes_total() const {
+    return (int64_t{capacity.state_slots} + capacity.spares) * capacity.bytes_per_state;
+  }
+  int64_t state_bytes_free() const {
+    return (int64_t{slots_free} + capacity.spares) * capacity.bytes_per_state;
+  }
 };
 
 struct EngineGauges {

@@ -173,17 +173,17 @@ void EngineMetrics::OnGauges(const EngineGauges& gauges) {
     const HomeGauges& home = gauges.homes[rank];
     Worker& worker = WorkerOf(static_cast<int32_t>(rank));
     worker.blocks_free.Set(static_cast<double>(home.blocks_free));
-    worker.blocks_total.Set(static_cast<double>(home.blocks_total));
+    worker.blocks_total.Set(home.capacity.kv_blocks);
     worker.slots_free.Set(home.slots_free);
     worker.running.Set(home.running);
     worker.prefill_left.Set(static_cast<double>(home.prefill_rows_left));
-    worker.kv_bytes_free.Set(static_cast<double>(home.kv_bytes_free));
-    worker.kv_bytes_total.Set(static_cast<double>(home.kv_bytes_total));
-    worker.state_bytes_free.Set(static_cast<double>(home.state_bytes_free));
-    worker.state_bytes_total.Set(static_cast<double>(home.state_bytes_total));
-    blocks += home.blocks_total;
-    blocks_used = std::max(blocks_used, UsedShare(home.blocks_free, home.blocks_total));
-    states_used = std::max(states_used, UsedShare(home.slots_free, home.slots_total));
+    worker.kv_bytes_free.Set(static_cast<double>(home.kv_bytes_free()));
+    worker.kv_bytes_total.Set(static_cast<double>(home.kv_bytes_total()));
+    worker.state_bytes_free.Set(static_cast<double>(home.state_bytes_free()));
+    worker.state_bytes_total.Set(static_cast<double>(home.state_bytes_total()));
+    blocks += home.capacity.kv_blocks;
+    blocks_used = std::max(blocks_used, UsedShare(home.blocks_free, home.capacity.kv_blocks));
+    states_used = std::max(states_used, UsedShare(home.slots_free, home.capacity.state_slots));
   }
   usage_.Set(blocks_used);
   saturation_.Set(gauges.waiting > 0 ? 1.0 : std::max(blocks_used, states_used));

@@ -8,11 +8,9 @@
 #include "common/base/ids.h"
 #include "common/base/status.h"
 #include "common/step/sampling_params.h"
+#include "common/step/step_plan.h"
 
 namespace atl::coordinator {
-
-// What is told of the logits of every row that the request runs.
-enum class ProbeRows : uint8_t { kNone, kDigest, kLogits };
 
 struct Request {
   std::vector<TokenId> prompt{};    // not empty
@@ -24,8 +22,8 @@ struct Request {
   bool prompt_logprobs = false;     // the same for the prompt's tokens from the second on
   int32_t priority = 0;             // lower is served first; vLLM's rule
   float rope_factor = 1.0f;
-  int32_t vocab_limit = 0;  // ids from here on are never drawn; 0: all may be
-  ProbeRows probe = ProbeRows::kNone;
+  int32_t vocab_limit = 0;     // ids from here on are never drawn; 0: all may be
+  Probe probe = Probe::kNone;  // of every row that the request runs
 };
 
 // What a request may ask for at most. Tokens count prompt and max_new_tokens together.

@@ -32,18 +32,6 @@ constexpr double kPrefillShareMin = 0.25;
 // last is the first to be recomputed, so the others must have room to grow for a while.
 constexpr int32_t kSequencesPerFreeBlock = 4;
 
-Probe ProbeOf(ProbeRows probe) {
-  switch (probe) {
-    case ProbeRows::kNone:
-      return Probe::kNone;
-    case ProbeRows::kDigest:
-      return Probe::kDigest;
-    case ProbeRows::kLogits:
-      return Probe::kLogits;
-  }
-  return Probe::kNone;
-}
-
 StartSequence StartOf(const Sequence& sequence, SlotId slot) {
   const Request& request = sequence.request;
   StartSequence start{.seq = sequence.id,
@@ -142,7 +130,7 @@ int32_t Scheduler::DecodeRows(const Sequence& sequence, const StepDraft& draft) 
     rows = std::min(
         {tokens_per_step, share, sequence.request.max_new_tokens - sequence.planned_draws});
   }
-  if (sequence.request.probe == ProbeRows::kLogits) {
+  if (sequence.request.probe == Probe::kLogits) {
     rows = std::min(rows, draft.logit_rows(sequence.home));
   }
   return std::min(rows, draft.rows_left);
@@ -189,7 +177,7 @@ int32_t Scheduler::PieceRows(const Sequence& sequence, int32_t rank, const StepD
   const HomeCapacity& capacity = HomeAt(rank).capacity;
   const int32_t begin = sequence.admitted ? sequence.planned_length : 0;
   int32_t rows = std::min(sequence.known_length() - begin, draft.rows_left);
-  if (sequence.request.probe == ProbeRows::kLogits) {
+  if (sequence.request.probe == Probe::kLogits) {
     rows = std::min(rows, draft.logit_rows(rank));
   }
   // A first piece writes its own slot. One that continues needs a spare, or is of late_rows:
@@ -271,7 +259,7 @@ void Scheduler::PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft) {
   const int32_t begin = sequence.planned_length;
   const bool prefill = sequence.state() == SequenceState::kPrefill;
   SequenceWork work{.seq = sequence.id, .begin = begin, .num_rows = rows};
-  work.probe = ProbeOf(sequence.request.probe);
+  work.probe = sequence.request.probe;
   sequence.planned_length += rows;
   const int32_t end = sequence.planned_length;
   if (prefill) {

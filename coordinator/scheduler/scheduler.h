@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
 #include "coordinator/kv_index/home_ledger.h"
 #include "coordinator/request/request.h"
@@ -23,17 +24,6 @@
 #include "coordinator/scheduler/cost_model.h"
 
 namespace atl::coordinator {
-
-// What one worker can be home of.
-struct HomeCapacity {
-  int32_t kv_blocks = 0;
-  int32_t state_slots = 0;
-  int32_t spares = 0;  // continuing pieces longer than late_rows in one step
-  int32_t late_rows = 1;
-  int32_t tokens_per_step = 1;  // that a decoding sequence may get at most
-  int64_t bytes_per_block = 0;
-  int64_t bytes_per_state = 0;  // of a slot or a spare
-};
 
 struct SchedulerOptions {
   int32_t max_num_seqs = 64;             // running, over all homes

@@ -56,15 +56,7 @@ WorkerHello FakeHello(int32_t index, uint32_t term_max) {
 }
 
 WorkerReady FakeReady(const EpochStart& start, const FakeWorkerOptions& options) {
-  return {.epoch = start.epoch,
-          .rank = start.rank,
-          .kv_blocks = options.kv_blocks,
-          .state_slots = options.state_slots,
-          .spares = options.spares,
-          .late_rows = options.late_rows,
-          .tokens_per_step = options.tokens_per_step,
-          .bytes_per_block = options.bytes_per_block,
-          .bytes_per_state = options.bytes_per_state};
+  return {.epoch = start.epoch, .rank = start.rank, .capacity = options.capacity()};
 }
 
 FakeCluster::FakeCluster(FakeChannel& channel, coordinator::WorkerEvents& events,

@@ -24,6 +24,16 @@ struct FakeWorkerOptions {
   int64_t bytes_per_block = 1000;
   int64_t bytes_per_state = 5000;
   int32_t vocab_size = 1000;
+
+  HomeCapacity capacity() const {
+    return {.kv_blocks = kv_blocks,
+            .state_slots = state_slots,
+            .spares = spares,
+            .late_rows = late_rows,
+            .tokens_per_step = tokens_per_step,
+            .bytes_per_block = bytes_per_block,
+            .bytes_per_state = bytes_per_state};
+  }
 };
 
 // The token that follows `tokens`.

@@ -59,16 +59,9 @@ class RemoteFakeWorker final : public worker::WorkerHandler {
     Put([this, start = std::move(start)] {
       options_.rank = start.rank;
       worker_ = std::make_unique<FakeWorker>(options_);
-      client_->SendReady(WorkerReady{.epoch = start.epoch,
-                                     .rank = start.rank,
-                                     .kv_blocks = options_.kv_blocks,
-                                     .state_slots = options_.state_slots,
-                                     .spares = options_.spares,
-                                     .late_rows = options_.late_rows,
-                                     .tokens_per_step = options_.tokens_per_step,
-                                     .bytes_per_block = options_.bytes_per_block,
-                                     .bytes_per_state = options_.bytes_per_state},
-                         start.epoch, start.rank);
+      client_->SendReady(
+          WorkerReady{.epoch = start.epoch, .rank = start.rank, .capacity = options_.capacity()},
+          start.epoch, start.rank);
     });
   }
   void OnPlan(StepPlan plan) override {

@@ -176,7 +176,7 @@ absl::StatusOr<LogitsRows> Cluster::Run(const LogitsJob& job, const ModelConfig&
                                .sampling = {.temperature = 0.0f},
                                .seed = 0,
                                .rope_factor = 1.0f,
-                               .probe = coordinator::ProbeRows::kLogits};
+                               .probe = Probe::kLogits};
   const size_t rows = job.ids.size() + static_cast<size_t>(request.max_new_tokens) - 1;
   const auto inbox = std::make_shared<Inbox>(rows, static_cast<size_t>(config.vocab_size));
   ATOLL_RETURN_IF_ERROR(

@@ -43,11 +43,11 @@ absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
       return FailedPrecondition("step {}: sequence {} is started twice", plan.step,
                                 Value(start.seq));
     }
-    if (Value(start.state_slot) < 0 || Value(start.state_slot) >= limits.num_slots ||
+    if (Value(start.state_slot) < 0 || Value(start.state_slot) >= limits.home.state_slots ||
         !slots.insert(start.state_slot).second) {
       return FailedPrecondition(
           "step {}: sequence {} is given state slot {} of {}, which is not free", plan.step,
-          Value(start.seq), Value(start.state_slot), limits.num_slots);
+          Value(start.seq), Value(start.state_slot), limits.home.state_slots);
     }
     if (start.rope_factor != 1.0f) {
       return Unimplemented(
@@ -108,7 +108,7 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
   }
   const bool is_piece = !work.ids.empty();
   const bool fits = is_piece ? work.ids.size() == static_cast<size_t>(work.num_rows)
-                             : work.num_rows <= limits.tokens_per_step && expected.pending;
+                             : work.num_rows <= limits.home.tokens_per_step && expected.pending;
   if (work.num_rows < 1 || !fits) {
     return FailedPrecondition("step {}: sequence {} is planned {} rows with {} ids", plan.step,
                               Value(work.seq), work.num_rows, work.ids.size());
@@ -123,9 +123,9 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
                               end_of_known, expected.known);
   }
   for (const BlockId block : work.new_blocks) {
-    if (Value(block) < 0 || Value(block) >= limits.num_blocks) {
+    if (Value(block) < 0 || Value(block) >= limits.home.kv_blocks) {
       return FailedPrecondition("step {}: sequence {} is given block {} of {}", plan.step,
-                                Value(work.seq), Value(block), limits.num_blocks);
+                                Value(work.seq), Value(block), limits.home.kv_blocks);
     }
   }
   const int64_t held =
@@ -151,11 +151,11 @@ absl::Status ValidatePlan(const StepPlan& plan, const SequenceTable& table,
     ATOLL_ASSIGN_OR_RETURN(const Expected expected, Lookup(plan, table, work.seq));
     if (expected.ended) continue;
     ATOLL_RETURN_IF_ERROR(ValidateWork(plan, work, expected, limits));
-    if (work.begin > 0 && work.num_rows > limits.late_rows) ++num_long;
+    if (work.begin > 0 && work.num_rows > limits.home.late_rows) ++num_long;
   }
-  if (num_long > limits.num_spares) {
+  if (num_long > limits.home.spares) {
     return FailedPrecondition("step {}: {} continuing pieces, {} spares", plan.step, num_long,
-                              limits.num_spares);
+                              limits.home.spares);
   }
   return absl::OkStatus();
 }
@@ -189,7 +189,7 @@ BatchInput BuildBatch(const StepPlan& plan, SequenceTable& table, const BatchLim
                          .slot = sequence.start.state_slot};
     if (work.begin == 0) {
       rows.store = kernels::DeltaStore::kOwn;
-    } else if (work.num_rows > limits.late_rows) {
+    } else if (work.num_rows > limits.home.late_rows) {
       rows.store = kernels::DeltaStore::kSpare;
       rows.spare = next_spare++;
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
 #include "worker/batch/sequence_table.h"
 #include "worker/kv_cache/sequence_rows.h"
@@ -13,12 +14,8 @@ namespace atl::worker {
 
 // What this worker can hold; a plan that asks for more is refused.
 struct BatchLimits {
-  int32_t num_blocks = 0;
-  int32_t num_slots = 0;
-  int32_t num_spares = 0;
-  int32_t late_rows = 1;
+  HomeCapacity home{};
   int32_t vocab_size = 0;
-  int32_t tokens_per_step = 1;  // rows of one decoding sequence, guesses included
 };
 
 struct BatchEntry {

@@ -42,10 +42,12 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const ModelConfig& co
   cache.num_slots = options.num_slots;
   cache.num_spares = options.num_spares;
   executor->cache_ = std::make_unique<KvCache>(cache);
-  executor->limits_ = {.num_blocks = cache.num_blocks,
-                       .num_slots = cache.num_slots,
-                       .num_spares = cache.num_spares,
-                       .late_rows = cache.late_rows,
+  executor->limits_ = {.home = {.kv_blocks = cache.num_blocks,
+                                .state_slots = cache.num_slots,
+                                .spares = cache.num_spares,
+                                .late_rows = cache.late_rows,
+                                .bytes_per_block = cache.bytes_per_block(),
+                                .bytes_per_state = cache.bytes_per_state()},
                        .vocab_size = config.vocab_size};
   executor->head_ = std::make_unique<OutputHead>(*executor->decoder_, *executor->context_);
   return executor;
@@ -84,14 +86,7 @@ void Executor::LeaveEpoch() {
 }
 
 WorkerReady Executor::MakeReady() const {
-  return {.epoch = epoch_.epoch,
-          .rank = epoch_.rank,
-          .kv_blocks = limits_.num_blocks,
-          .state_slots = limits_.num_slots,
-          .spares = limits_.num_spares,
-          .late_rows = limits_.late_rows,
-          .bytes_per_block = cache_->config().bytes_per_block(),
-          .bytes_per_state = cache_->config().bytes_per_state()};
+  return {.epoch = epoch_.epoch, .rank = epoch_.rank, .capacity = limits_.home};
 }
 
 absl::Status Executor::Check(const StepPlan& plan) const {

@@ -30,11 +30,13 @@ absl::StatusOr<std::unique_ptr<ScriptedRunner>> ScriptedRunner::Create(
   std::unique_ptr<ScriptedRunner> runner(new ScriptedRunner);
   runner->options_ = std::move(options);
   ScriptedRunnerOptions& own = runner->options_;
-  own.limits.tokens_per_step = own.script->tokens_per_step_max();
-  own.limits.late_rows = std::max(own.limits.late_rows, own.limits.tokens_per_step);
+  own.limits.home.tokens_per_step = own.script->tokens_per_step_max();
+  own.limits.home.late_rows = std::max(own.limits.home.late_rows, own.limits.home.tokens_per_step);
   own.hello.model_digest = own.script->digest();
   own.hello.num_layers = kLayers;
   own.hello.num_experts = kExperts;
+  own.limits.home.bytes_per_block = kScriptedBlockBytes;
+  own.limits.home.bytes_per_state = kScriptedStateBytes;
   own.hello.vocab_size = own.limits.vocab_size;
   runner->marks_.emplace(*own.tokenizer);
   const std::vector<std::string> closing = {"</think>\n\n"};
@@ -60,15 +62,7 @@ absl::Status ScriptedRunner::JoinEpoch(const EpochStart& start) {
 }
 
 WorkerReady ScriptedRunner::MakeReady() const {
-  return {.epoch = epoch_.epoch,
-          .rank = epoch_.rank,
-          .kv_blocks = options_.limits.num_blocks,
-          .state_slots = options_.limits.num_slots,
-          .spares = options_.limits.num_spares,
-          .late_rows = options_.limits.late_rows,
-          .tokens_per_step = options_.limits.tokens_per_step,
-          .bytes_per_block = kScriptedBlockBytes,
-          .bytes_per_state = kScriptedStateBytes};
+  return {.epoch = epoch_.epoch, .rank = epoch_.rank, .capacity = options_.limits.home};
 }
 
 absl::Status ScriptedRunner::Check(const StepPlan& plan) const {

@@ -31,8 +31,8 @@ struct ScriptedRunnerOptions {
   std::unique_ptr<const Script> script;
   std::unique_ptr<const Tokenizer> tokenizer;
   TokenId end_token{};
-  // num_blocks to late_rows; late_rows is raised to the script's tokens_per_step, for these rows
-  // stand in a state's ring. vocab_size is the model's.
+  // Of the home: kv_blocks to late_rows. late_rows is raised to the script's tokens_per_step, for
+  // these rows stand in a state's ring; the rest is the runner's. vocab_size is the model's.
   BatchLimits limits{};
   WorkerHello hello{};  // of process and machine; the runner fills in what is the model's
   std::unique_ptr<StepClock> clock;

@@ -379,25 +379,25 @@ TEST(WorkerCodecTest, HelloRoundTripsAndIsBounded) {
 TEST(WorkerCodecTest, ReadyCarriesCapacityOrTheFailure) {
   const WorkerReady ready{.epoch = {2, 1},
                           .rank = 1,
-                          .kv_blocks = 100,
-                          .state_slots = 9,
-                          .spares = 2,
-                          .late_rows = 4,
-                          .tokens_per_step = 3,
-                          .bytes_per_block = 1310720,
-                          .bytes_per_state = 66060288};
+                          .capacity = {.kv_blocks = 100,
+                                       .state_slots = 9,
+                                       .spares = 2,
+                                       .late_rows = 4,
+                                       .tokens_per_step = 3,
+                                       .bytes_per_block = 1310720,
+                                       .bytes_per_state = 66060288}};
   ::atollpb::Ready wire;
   Encode(ready, ready.epoch, ready.rank, &wire);
   ASSERT_OK_AND_ASSIGN(const WorkerReady back, Decode(wire));
   EXPECT_EQ(back.epoch, ready.epoch);
   EXPECT_EQ(back.rank, 1);
-  EXPECT_EQ(back.kv_blocks, 100);
-  EXPECT_EQ(back.state_slots, 9);
-  EXPECT_EQ(back.spares, 2);
-  EXPECT_EQ(back.late_rows, 4);
-  EXPECT_EQ(back.tokens_per_step, 3);
-  EXPECT_EQ(back.bytes_per_block, 1310720);
-  EXPECT_EQ(back.bytes_per_state, 66060288);
+  EXPECT_EQ(back.capacity.kv_blocks, 100);
+  EXPECT_EQ(back.capacity.state_slots, 9);
+  EXPECT_EQ(back.capacity.spares, 2);
+  EXPECT_EQ(back.capacity.late_rows, 4);
+  EXPECT_EQ(back.capacity.tokens_per_step, 3);
+  EXPECT_EQ(back.capacity.bytes_per_block, 1310720);
+  EXPECT_EQ(back.capacity.bytes_per_state, 66060288);
 
   wire.set_late_rows(17);
   EXPECT_STATUS(Decode(wire), absl::StatusCode::kInvalidArgument, "late_rows is 17");

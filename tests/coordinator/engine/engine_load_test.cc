@@ -172,12 +172,12 @@ TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
   EXPECT_EQ(older->WaitForEnd()->timings.preempted, absl::ZeroDuration());
   EXPECT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) {
     const HomeGauges& home = gauges.homes.at(0);
-    return home.kv_bytes_total == 4'000 && home.kv_bytes_free == 4'000 &&
-           home.state_bytes_total == 25'000 && home.state_bytes_free == 25'000;
+    return home.kv_bytes_total() == 4'000 && home.kv_bytes_free() == 4'000 &&
+           home.state_bytes_total() == 25'000 && home.state_bytes_free() == 25'000;
   }));
   bool pool_was_full = false;
   for (const EngineGauges& gauges : probe_.history()) {
-    if (!gauges.homes.empty() && gauges.homes[0].kv_bytes_free == 0) pool_was_full = true;
+    if (!gauges.homes.empty() && gauges.homes[0].kv_bytes_free() == 0) pool_was_full = true;
   }
   EXPECT_TRUE(pool_was_full);
   for (const RequestSummary& summary : probe_.ends()) {

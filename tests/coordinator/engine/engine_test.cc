@@ -266,7 +266,7 @@ TEST_F(EngineTest, ProbesComeForEveryRow) {
   Start(1, {.max_num_seqs = 4, .max_num_batched_tokens = 16});
   Join(1);
   Request request = MakeRequest(1, 40, 3);
-  request.probe = ProbeRows::kLogits;
+  request.probe = Probe::kLogits;
   const auto transcript = Ask(request);
   ASSERT_TRUE(transcript->WaitForEnd().has_value());
   std::vector<bool> seen(42);

@@ -34,15 +34,16 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
                     .waiting = 2,
                     .workers_joined = 2,
                     .ready = true,
-                    .homes = {{.running = 4,
+                    .homes = {{.capacity = {.kv_blocks = 64,
+                                            .state_slots = 8,
+                                            .spares = 1,
+                                            .bytes_per_block = 100,
+                                            .bytes_per_state = 10},
+                               .running = 4,
                                .prefill_rows_left = 4096,
-                               .blocks_total = 64,
                                .blocks_free = 60,
-                               .kv_bytes_total = 6400,
-                               .kv_bytes_free = 6000,
-                               .state_bytes_total = 90,
-                               .state_bytes_free = 50},
-                              {.running = 3, .blocks_total = 64, .blocks_free = 61}}});
+                               .slots_free = 4},
+                              {.capacity = {.kv_blocks = 64}, .running = 3, .blocks_free = 61}}});
   metrics.OnRequestEnd(
       {.reason = FinishReason::kLength,
        .prompt_tokens = 40,
@@ -96,13 +97,13 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
 TEST(EngineMetricsTest, SaturationIsTheFullestPoolOfAnyWorker) {
   Registry registry;
   EngineMetrics metrics(registry, ExpertRows::kByLayer);
-  metrics.OnGauges(
-      {.running = 1,
-       .homes = {{.blocks_total = 64, .blocks_free = 48, .slots_total = 4, .slots_free = 4},
-                 {.blocks_total = 64, .blocks_free = 64, .slots_total = 4, .slots_free = 1}}});
+  constexpr HomeCapacity kCapacity{.kv_blocks = 64, .state_slots = 4};
+  metrics.OnGauges({.running = 1,
+                    .homes = {{.capacity = kCapacity, .blocks_free = 48, .slots_free = 4},
+                              {.capacity = kCapacity, .blocks_free = 64, .slots_free = 1}}});
   EXPECT_THAT(registry.Render(), HasSubstr("\natoll_saturation 0.75\n"));
   // A new epoch with another pool: the old number of blocks is no longer true.
-  metrics.OnGauges({.homes = {{.blocks_total = 32, .blocks_free = 32}}});
+  metrics.OnGauges({.homes = {{.capacity = {.kv_blocks = 32}, .blocks_free = 32}}});
   EXPECT_THAT(registry.Render(), HasSubstr("blocks=\"128\"} 0\n"));
   EXPECT_THAT(registry.Render(), HasSubstr("blocks=\"32\"} 1\n"));
 }

@@ -16,7 +16,8 @@ TEST(VllmNamesTest, TheEngineIsShownUnderVllmsNames) {
   AddVllmNames("qwen", registry);
   metrics.OnGauges({.running = 3,
                     .waiting = 2,
-                    .homes = {{.blocks_total = 64, .blocks_free = 16}, {.blocks_total = 64}}});
+                    .homes = {{.capacity = {.kv_blocks = 64}, .blocks_free = 16},
+                              {.capacity = {.kv_blocks = 64}}}});
   metrics.OnPreempted(0);
   metrics.OnPreempted(1);
   metrics.OnRequestEnd({.reason = FinishReason::kCancelled, .prompt_tokens = 7});

@@ -106,7 +106,7 @@ class Cluster {
     request.max_new_tokens = Pick(1, std::min(room - prompt, Pick(0, 1) == 0 ? 300 : 30));
     if (Pick(0, 2) == 0) request.stop_ids = {TokenId{Pick(0, kVocab - 1)}};
     if (Pick(0, 3) == 0) request.priority = Pick(-1, 1);
-    if (Pick(0, 5) == 0) request.probe = ProbeRows::kLogits;
+    if (Pick(0, 5) == 0) request.probe = Probe::kLogits;
     request.prompt_logprobs = Pick(0, 5) == 0;
     if (request.prompt_logprobs) request.top_logprobs = 0;
     request.seed = 0;

@@ -183,7 +183,7 @@ TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40, .logit_rows_max = 3},
                       {1, 1}, {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
   Request probed = MakeRequest(20);
-  probed.probe = ProbeRows::kLogits;
+  probed.probe = Probe::kLogits;
   scheduler.Add(SeqId{1}, probed);
   scheduler.Add(SeqId{2}, MakeRequest(37));
   scheduler.Add(SeqId{3}, MakeRequest(100));
@@ -205,7 +205,7 @@ TEST(SchedulerTest, ProbedLogitsAreBoundedPerStepAndHome) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 64, .logit_rows_max = 5},
                       {1, 1}, {Capacity()});
   Request request = MakeRequest(12);
-  request.probe = ProbeRows::kLogits;
+  request.probe = Probe::kLogits;
   scheduler.Add(SeqId{1}, request);
   scheduler.Add(SeqId{2}, request);
   scheduler.Add(SeqId{3}, MakeRequest(12));

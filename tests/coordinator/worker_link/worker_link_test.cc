@@ -164,7 +164,7 @@ TEST(WorkerLinkTest, MegabytesOfProbedLogitsTravel) {
   RemoteFakeWorker worker(coordinator.address(), testing::FakeHello(0));
   ASSERT_TRUE(coordinator.WaitUntilReady());
   Request request = MakeRequest(1, 500, 3);
-  request.probe = ProbeRows::kLogits;
+  request.probe = Probe::kLogits;
   const auto transcript = coordinator.Ask(request);
   ASSERT_TRUE(transcript->WaitForEnd().has_value());
   size_t floats = 0;

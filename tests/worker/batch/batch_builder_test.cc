@@ -8,7 +8,7 @@ namespace {
 using kernels::DeltaStore;
 constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr BatchLimits kLimits = {
-    .num_blocks = 8, .num_slots = 2, .num_spares = 1, .late_rows = 1, .vocab_size = 100};
+    .home = {.kv_blocks = 8, .state_slots = 2, .spares = 1, .late_rows = 1}, .vocab_size = 100};
 
 std::vector<TokenId> Ids(int count) {
   return std::vector<TokenId>(static_cast<size_t>(count), TokenId{7});
@@ -175,7 +175,7 @@ TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
                 "2 continuing pieces, 1 spares");
   BatchLimits two = kLimits;
-  two.num_spares = 2;
+  two.home.spares = 2;
   ASSERT_OK(ValidatePlan(plan, table, two));
   EXPECT_EQ(BuildBatch(plan, table, two).rows[1].spare, 1);
 }

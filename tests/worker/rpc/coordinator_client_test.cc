@@ -100,7 +100,7 @@ class CoordinatorClientTest : public ::testing::Test {
         {.epoch = {1, number}, .transport_addresses = {"a"}, .expert_owner = {{0}}});
   }
   WorkerReady Ready(uint32_t number) {
-    return {.epoch = {1, number}, .rank = 0, .kv_blocks = 1, .state_slots = 1};
+    return {.epoch = {1, number}, .rank = 0, .capacity = {.kv_blocks = 1, .state_slots = 1}};
   }
   void TearDown() override {
     client_.reset();

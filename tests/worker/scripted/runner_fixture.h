@@ -59,18 +59,16 @@ class ScriptedRunnerTest : public ::testing::Test {
     auto tokenizer = Tokenizer::FromDirectory("tools/nano/checkpoint");
     ASSERT_OK(tokenizer);
     const int32_t vocab_size = (*tokenizer)->vocab_size();
-    auto runner = ScriptedRunner::Create({.script = std::move(*parsed),
-                                          .tokenizer = std::move(*tokenizer),
-                                          .end_token = end_,
-                                          .limits = {.num_blocks = 4096,
-                                                     .num_slots = 64,
-                                                     .num_spares = 4,
-                                                     .late_rows = 1,
-                                                     .vocab_size = vocab_size},
-                                          .hello = {.host = "here"},
-                                          .clock = std::make_unique<FakeClock>(hands_),
-                                          .crash = [] { std::_Exit(kCrashStatus); },
-                                          .hang = [this] { ++num_hangs_; }});
+    auto runner = ScriptedRunner::Create(
+        {.script = std::move(*parsed),
+         .tokenizer = std::move(*tokenizer),
+         .end_token = end_,
+         .limits = {.home = {.kv_blocks = 4096, .state_slots = 64, .spares = 4, .late_rows = 1},
+                    .vocab_size = vocab_size},
+         .hello = {.host = "here"},
+         .clock = std::make_unique<FakeClock>(hands_),
+         .crash = [] { std::_Exit(kCrashStatus); },
+          .hang = [this] { ++num_hangs_; }});
     ASSERT_OK(runner);
     runner_ = std::move(*runner);
     ASSERT_OK(runner_->JoinEpoch(

@@ -66,8 +66,8 @@ TEST_F(ScriptedRunnerTest, TokensAreAFunctionOfThePromptAlone) {
 TEST_F(ScriptedRunnerTest, SeveralTokensAStepNeverPassTheLimit) {
   Play(R"({"when": "three", "say": "a b c d e f g h", "tokens_per_step": 3}
 {"when": "one", "say": "a b c d e f g h"})");
-  EXPECT_EQ(runner_->MakeReady().tokens_per_step, 3);
-  EXPECT_EQ(runner_->MakeReady().late_rows, 3) << "guessed rows stand in the ring";
+  EXPECT_EQ(runner_->MakeReady().capacity.tokens_per_step, 3);
+  EXPECT_EQ(runner_->MakeReady().capacity.late_rows, 3) << "guessed rows stand in the ring";
   const std::vector<TokenId> prompt = Ids(Chat("three"));
   for (int32_t limit = 1; limit <= 6; ++limit) {
     StartSequence start = Start(++seq_, prompt);

@@ -125,9 +125,9 @@ TEST_F(ScriptedRunnerTest, SaysWhatItIs) {
   EXPECT_EQ(runner_->hello().vocab_size, 4096);
   EXPECT_EQ(runner_->hello().host, "here");
   EXPECT_EQ(runner_->hello().num_layers, 1);
-  EXPECT_EQ(runner_->MakeReady().bytes_per_block, kScriptedBlockBytes);
-  EXPECT_EQ(runner_->MakeReady().bytes_per_state, kScriptedStateBytes);
-  EXPECT_EQ(runner_->MakeReady().kv_blocks, 4096);
+  EXPECT_EQ(runner_->MakeReady().capacity.bytes_per_block, kScriptedBlockBytes);
+  EXPECT_EQ(runner_->MakeReady().capacity.bytes_per_state, kScriptedStateBytes);
+  EXPECT_EQ(runner_->MakeReady().capacity.kv_blocks, 4096);
 }
 
 }  // namespace
