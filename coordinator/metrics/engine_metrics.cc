@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "common/base/kv_block.h"
-#include "coordinator/kv_index/home_ledger.h"
+#include "coordinator/cache/home_ledger.h"
 
 namespace atl::coordinator {
 namespace {

@@ -18,7 +18,7 @@
 
 #include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
-#include "coordinator/kv_index/home_ledger.h"
+#include "coordinator/cache/home_ledger.h"
 #include "coordinator/request/request.h"
 #include "coordinator/request/sequence.h"
 #include "coordinator/scheduler/cost_model.h"

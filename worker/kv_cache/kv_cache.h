@@ -1,5 +1,5 @@
 // The bytes of the past: KV blocks of the attention layers and DeltaNet states of the linear
-// layers, of the sequences that are at home here. The coordinator's kv_index is the ledger that
+// layers, of the sequences that are at home here. The coordinator's cache room keeps the ledger that
 // gives out block ids and state slots; this room only keeps what they name.
 #pragma once
 

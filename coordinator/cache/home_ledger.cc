@@ -1,4 +1,4 @@
-#include "coordinator/kv_index/home_ledger.h"
+#include "coordinator/cache/home_ledger.h"
 
 #include <algorithm>
 #include <utility>
