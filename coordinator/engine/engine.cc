@@ -13,8 +13,8 @@
 #include "common/step/expert_owners.h"
 #include "common/step/limits.h"
 #include "common/step/step_codec.h"
-#include "coordinator/engine/door.h"
 #include "coordinator/engine/epoch_run.h"
+#include "coordinator/engine/inbox.h"
 #include "coordinator/membership/membership.h"
 
 namespace atl::coordinator {
@@ -23,7 +23,7 @@ namespace {
 // Logits of a step and home travel in one message, beside everything else.
 constexpr int64_t kLogitBytesMax = kStreamMessageBytesMax / 2;
 
-class SilentProbe final : public EngineProbe {
+class SilentObserver final : public EngineObserver {
  public:
   void OnStep(const StepSummary&) override {}
   void OnWorkerStep(int32_t, const StepStats&) override {}
@@ -84,11 +84,11 @@ uint64_t RandomSeed() {
 
 class EngineThread final : public Engine, private WorkerEvents {
  public:
-  EngineThread(EngineOptions options, WorkerChannel& channel, EngineProbe* probe)
+  EngineThread(EngineOptions options, WorkerChannel& channel, EngineObserver* observer)
       : options_(std::move(options)),
         channel_(channel),
-        probe_(probe != nullptr ? *probe : silent_),
-        door_(options_.max_queue),
+        observer_(observer != nullptr ? *observer : silent_),
+        inbox_(options_.max_queue),
         membership_(options_.num_workers) {
     PublishReady();
     thread_ = std::thread([this] { Run(); });
@@ -97,27 +97,27 @@ class EngineThread final : public Engine, private WorkerEvents {
 
   WorkerEvents& worker_events() override { return *this; }
   absl::StatusOr<SeqId> Submit(Request request, std::unique_ptr<RequestSink> sink) override {
-    return door_.Submit(std::move(request), std::move(sink));
+    return inbox_.Submit(std::move(request), std::move(sink));
   }
-  void Cancel(SeqId seq) override { door_.Cancel(seq); }
-  ReadyState ready_state() const override { return door_.ready_state(); }
-  RequestLimits limits() const override { return door_.limits(); }
-  absl::Duration RetryAfter() const override { return door_.retry_after(); }
+  void Cancel(SeqId seq) override { inbox_.Cancel(seq); }
+  ReadyState ready_state() const override { return inbox_.ready_state(); }
+  RequestLimits limits() const override { return inbox_.limits(); }
+  absl::Duration RetryAfter() const override { return inbox_.retry_after(); }
   bool Drain(absl::Duration limit) override;
 
  private:
   // WorkerEvents, on the channel's threads.
   void OnHello(WorkerId worker, WorkerHello hello) override {
-    door_.Push({worker, std::move(hello)});
+    inbox_.Push({worker, std::move(hello)});
   }
   void OnReady(WorkerId worker, absl::StatusOr<WorkerReady> ready) override {
-    door_.Push({worker, std::move(ready)});
+    inbox_.Push({worker, std::move(ready)});
   }
   void OnResult(WorkerId worker, StepResult result) override {
-    door_.Push({worker, std::move(result)});
+    inbox_.Push({worker, std::move(result)});
   }
   void OnClosed(WorkerId worker, absl::Status why) override {
-    door_.Push({worker, StreamClosed{std::move(why)}});
+    inbox_.Push({worker, StreamClosed{std::move(why)}});
   }
 
   // Everything below on the engine thread.
@@ -138,9 +138,9 @@ class EngineThread final : public Engine, private WorkerEvents {
 
   const EngineOptions options_;
   WorkerChannel& channel_;
-  SilentProbe silent_;
-  EngineProbe& probe_;
-  Door door_;
+  SilentObserver silent_;
+  EngineObserver& observer_;
+  Inbox inbox_;
   std::mutex join_mutex_;
 
   Membership membership_;
@@ -160,9 +160,9 @@ class EngineThread final : public Engine, private WorkerEvents {
 };
 
 bool EngineThread::Drain(absl::Duration limit) {
-  door_.CloseForRequests("the server is shutting down");
-  const bool idle = door_.WaitUntilIdle(limit);
-  door_.Stop();
+  inbox_.CloseForRequests("the server is shutting down");
+  const bool idle = inbox_.WaitUntilIdle(limit);
+  inbox_.Stop();
   std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
   return idle;
@@ -173,8 +173,8 @@ void EngineThread::Run() {
   while (!stop) {
     const MonotonicTime due =
         run_ ? std::min(Verdict(), run_->next_expiry()) : MonotonicTime::InfiniteFuture();
-    Door::Batch batch =
-        door_.Take(due == MonotonicTime::InfiniteFuture() ? absl::InfiniteDuration() : due - Now());
+    Inbox::Batch batch = inbox_.Take(
+        due == MonotonicTime::InfiniteFuture() ? absl::InfiniteDuration() : due - Now());
     for (WorkerEvent& event : batch.events) {
       std::visit([&](auto& what) { Handle(event.worker, what); }, event.what);
     }
@@ -255,7 +255,7 @@ void EngineThread::StartRun() {
                     .draw_seed = options_.draw_seed ? options_.draw_seed : RandomSeed,
                     .clock = options_.clock};
   for (const Member& member : membership_.members()) args.workers.push_back(member.id);
-  run_ = std::make_unique<EpochRun>(std::move(args), channel_, probe_, door_);
+  run_ = std::make_unique<EpochRun>(std::move(args), channel_, observer_, inbox_);
   limits_.tokens_max = run_->scheduler().tokens_max();
   LOG_INFO("ready: a request may have {} tokens",
            std::min<int64_t>(limits_.tokens_max, limits_.max_model_len));
@@ -281,11 +281,11 @@ void EngineThread::Handle(WorkerId worker, StreamClosed& closed) {
 
 void EngineThread::Start(Submission submission) {
   if (run_) return run_->Add(std::move(submission));
-  // The epoch ended between the door and here.
+  // The epoch ended between the inbox and here.
   submission.sink->OnFinish(
       {.reason = FinishReason::kError, .status = Unavailable("{}", membership_.Reason())});
-  door_.Ended(submission.id);
-  door_.PublishWaiting(0, RetryEstimate::kMin);
+  inbox_.Ended(submission.id);
+  inbox_.PublishWaiting(0, RetryEstimate::kMin);
 }
 
 // The first loss ends the epoch: every request fails, the survivors abandon what runs.
@@ -305,7 +305,7 @@ void EngineThread::Lose(WorkerId worker, const absl::Status& why) {
   if (run_) run_->FailAll(Unavailable("{}", reason));
   run_.reset();
   suspicion_.reset();
-  probe_.OnWorkerLost(*membership_.RankOf(worker));
+  observer_.OnWorkerLost(*membership_.RankOf(worker));
 }
 
 // Until when the workers may leave things as they are.
@@ -332,9 +332,9 @@ void EngineThread::Judge() {
 }
 
 void EngineThread::PublishReady() {
-  door_.Publish({.ready = run_ != nullptr && membership_.state() == MembershipState::kReady,
-                 .reason = membership_.Reason()},
-                limits_);
+  inbox_.Publish({.ready = run_ != nullptr && membership_.state() == MembershipState::kReady,
+                  .reason = membership_.Reason()},
+                 limits_);
 }
 
 void EngineThread::PublishGauges() {
@@ -349,15 +349,16 @@ void EngineThread::PublishGauges() {
       gauges.homes.push_back(GaugesOf(scheduler, rank));
     }
   }
-  probe_.OnGauges(gauges);
+  observer_.OnGauges(gauges);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(EngineOptions options,
-                                                       WorkerChannel& channel, EngineProbe* probe) {
+                                                       WorkerChannel& channel,
+                                                       EngineObserver* observer) {
   ATOLL_RETURN_IF_ERROR(CheckOptions(options));
-  return std::make_unique<EngineThread>(std::move(options), channel, probe);
+  return std::make_unique<EngineThread>(std::move(options), channel, observer);
 }
 
 }  // namespace atl::coordinator

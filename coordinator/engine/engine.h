@@ -1,7 +1,7 @@
 // Engine: the coordinator's heartbeat. One thread of its own takes requests, plans steps, sends the
 // plans to the workers, applies what they report and hands the tokens out.
 //
-//   auto engine = Engine::Create({.num_workers = 2, .max_model_len = 8192}, *channel, probe);
+//   auto engine = Engine::Create({.num_workers = 2, .max_model_len = 8192}, *channel, observer);
 //   channel->Start((*engine)->worker_events());
 //   auto seq = (*engine)->Submit(std::move(request), std::make_unique<MySink>(...));
 //   (*engine)->Cancel(*seq);           // the client went away
@@ -20,8 +20,8 @@
 #include "common/concurrency/clock.h"
 #include "common/step/finish_reason.h"
 #include "common/step/step_plan.h"
-#include "coordinator/engine/probe.h"
-#include "coordinator/engine/request_timings.h"
+#include "coordinator/engine/engine_observer.h"
+#include "coordinator/engine/request_clock.h"
 #include "coordinator/request/request.h"
 #include "coordinator/worker_link/worker_channel.h"
 
@@ -80,10 +80,11 @@ struct ReadyState {
 
 class Engine {
  public:
-  // Starts the thread. `channel` and `probe` (may be null) outlive the engine; `probe` is called on
+  // Starts the thread. `channel` and `observer` (may be null) outlive the engine; `observer` is called on
   // the engine thread. kInvalidArgument: options that contradict each other.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
-                                                        WorkerChannel& channel, EngineProbe* probe);
+                                                        WorkerChannel& channel,
+                                                        EngineObserver* observer);
   virtual ~Engine() = default;
 
   // What the channel reports to; valid until the engine is destroyed, so stop the channel first.

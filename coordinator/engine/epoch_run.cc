@@ -28,11 +28,12 @@ std::string Grouped(int64_t count) {
 
 }  // namespace
 
-EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe, Door& door)
+EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineObserver& observer,
+                   Inbox& inbox)
     : args_(std::move(args)),
       channel_(channel),
-      probe_(probe),
-      door_(door),
+      observer_(observer),
+      inbox_(inbox),
       scheduler_(args_.scheduler, args_.epoch, args_.homes) {
   CHECK(args_.workers.size() == args_.homes.size());
 }
@@ -85,7 +86,7 @@ void EpochRun::PlanAhead() {
     Send(*step);
   }
   const int32_t num_waiting = scheduler_.num_waiting();
-  door_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.clock->Now()));
+  inbox_.PublishWaiting(num_waiting, retry_.Until(num_waiting, args_.clock->Now()));
 }
 
 void EpochRun::Send(const PlannedStep& step) {
@@ -109,7 +110,7 @@ void EpochRun::Send(const PlannedStep& step) {
 void EpochRun::NotePlanned(const PlannedStep& step, MonotonicTime now) {
   for (const Preemption& preemption : step.preempted) {
     clients_.at(preemption.seq).clock.OnPreempted(now);
-    probe_.OnPreempted(preemption.rank);
+    observer_.OnPreempted(preemption.rank);
   }
   for (const StepPlan& plan : step.plans) {
     for (const StartSequence& start : plan.start) clients_.at(start.seq).clock.OnStart(now);
@@ -135,7 +136,7 @@ absl::Status EpochRun::Report(int32_t rank, StepResult result) {
   for (const SequenceResult& sequence : result.sequences) {
     ATOLL_RETURN_IF_ERROR(ReportSequence(rank, sequence));
   }
-  probe_.OnWorkerStep(rank, result.stats);
+  observer_.OnWorkerStep(rank, result.stats);
   it->summary.rows += result.stats.rows;
   it->reported[static_cast<size_t>(rank)] = true;
   CompleteSteps();
@@ -197,7 +198,7 @@ void EpochRun::CompleteSteps() {
                              absl::ToInt64Microseconds(now - std::max(front.sent, completed_)));
     }
     completed_ = now;
-    probe_.OnStep(front.summary);
+    observer_.OnStep(front.summary);
     in_flight_.pop_front();
   }
 }
@@ -222,7 +223,7 @@ void EpochRun::FailAll(const absl::Status& why) {
     scheduler_.Remove(seq);
     Finish(seq, FinishReason::kError, why);
   }
-  door_.PublishWaiting(0, RetryEstimate::kMin);
+  inbox_.PublishWaiting(0, RetryEstimate::kMin);
 }
 
 void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status) {
@@ -233,12 +234,12 @@ void EpochRun::Finish(SeqId seq, FinishReason reason, const absl::Status& status
   const MonotonicTime now = args_.clock->Now();
   const RequestTimings timings = client.clock.At(now);
   client.sink->OnFinish({.reason = reason, .status = status, .timings = timings});
-  probe_.OnRequestEnd({.reason = reason,
-                       .prompt_tokens = client.prompt_tokens,
-                       .generated_tokens = client.generated_tokens,
-                       .timings = timings});
+  observer_.OnRequestEnd({.reason = reason,
+                          .prompt_tokens = client.prompt_tokens,
+                          .generated_tokens = client.generated_tokens,
+                          .timings = timings});
   retry_.OnEnd(now);
-  door_.Ended(seq);
+  inbox_.Ended(seq);
 }
 
 }  // namespace atl::coordinator

@@ -9,8 +9,8 @@
 #include <memory>
 #include <vector>
 
-#include "coordinator/engine/door.h"
-#include "coordinator/engine/probe.h"
+#include "coordinator/engine/engine_observer.h"
+#include "coordinator/engine/inbox.h"
 #include "coordinator/engine/request_clock.h"
 #include "coordinator/engine/retry_estimate.h"
 #include "coordinator/scheduler/scheduler.h"
@@ -33,7 +33,7 @@ struct EpochRunArgs {
 class EpochRun {
  public:
   // The references outlive the run.
-  EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineProbe& probe, Door& door);
+  EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineObserver& observer, Inbox& inbox);
 
   void Add(Submission submission);
   void Cancel(SeqId seq);
@@ -81,8 +81,8 @@ class EpochRun {
 
   const EpochRunArgs args_;
   WorkerChannel& channel_;
-  EngineProbe& probe_;
-  Door& door_;
+  EngineObserver& observer_;
+  Inbox& inbox_;
   Scheduler scheduler_;
   std::map<SeqId, Client> clients_;
   std::deque<StepInFlight> in_flight_;

@@ -6,9 +6,19 @@
 
 #include "absl/time/time.h"
 #include "common/concurrency/clock.h"
-#include "coordinator/engine/request_timings.h"
 
 namespace atl::coordinator {
+
+// Where the time of one request went. Queued: until the first plan that starts it. Prefill: from
+// there until the first token. Preempted: from losing its blocks until its next token, recomputing
+// included. Decode: the rest.
+struct RequestTimings {
+  absl::Duration queued{};
+  absl::Duration prefill{};
+  absl::Duration decode{};
+  absl::Duration preempted{};
+  int32_t preemptions = 0;
+};
 
 class RequestClock {
  public:

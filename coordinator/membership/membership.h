@@ -9,9 +9,11 @@
 
 #include "common/base/ids.h"
 #include "common/base/status.h"
-#include "coordinator/membership/worker_id.h"
 
 namespace atl::coordinator {
+
+// One stream of one worker process, in order of arrival; a worker that comes again has a new one.
+enum class WorkerId : uint64_t {};
 
 struct Member {
   WorkerId id{};

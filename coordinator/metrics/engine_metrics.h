@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/metrics/registry.h"
-#include "coordinator/engine/probe.h"
+#include "coordinator/engine/engine_observer.h"
 
 namespace atl::coordinator {
 
@@ -17,7 +17,7 @@ namespace atl::coordinator {
 enum class ExpertRows { kByLayer, kByExpert };
 
 // **Threads**: the engine's, except Refresh (any). **Lifetime**: the registry outlives it.
-class EngineMetrics : public EngineProbe {
+class EngineMetrics : public EngineObserver {
  public:
   EngineMetrics(Registry& registry, ExpertRows expert_rows);
 

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
-#include "coordinator/membership/worker_id.h"
+#include "coordinator/membership/membership.h"
 
 namespace atl::coordinator {
 

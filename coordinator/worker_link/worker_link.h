@@ -2,7 +2,7 @@
 // worker, and a closed stream a dead one.
 //
 //   auto link = WorkerLink::Create({.address = "0.0.0.0:0"});
-//   auto engine = Engine::Create(options, **link, probe);
+//   auto engine = Engine::Create(options, **link, observer);
 //   auto port = (*link)->Start((*engine)->worker_events());
 //   … (*engine)->Drain(…); (*link)->Stop(absl::Seconds(5));   // then the engine may go
 #pragma once

@@ -20,7 +20,7 @@ class EngineFailureTest : public ::testing::Test {
                                   .peer_loss_grace = absl::Seconds(5),
                                   .step_limit = absl::Seconds(600),
                                   .clock = &clock_},
-                                 channel_, &probe_);
+                                 channel_, &observer_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
     for (uint64_t i = 0; i < 2; ++i) {
@@ -31,7 +31,7 @@ class EngineFailureTest : public ::testing::Test {
       events().OnReady(WorkerId{i}, testing::FakeReady(start, {}));
       workers_.emplace_back(testing::FakeWorkerOptions{.rank = static_cast<int32_t>(i)});
     }
-    ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+    ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   }
   // A request at home on worker 0, then one on worker 1.
   std::shared_ptr<Transcript> Ask() {
@@ -55,7 +55,7 @@ class EngineFailureTest : public ::testing::Test {
       EXPECT_EQ(end->reason, FinishReason::kError);
       EXPECT_STATUS(end->status, absl::StatusCode::kUnavailable, reason);
     }
-    ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return !gauges.ready; }));
+    ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return !gauges.ready; }));
     EXPECT_FALSE(engine_->ready_state().ready);
     EXPECT_THAT(engine_->ready_state().reason, ::testing::HasSubstr(reason));
     EXPECT_STATUS(engine_->Submit({.prompt = {TokenId{1}}, .max_new_tokens = 1}, nullptr),
@@ -89,7 +89,7 @@ class EngineFailureTest : public ::testing::Test {
   testing::FakeClock clock_;
   uint64_t last_stranger_ = 100;
   FakeChannel channel_;
-  RecordingProbe probe_;
+  RecordingObserver observer_;
   std::unique_ptr<Engine> engine_;
   std::vector<testing::FakeWorker> workers_;
 };
@@ -103,7 +103,7 @@ TEST_F(EngineFailureTest, ALostWorkerEndsTheEpochByName) {
   events().OnClosed(WorkerId{1}, Unavailable("the connection closed"));
   ExpectLost({first, second}, "lost worker 1 (node-1, pid 1001): the connection closed");
   EXPECT_THAT(SkipPlansTo<testing::EpochEnded>(0).reason, ::testing::HasSubstr("lost worker 1"));
-  EXPECT_EQ(probe_.lost(), std::vector<int32_t>{1});
+  EXPECT_EQ(observer_.lost(), std::vector<int32_t>{1});
   // Who comes now is turned away and may come again.
   events().OnHello(WorkerId{9}, testing::FakeHello(9));
   EXPECT_STATUS(channel_.Expect<testing::Refused>(WorkerId{9}).why, absl::StatusCode::kUnavailable,
@@ -123,7 +123,7 @@ TEST_F(EngineFailureTest, AWorkerTooManyIsTurnedAway) {
 }
 
 TEST_F(EngineFailureTest, AWorkerThatCannotMeetItsPeersIsNamed) {
-  auto engine = Engine::Create({.num_workers = 1, .max_model_len = 64}, channel_, &probe_);
+  auto engine = Engine::Create({.num_workers = 1, .max_model_len = 64}, channel_, &observer_);
   ASSERT_OK(engine);
   engine_ = *std::move(engine);
   events().OnHello(WorkerId{0}, testing::FakeHello(0));

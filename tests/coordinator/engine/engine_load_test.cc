@@ -61,7 +61,7 @@ class EngineLoadTest : public ::testing::Test {
   void Start(EngineOptions options) {
     options.max_model_len = 4096;
     options.clock = &clock_;
-    auto engine = Engine::Create(std::move(options), channel_, &probe_);
+    auto engine = Engine::Create(std::move(options), channel_, &observer_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
   }
@@ -71,7 +71,7 @@ class EngineLoadTest : public ::testing::Test {
     engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
     const auto start = channel_.Expect<EpochStart>(WorkerId{0});
     engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, options));
-    ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+    ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   }
   std::shared_ptr<Transcript> Ask(const Request& request, SeqId* seq = nullptr) {
     auto transcript = std::make_shared<Transcript>();
@@ -87,7 +87,7 @@ class EngineLoadTest : public ::testing::Test {
     EXPECT_OK(result);
     clock_.Advance(absl::Milliseconds(ms));
     engine_->worker_events().OnResult(WorkerId{0}, *std::move(result));
-    EXPECT_TRUE(probe_.WaitForSteps(plan.step));
+    EXPECT_TRUE(observer_.WaitForSteps(plan.step));
     return plan;
   }
   static Request MakeRequest(int32_t seed, int32_t prompt_tokens, int32_t max_new_tokens) {
@@ -104,7 +104,7 @@ class EngineLoadTest : public ::testing::Test {
 
   testing::FakeClock clock_;
   FakeChannel channel_;
-  RecordingProbe probe_;
+  RecordingObserver observer_;
   std::unique_ptr<Engine> engine_;
   std::optional<FakeWorker> worker_;
 };
@@ -126,10 +126,10 @@ TEST_F(EngineLoadTest, WhoWaitsTooLongIsToldSo) {
   JoinByHand({});
   const auto runs = Ask(MakeRequest(1, 3, 100));
   const auto waits = Ask(MakeRequest(2, 3, 10));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
   Step(1'000);
   const auto younger = Ask(MakeRequest(3, 3, 10));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 2; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 2; }));
   Step(3'000);
   EXPECT_FALSE(waits->ended());
   Step(1'000);
@@ -140,7 +140,7 @@ TEST_F(EngineLoadTest, WhoWaitsTooLongIsToldSo) {
   EXPECT_EQ(end->timings.queued, absl::Seconds(5));
   EXPECT_FALSE(younger->ended());
   EXPECT_FALSE(runs->ended());  // its time in the queue was over long ago
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
 }
 
 TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
@@ -151,17 +151,18 @@ TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
   const auto older = Ask(first);
   StepPlan plan = Step(10);  // the older one alone
   const auto younger = Ask(second);
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
   EXPECT_EQ(Step(10).work.size(), 1u);  // planned before the younger came
   int64_t steps_preempted = 0;
   while (!older->ended() || !younger->ended()) {
     plan = Step(10);
-    if (probe_.preempted().size() == 1 && !younger->ended() && !older->ended()) ++steps_preempted;
+    if (observer_.preempted().size() == 1 && !younger->ended() && !older->ended())
+      ++steps_preempted;
   }
   EXPECT_EQ(older->tokens(), AnswerTo(first));
   EXPECT_EQ(younger->tokens(), AnswerTo(second));
   EXPECT_EQ(younger->prompt_pieces(), std::vector<int32_t>{60});  // not told again
-  EXPECT_EQ(probe_.preempted(), std::vector<int32_t>{0});
+  EXPECT_EQ(observer_.preempted(), std::vector<int32_t>{0});
   const auto end = younger->WaitForEnd();
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->timings.preemptions, 1);
@@ -170,17 +171,17 @@ TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
   EXPECT_GE(end->timings.preempted, absl::Milliseconds(10 * steps_preempted));
   EXPECT_EQ(end->timings.decode, absl::Milliseconds(10 * 128));  // all but the first and one more
   EXPECT_EQ(older->WaitForEnd()->timings.preempted, absl::ZeroDuration());
-  EXPECT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) {
+  EXPECT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) {
     const HomeGauges& home = gauges.homes.at(0);
     return home.kv_bytes_total() == 4'000 && home.kv_bytes_free() == 4'000 &&
            home.state_bytes_total() == 25'000 && home.state_bytes_free() == 25'000;
   }));
   bool pool_was_full = false;
-  for (const EngineGauges& gauges : probe_.history()) {
+  for (const EngineGauges& gauges : observer_.history()) {
     if (!gauges.homes.empty() && gauges.homes[0].kv_bytes_free() == 0) pool_was_full = true;
   }
   EXPECT_TRUE(pool_was_full);
-  for (const RequestSummary& summary : probe_.ends()) {
+  for (const RequestSummary& summary : observer_.ends()) {
     EXPECT_EQ(summary.timings.preemptions, summary.prompt_tokens == 60 ? 1 : 0);
   }
 }
@@ -225,7 +226,7 @@ TEST_F(EngineLoadTest, AFullPoolAndSeveralTokensAStepChangeNoText) {
   std::vector<std::shared_ptr<Transcript>> transcripts;
   FakeCluster cluster(channel_, engine_->worker_events(), 2,
                       {.kv_blocks = 8, .state_slots = 8, .late_rows = 3, .tokens_per_step = 3});
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   for (int32_t i = 0; i < 24; ++i) {
     requests.push_back(MakeRequest(i, 5 + i * 7, 100 + i));
     transcripts.push_back(Ask(requests.back()));
@@ -234,7 +235,7 @@ TEST_F(EngineLoadTest, AFullPoolAndSeveralTokensAStepChangeNoText) {
     ASSERT_TRUE(transcripts[i]->WaitForEnd().has_value());
     EXPECT_EQ(transcripts[i]->tokens(), AnswerTo(requests[i]));
   }
-  EXPECT_GT(probe_.preempted().size(), 0u);
+  EXPECT_GT(observer_.preempted().size(), 0u);
   EXPECT_THAT(cluster.violations(), ::testing::IsEmpty());
 }
 
@@ -249,7 +250,7 @@ TEST_F(EngineLoadTest, StepsTellTheirRowsAndWhatTheyWereTakenToNeed) {
     const StepPlan plan = Step(20);
     ASSERT_LE(plan.work.size(), 1u);
   }
-  const std::vector<StepSummary> steps = probe_.steps();
+  const std::vector<StepSummary> steps = observer_.steps();
   EXPECT_GT(steps[0].prefill_rows, 0);
   EXPECT_LT(steps[0].prefill_rows, 400);  // cut by the assumed cost
   int64_t prefill_rows = 0;

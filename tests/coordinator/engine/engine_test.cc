@@ -31,13 +31,13 @@ class EngineTest : public ::testing::Test {
   void Start(int32_t num_workers, EngineOptions options = {}) {
     options.num_workers = num_workers;
     if (options.max_model_len == 0) options.max_model_len = 4096;
-    auto engine = Engine::Create(std::move(options), channel_, &probe_);
+    auto engine = Engine::Create(std::move(options), channel_, &observer_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
   }
   void Join(int32_t num_workers, testing::FakeWorkerOptions options = {}) {
     cluster_.emplace(channel_, engine_->worker_events(), num_workers, options);
-    ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+    ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   }
   std::shared_ptr<Transcript> Ask(Request request, SeqId* seq = nullptr) {
     auto transcript = std::make_shared<Transcript>();
@@ -56,7 +56,7 @@ class EngineTest : public ::testing::Test {
   }
 
   FakeChannel channel_;
-  RecordingProbe probe_;
+  RecordingObserver observer_;
   std::unique_ptr<Engine> engine_;
   std::optional<FakeCluster> cluster_;
 };
@@ -79,7 +79,7 @@ TEST_F(EngineTest, IsNotReadyUntilAllWorkersAre) {
   EXPECT_EQ(engine_->ready_state().reason, "waiting for 2 of 2 workers");
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0, 6));
   ASSERT_TRUE(
-      probe_.WaitFor([](const EngineGauges& gauges) { return gauges.workers_joined == 1; }));
+      observer_.WaitFor([](const EngineGauges& gauges) { return gauges.workers_joined == 1; }));
   EXPECT_STATUS(engine_->Submit(MakeRequest(1, 3, 3), nullptr), absl::StatusCode::kUnavailable,
                 "waiting for 1 of 2 workers");
   engine_->worker_events().OnHello(WorkerId{1}, testing::FakeHello(1));
@@ -93,7 +93,7 @@ TEST_F(EngineTest, IsNotReadyUntilAllWorkersAre) {
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(first, {}));
   EXPECT_FALSE(engine_->ready_state().ready);
   engine_->worker_events().OnReady(WorkerId{1}, testing::FakeReady(second, {}));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   EXPECT_TRUE(engine_->ready_state().ready);
   EXPECT_EQ(engine_->limits().tokens_max, 64 * 64);
   EXPECT_EQ(engine_->limits().vocab_size, 1000);
@@ -118,10 +118,10 @@ TEST_F(EngineTest, ManyClientsOfManyThreadsGetTheirOwnAnswers) {
     });
   }
   for (std::thread& client : clients) client.join();
-  EXPECT_EQ(probe_.ends().size(), 100u);
-  ASSERT_EQ(probe_.rows_by_rank().size(), 2u);
-  EXPECT_GT(probe_.rows_by_rank()[0], 0u);
-  EXPECT_GT(probe_.rows_by_rank()[1], 0u);
+  EXPECT_EQ(observer_.ends().size(), 100u);
+  ASSERT_EQ(observer_.rows_by_rank().size(), 2u);
+  EXPECT_GT(observer_.rows_by_rank()[0], 0u);
+  EXPECT_GT(observer_.rows_by_rank()[1], 0u);
 }
 
 TEST_F(EngineTest, EightStreamsShareTheirStepsAndSpreadOverHomes) {
@@ -133,7 +133,7 @@ TEST_F(EngineTest, EightStreamsShareTheirStepsAndSpreadOverHomes) {
     const auto start = channel_.Expect<EpochStart>(WorkerId{i});
     engine_->worker_events().OnReady(WorkerId{i}, testing::FakeReady(start, {}));
   }
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   std::vector<std::shared_ptr<Transcript>> transcripts;
   for (int32_t i = 0; i < 8; ++i) transcripts.push_back(Ask(MakeRequest(i, 5 + i * 9, 60)));
   std::vector<testing::FakeWorker> workers;
@@ -149,11 +149,11 @@ TEST_F(EngineTest, EightStreamsShareTheirStepsAndSpreadOverHomes) {
       ASSERT_OK(result);
       engine_->worker_events().OnResult(WorkerId{rank}, *std::move(result));
     }
-    ASSERT_TRUE(probe_.WaitForSteps(step));
+    ASSERT_TRUE(observer_.WaitForSteps(step));
   }
   int64_t rows = 0;
   int64_t steps = 0;
-  for (const StepSummary& step : probe_.steps()) {
+  for (const StepSummary& step : observer_.steps()) {
     EXPECT_LE(step.rows, step.planned_rows);
     if (step.kind != StepKind::kDecode || step.rows == 0) continue;
     rows += step.rows;
@@ -162,7 +162,7 @@ TEST_F(EngineTest, EightStreamsShareTheirStepsAndSpreadOverHomes) {
   EXPECT_GE(rows, 6 * steps);
   EXPECT_GT(steps, 50);
   bool four_and_four = false;
-  for (const EngineGauges& gauges : probe_.history()) {
+  for (const EngineGauges& gauges : observer_.history()) {
     if (gauges.running != 8) continue;
     four_and_four = true;
     EXPECT_EQ(gauges.homes.at(0).running, 4);
@@ -176,12 +176,12 @@ TEST_F(EngineTest, TwoStepsAreInFlightAndNoMore) {
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
   const auto start = channel_.Expect<EpochStart>(WorkerId{0});
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, {}));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   const auto transcript = Ask(MakeRequest(1, 3, 10));
   testing::FakeWorker worker({});
   const auto first = channel_.Expect<StepPlan>(WorkerId{0});
   const auto second = channel_.Expect<StepPlan>(WorkerId{0});
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.running == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.running == 1; }));
   EXPECT_EQ(channel_.num_waiting(WorkerId{0}), 0u);
   EXPECT_EQ(second.work.at(0).begin, 3);
   EXPECT_TRUE(second.work.at(0).ids.empty());
@@ -201,7 +201,7 @@ TEST_F(EngineTest, ASecondRequestBeginsWhileTheFirstStreams) {
   EXPECT_TRUE(second->WaitForEnd().has_value());
   EXPECT_FALSE(first->ended());
   bool mixed = false;
-  for (const StepSummary& step : probe_.steps()) mixed = mixed || step.kind == StepKind::kMixed;
+  for (const StepSummary& step : observer_.steps()) mixed = mixed || step.kind == StepKind::kMixed;
   EXPECT_TRUE(mixed);
 }
 
@@ -225,16 +225,16 @@ TEST_F(EngineTest, AFullQueueIsBackPressure) {
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
   const auto start = channel_.Expect<EpochStart>(WorkerId{0});
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, {}));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   Ask(MakeRequest(1, 3, 10));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.running == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.running == 1; }));
   SeqId second{};
   Ask(MakeRequest(2, 3, 10), &second);
   Ask(MakeRequest(3, 3, 10));
   EXPECT_STATUS(engine_->Submit(MakeRequest(4, 3, 10), nullptr),
                 absl::StatusCode::kResourceExhausted, "2 requests are waiting");
   engine_->Cancel(second);
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.waiting == 1; }));
   Ask(MakeRequest(4, 3, 10));
 }
 
@@ -252,7 +252,7 @@ TEST_F(EngineTest, CancelFreesTheSequence) {
   EXPECT_EQ(end->reason, FinishReason::kCancelled);
   EXPECT_OK(end->status);
   EXPECT_LT(transcript->tokens().size(), 3000u);
-  EXPECT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) {
+  EXPECT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) {
     return gauges.running == 0 && gauges.homes.at(0).blocks_free == 64 &&
            gauges.homes.at(0).slots_free == 8;
   }));
@@ -283,7 +283,7 @@ TEST_F(EngineTest, ASeedIsDrawnWhereTheClientGaveNone) {
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
   const auto start = channel_.Expect<EpochStart>(WorkerId{0});
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, {}));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   Ask(MakeRequest(1, 3, 1));
   EXPECT_EQ(channel_.Expect<StepPlan>(WorkerId{0}).start.at(0).sampling.seed, 4711u);
   Request request = MakeRequest(1, 3, 1);
@@ -314,7 +314,7 @@ TEST_F(EngineTest, DrainFailsWhatIsLeftAndShutsTheWorkersDown) {
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
   const auto start = channel_.Expect<EpochStart>(WorkerId{0});
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, {}));
-  ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+  ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   const auto transcript = Ask(MakeRequest(1, 3, 1));
   EXPECT_FALSE(engine_->Drain(absl::Milliseconds(1)));
   const auto end = transcript->WaitForEnd();

@@ -114,7 +114,7 @@ class TranscriptSink final : public RequestSink {
   std::shared_ptr<Transcript> transcript_;
 };
 
-class RecordingProbe final : public EngineProbe {
+class RecordingObserver final : public EngineObserver {
  public:
   void OnStep(const StepSummary& step) override {
     {

@@ -26,13 +26,13 @@ class WallClockTest : public ::testing::TestWithParam<absl::Duration> {
                                   .queue_timeout = absl::Minutes(1),
                                   .peer_loss_grace = absl::Minutes(1),
                                   .step_limit = absl::Minutes(1)},
-                                 channel_, &probe_);
+                                 channel_, &observer_);
     ASSERT_OK(engine);
     engine_ = *std::move(engine);
     engine_->worker_events().OnHello(kWorker, testing::FakeHello(0));
     const auto start = channel_.Expect<EpochStart>(kWorker);
     engine_->worker_events().OnReady(kWorker, testing::FakeReady(start, {}));
-    ASSERT_TRUE(probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
+    ASSERT_TRUE(observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; }));
   }
   void TearDown() override { SetWallClockOffset(absl::ZeroDuration()); }
 
@@ -56,7 +56,7 @@ class WallClockTest : public ::testing::TestWithParam<absl::Duration> {
   }
 
   FakeChannel channel_;
-  RecordingProbe probe_;
+  RecordingObserver observer_;
   std::unique_ptr<Engine> engine_;
   FakeWorker worker_{testing::FakeWorkerOptions{}};
 };
@@ -64,7 +64,7 @@ class WallClockTest : public ::testing::TestWithParam<absl::Duration> {
 TEST_P(WallClockTest, AJumpLosesNobody) {
   const auto runs = Ask();
   const auto waits = Ask();
-  ASSERT_TRUE(probe_.WaitFor(
+  ASSERT_TRUE(observer_.WaitFor(
       [](const EngineGauges& gauges) { return gauges.running == 1 && gauges.waiting == 1; }));
   const absl::Time before = absl::Now();
   SetWallClockOffset(GetParam());
@@ -82,7 +82,7 @@ TEST_P(WallClockTest, AJumpLosesNobody) {
     EXPECT_GE(life, absl::ZeroDuration());
     EXPECT_LT(life, absl::Minutes(1));
   }
-  EXPECT_EQ(probe_.lost(), std::vector<int32_t>{});
+  EXPECT_EQ(observer_.lost(), std::vector<int32_t>{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Jumps, WallClockTest, ::testing::Values(kJump, -kJump),

@@ -17,7 +17,7 @@ class Coordinator {
   explicit Coordinator(int32_t num_workers, const std::string& address = "127.0.0.1:0")
       : link_(WorkerLink::Create({.address = address})) {
     auto engine =
-        Engine::Create({.num_workers = num_workers, .max_model_len = 4096}, *link_, &probe_);
+        Engine::Create({.num_workers = num_workers, .max_model_len = 4096}, *link_, &observer_);
     EXPECT_OK(engine);
     engine_ = *std::move(engine);
     const auto port = link_->Start(engine_->worker_events());
@@ -30,7 +30,7 @@ class Coordinator {
     engine_.reset();
   }
   bool WaitUntilReady() {
-    return probe_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; });
+    return observer_.WaitFor([](const EngineGauges& gauges) { return gauges.ready; });
   }
   std::shared_ptr<Transcript> Ask(const Request& request) {
     auto transcript = std::make_shared<Transcript>();
@@ -40,10 +40,10 @@ class Coordinator {
   const std::string& address() const { return address_; }
   Engine& engine() { return *engine_; }
   WorkerLink& link() { return *link_; }
-  RecordingProbe& probe() { return probe_; }
+  RecordingObserver& observer() { return observer_; }
 
  private:
-  RecordingProbe probe_;
+  RecordingObserver observer_;
   std::unique_ptr<WorkerLink> link_;
   std::unique_ptr<Engine> engine_;
   std::string address_;
@@ -74,7 +74,7 @@ TEST(WorkerLinkTest, TwoWorkersServeAndShutDown) {
     EXPECT_EQ(transcripts[i]->tokens(),
               testing::FakeAnswer(requests[i].prompt, requests[i].max_new_tokens, {}, 1000));
   }
-  EXPECT_THAT(coordinator.probe().rows_by_rank(), ::testing::Each(::testing::Gt(0u)));
+  EXPECT_THAT(coordinator.observer().rows_by_rank(), ::testing::Each(::testing::Gt(0u)));
   EXPECT_TRUE(coordinator.engine().Drain(absl::Seconds(10)));
   EXPECT_TRUE(first.WaitFor([](const auto& seen) { return seen.shutdown; }));
   EXPECT_TRUE(second.WaitFor([](const auto& seen) { return seen.shutdown; }));
@@ -102,7 +102,7 @@ TEST(WorkerLinkTest, AClosedStreamIsADeadWorker) {
 TEST(WorkerLinkTest, AnotherModelIsRefusedForGood) {
   Coordinator coordinator(2);
   RemoteFakeWorker first(coordinator.address(), testing::FakeHello(0));
-  ASSERT_TRUE(coordinator.probe().WaitFor(
+  ASSERT_TRUE(coordinator.observer().WaitFor(
       [](const EngineGauges& gauges) { return gauges.workers_joined == 1; }));
   WorkerHello hello = testing::FakeHello(1);
   hello.model_digest = "other";

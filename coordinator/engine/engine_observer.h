@@ -1,4 +1,4 @@
-// What the engine tells of itself, in plain numbers. main.cc connects it to the metrics page.
+// EngineObserver: who is told what the engine does, in plain numbers. main.cc makes it the metrics.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "common/step/finish_reason.h"
 #include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
-#include "coordinator/engine/request_timings.h"
+#include "coordinator/engine/request_clock.h"
 #include "coordinator/request/request.h"
 
 namespace atl::coordinator {
@@ -57,7 +57,7 @@ struct EngineGauges {
   std::vector<HomeGauges> homes{};  // by rank
 };
 
-// Why a request was turned away at the door or ended.
+// How an accepted request ended.
 struct RequestSummary {
   FinishReason reason = FinishReason::kNone;
   int64_t prompt_tokens = 0;
@@ -66,9 +66,9 @@ struct RequestSummary {
 };
 
 // Called on the engine thread; must not block.
-class EngineProbe {
+class EngineObserver {
  public:
-  virtual ~EngineProbe() = default;
+  virtual ~EngineObserver() = default;
   virtual void OnStep(const StepSummary& step) = 0;
   // Once per worker and step; counters are since that worker's last report.
   virtual void OnWorkerStep(int32_t rank, const StepStats& stats) = 0;

@@ -1,4 +1,4 @@
-// Door: the part of the engine that other threads touch. They leave requests, cancellations and
+// Inbox: the part of the engine that other threads touch. They leave requests, cancellations and
 // workers' messages here; the engine thread takes them all at once.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include "common/step/step_plan.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/engine/retry_estimate.h"
-#include "coordinator/membership/worker_id.h"
+#include "coordinator/membership/membership.h"
 
 namespace atl::coordinator {
 
@@ -35,7 +35,7 @@ struct WorkerEvent {
 // Everything is bounded: requests by max_queue, cancellations by the requests alive, workers'
 // messages by kEventsMax (Push waits). std::mutex, not absl::Mutex: TSan must see it, and Debian's
 // Abseil is built without.
-class Door {
+class Inbox {
  public:
   static constexpr size_t kEventsMax = 1024;
 
@@ -46,7 +46,7 @@ class Door {
     bool stop = false;
   };
 
-  explicit Door(int32_t max_queue) : max_queue_(static_cast<size_t>(max_queue)) {}
+  explicit Inbox(int32_t max_queue) : max_queue_(static_cast<size_t>(max_queue)) {}
 
   // Any thread. Submit and Cancel are the engine's own, see engine.h.
   absl::StatusOr<SeqId> Submit(Request request, std::unique_ptr<RequestSink> sink);
@@ -74,7 +74,7 @@ class Door {
   std::condition_variable came_;   // for Take
   std::condition_variable taken_;  // for Push
   std::condition_variable idle_;   // for WaitUntilIdle
-  Batch inbox_;
+  Batch batch_;
   ReadyState ready_{.ready = false, .reason = "starting"};
   RequestLimits limits_;
   std::string closed_;      // why no request is taken; empty: they are
