@@ -1,7 +1,7 @@
 // The one door to the metrics library: counters, gauges and histograms in Prometheus' text format.
 //
 //   Registry registry;
-//   Counter steps = registry.AddCounter({"atoll_engine_steps_total", "Steps executed."});
+//   Counter steps = registry.AddCounter({"atoll_steps_total", "Steps executed."});
 //   steps.Add();
 //   const std::string page = registry.Render();
 #pragma once
@@ -22,34 +22,37 @@ namespace atl {
 // Handles: copied freely, valid as long as the registry. **Threads**: any.
 class Counter {
  public:
+  Counter() = default;  // of no series yet, not to be used
   explicit Counter(prometheus::Counter* impl) : impl_(impl) {}
   void Add(double amount = 1);  // a negative amount is ignored: a counter only grows
 
  private:
-  prometheus::Counter* impl_;
+  prometheus::Counter* impl_ = nullptr;
 };
 
 class Gauge {
  public:
+  Gauge() = default;  // of no series yet, not to be used
   explicit Gauge(prometheus::Gauge* impl) : impl_(impl) {}
   void Set(double value);
 
  private:
-  prometheus::Gauge* impl_;
+  prometheus::Gauge* impl_ = nullptr;
 };
 
 class Histogram {
  public:
+  Histogram() = default;  // of no series yet, not to be used
   explicit Histogram(prometheus::Histogram* impl) : impl_(impl) {}
   void Observe(double value);  // a value equal to a bound belongs to that bound's bucket
 
  private:
-  prometheus::Histogram* impl_;
+  prometheus::Histogram* impl_ = nullptr;
 };
 
 using MetricLabels = std::map<std::string, std::string>;
 
-// A series of a family. The name is `atoll_<room>_<noun>_<unit>[_total]`, help one sentence; labels
+// A series of a family. The name is `atoll_<noun>_<unit>[_total]`, help one sentence; labels
 // come from closed sets (never a user's text), because a series lives as long as the registry.
 struct MetricId {
   std::string name;

@@ -10,9 +10,7 @@ constexpr const char* kRefusals[kNumRefusals] = {
 constexpr const char* kFinishes[kNumAnswerFinishes] = {"stop", "length", "cancelled", "error"};
 
 MetricId Tokens(const char* kind) {
-  return {"atoll_frontend_tokens_total",
-          "Tokens of accepted prompts and of answers.",
-          {{"kind", kind}}};
+  return {"atoll_tokens_total", "Tokens of accepted prompts and of answers.", {{"kind", kind}}};
 }
 
 Histogram TokensOfRequest(Registry& registry, const char* name, const char* help) {
@@ -47,45 +45,44 @@ FrontendMetrics::FrontendMetrics(Registry& registry)
       prompt_tokens_(registry.AddCounter(Tokens("prompt"))),
       generated_tokens_(registry.AddCounter(Tokens("generated"))),
       clients_left_(registry.AddCounter(
-          {"atoll_frontend_clients_left_total", "Clients that left before their answer's end."})),
+          {"atoll_clients_left_total", "Clients that left before their answer's end."})),
       slow_readers_(
-          registry.AddCounter({"atoll_frontend_slow_readers_dropped_total",
+          registry.AddCounter({"atoll_slow_readers_dropped_total",
                                "Streams that were ended because their client did not read on."})),
       streams_broken_(registry.AddCounter(
-          {"atoll_frontend_streams_broken_total", "Streams that ended with an error event."})),
+          {"atoll_streams_broken_total", "Streams that ended with an error event."})),
       comments_(registry.AddCounter(
-          {"atoll_frontend_stream_comments_total", "Comments that kept waiting streams alive."})),
+          {"atoll_stream_comments_total", "Comments that kept waiting streams alive."})),
       access_lines_lost_(registry.AddCounter(
-          {"atoll_frontend_access_lines_lost_total", "Lines that the access log could not take."})),
-      streams_open_(registry.AddGauge({"atoll_frontend_streams_open", "Streams that have begun."})),
-      first_token_(registry.AddHistogram({"atoll_frontend_time_to_first_token_seconds",
-                                          "From a request's last byte to its first token."},
-                                         GeometricBounds(0.001, 2, 20))),
-      next_token_(registry.AddHistogram(
-          {"atoll_frontend_inter_token_seconds", "Between the tokens of one answer."},
-          GeometricBounds(0.00025, 2, 20))),
-      request_(registry.AddHistogram({"atoll_frontend_request_seconds",
-                                      "From a request's last byte to the end of its answer."},
-                                     GeometricBounds(0.001, 2, 24))),
-      request_prompt_tokens_(TokensOfRequest(registry, "atoll_frontend_request_prompt_tokens",
+          {"atoll_access_log_lines_lost_total", "Lines that the access log could not take."})),
+      streams_open_(registry.AddGauge({"atoll_streams_open", "Streams that have begun."})),
+      first_token_(registry.AddHistogram(
+          {"atoll_time_to_first_token_seconds", "From a request's last byte to its first token."},
+          GeometricBounds(0.001, 2, 20))),
+      next_token_(
+          registry.AddHistogram({"atoll_inter_token_seconds", "Between the tokens of one answer."},
+                                GeometricBounds(0.00025, 2, 20))),
+      request_(registry.AddHistogram(
+          {"atoll_request_seconds", "From a request's last byte to the end of its answer."},
+          GeometricBounds(0.001, 2, 24))),
+      request_prompt_tokens_(TokensOfRequest(registry, "atoll_request_prompt_tokens",
                                              "Tokens of an answered request's prompts.")),
-      request_generated_tokens_(TokensOfRequest(registry, "atoll_frontend_request_generated_tokens",
+      request_generated_tokens_(TokensOfRequest(registry, "atoll_request_generated_tokens",
                                                 "Tokens of an answered request's choices.")) {
   for (const char* reason : kRefusals) {
-    refused_.push_back(registry.AddCounter({"atoll_frontend_refused_total",
+    refused_.push_back(registry.AddCounter({"atoll_requests_refused_total",
                                             "Requests without an answer, by reason.",
                                             {{"reason", reason}}}));
   }
   for (const char* finish : kFinishes) {
-    finished_.push_back(registry.AddCounter({"atoll_frontend_choices_total",
-                                             "Choices of answers, by how they ended.",
-                                             {{"finish", finish}}}));
+    finished_.push_back(registry.AddCounter(
+        {"atoll_choices_total", "Choices of answers, by how they ended.", {{"finish", finish}}}));
   }
 }
 
 void FrontendMetrics::OnAnswer(const std::string& endpoint, int code) {
   registry_
-      .AddCounter({"atoll_frontend_requests_total",
+      .AddCounter({"atoll_http_requests_total",
                    "Requests answered, by endpoint and status code.",
                    {{"endpoint", endpoint}, {"code", std::to_string(code)}}})
       .Add();

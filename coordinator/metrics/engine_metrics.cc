@@ -15,23 +15,6 @@ constexpr const char* kStepKinds[] = {"decode", "prefill", "mixed"};  // as Step
 const std::vector<double> kRowBounds = {1,  2,  3,  4,  5,   6,   7,   8,    12,   16,   24,
                                         32, 48, 64, 96, 128, 256, 512, 1024, 2048, 4096, 8192};
 
-Counter RowsOf(Registry& registry, const std::string& worker, const char* origin) {
-  return registry.AddCounter({"atoll_moe_rows_total",
-                              "Expert rows computed, by the home of their sequence.",
-                              {{"worker", worker}, {"origin", origin}}});
-}
-
-Histogram PartOf(Registry& registry, const std::string& worker, const char* part) {
-  return registry.AddHistogram({"atoll_worker_step_seconds",
-                                "A worker's time in a step: kernels, waiting for peers, the rest.",
-                                {{"worker", worker}, {"part", part}}},
-                               GeometricBounds(0.0001, 2, 20));
-}
-
-Histogram DurationOf(Registry& registry, const char* name, const char* help) {
-  return registry.AddHistogram({name, help}, GeometricBounds(0.0001, 2, 24));
-}
-
 double Seconds(uint32_t microseconds) { return microseconds * 1e-6; }
 
 double UsedShare(int64_t free, int64_t total) {
@@ -40,93 +23,137 @@ double UsedShare(int64_t free, int64_t total) {
 
 }  // namespace
 
+// What is counted, by the words that people read. Histograms begin at `first`, each bound `factor`
+// times the last.
+struct EngineMetrics::Families {
+  template <typename Owner, typename Series>
+  struct Row {
+    Series Owner::*series;
+    const char* name;
+    const char* help;
+  };
+  struct DurationRow {
+    Histogram EngineMetrics::*series;
+    const char* name;
+    const char* help;
+    double first;
+    double factor;
+    int count;
+  };
+  struct PartRow {
+    Histogram Worker::*series;
+    const char* part;
+  };
+  struct OriginRow {
+    Counter Worker::*series;
+    const char* origin;
+  };
+
+  static constexpr Row<EngineMetrics, Counter> kCounters[] = {
+      {&EngineMetrics::steps_, "atoll_steps_total", "Steps that every worker reported."},
+      {&EngineMetrics::workers_lost_, "atoll_workers_lost_total",
+       "Workers of a running epoch that were lost."},
+  };
+  static constexpr Row<EngineMetrics, Gauge> kGauges[] = {
+      {&EngineMetrics::running_, "atoll_sequences_running", "Sequences admitted."},
+      {&EngineMetrics::waiting_, "atoll_sequences_waiting", "Sequences in the queue."},
+      {&EngineMetrics::workers_joined_, "atoll_workers", "Workers joined."},
+      {&EngineMetrics::ready_, "atoll_ready", "1: requests are taken."},
+      {&EngineMetrics::usage_, "atoll_kv_usage_ratio",
+       "Share of the blocks in use, of the fullest worker; 1 is all."},
+      {&EngineMetrics::saturation_, "atoll_saturation",
+       "0 to 1, for autoscalers: 1 while requests wait, else the largest share of blocks or states "
+       "in use of any worker."},
+  };
+  static constexpr DurationRow kDurations[] = {
+      {&EngineMetrics::outside_kernels_, "atoll_step_outside_kernels_seconds",
+       "A step's time on its slowest worker, less the longest kernel time of any.", 0.00005, 1.5,
+       30},
+      {&EngineMetrics::prediction_error_, "atoll_step_prediction_error_seconds",
+       "By how much a step took longer or shorter than predicted.", 0.0001, 2, 24},
+      {&EngineMetrics::queued_, "atoll_request_queue_seconds",
+       "A request's time until the first plan that starts it.", 0.0001, 2, 24},
+      {&EngineMetrics::prefill_, "atoll_request_prefill_seconds",
+       "A request's time from its first plan to its first token.", 0.0001, 2, 24},
+      {&EngineMetrics::decode_, "atoll_request_decode_seconds",
+       "A request's time from its first token to its end.", 0.0001, 2, 24},
+      {&EngineMetrics::preempted_, "atoll_request_preempted_seconds",
+       "A preempted request's time from losing its blocks to its next token.", 0.0001, 2, 24},
+  };
+  // Of each worker.
+  static constexpr Row<Worker, Counter> kWorkerCounters[] = {
+      {&Worker::bytes_sent, "atoll_worker_bytes_sent_total", "Bytes sent to other workers."},
+      {&Worker::batch_rows, "atoll_worker_batch_rows_total", "Rows of the worker's own batches."},
+      {&Worker::preemptions, "atoll_preemptions_total",
+       "Sequences that lost their blocks and were recomputed."},
+  };
+  static constexpr Row<Worker, Gauge> kWorkerGauges[] = {
+      {&Worker::blocks_free, "atoll_kv_blocks_free", "Free blocks of 64 tokens."},
+      {&Worker::blocks_total, "atoll_kv_blocks_capacity", "Blocks of 64 tokens in all."},
+      {&Worker::kv_bytes_free, "atoll_kv_free_bytes", "Bytes of free blocks."},
+      {&Worker::kv_bytes_total, "atoll_kv_capacity_bytes", "Bytes of all blocks."},
+      {&Worker::slots_free, "atoll_state_slots_free", "Free DeltaNet state slots."},
+      {&Worker::state_bytes_free, "atoll_state_free_bytes",
+       "Bytes of free DeltaNet states, spares included."},
+      {&Worker::state_bytes_total, "atoll_state_capacity_bytes",
+       "Bytes of all DeltaNet states, spares included."},
+      {&Worker::running, "atoll_worker_sequences_running", "Sequences at home there."},
+      {&Worker::prefill_left, "atoll_worker_prefill_tokens_left",
+       "Tokens of admitted prompts that have not run."},
+  };
+  static constexpr OriginRow kOrigins[] = {{&Worker::rows_local, "local"},
+                                           {&Worker::rows_remote, "remote"}};
+  static constexpr PartRow kParts[] = {
+      {&Worker::kernels, "kernels"}, {&Worker::waiting, "waiting"}, {&Worker::other, "other"}};
+};
+
 EngineMetrics::EngineMetrics(Registry& registry, ExpertRows expert_rows)
-    : registry_(registry),
-      expert_rows_(expert_rows),
-      steps_(
-          registry.AddCounter({"atoll_engine_steps_total", "Steps that every worker reported."})),
-      running_(registry.AddGauge({"atoll_engine_sequences_running", "Sequences admitted."})),
-      waiting_(registry.AddGauge({"atoll_engine_sequences_waiting", "Sequences in the queue."})),
-      workers_joined_(registry.AddGauge({"atoll_membership_workers", "Workers joined."})),
-      ready_(registry.AddGauge({"atoll_engine_ready", "1: requests are taken."})),
-      workers_lost_(registry.AddCounter(
-          {"atoll_membership_workers_lost_total", "Workers of a running epoch that were lost."})),
-      outside_kernels_(registry.AddHistogram(
-          {"atoll_engine_step_outside_kernels_seconds",
-           "A step's time on its slowest worker, less the longest kernel time of any."},
-          GeometricBounds(0.00005, 1.5, 30))),
-      prediction_error_(DurationOf(registry, "atoll_scheduler_prediction_error_seconds",
-                                   "By how much a step took longer or shorter than predicted.")),
-      queued_(DurationOf(registry, "atoll_engine_queue_seconds",
-                         "A request's time until the first plan that starts it.")),
-      prefill_(DurationOf(registry, "atoll_engine_prefill_seconds",
-                          "A request's time from its first plan to its first token.")),
-      decode_(DurationOf(registry, "atoll_engine_decode_seconds",
-                         "A request's time from its first token to its end.")),
-      preempted_(
-          DurationOf(registry, "atoll_engine_preempted_seconds",
-                     "A preempted request's time from losing its blocks to its next token.")),
-      usage_(registry.AddGauge({"atoll_kv_index_usage_ratio",
-                                "Share of the blocks in use, of the fullest worker; 1 is all."})),
-      saturation_(registry.AddGauge(
-          {"atoll_saturation",
-           "0 to 1, for autoscalers: 1 while requests wait, else the largest share of blocks or "
-           "states in use of any worker."})) {
+    : registry_(registry), expert_rows_(expert_rows) {
+  for (const auto& row : Families::kCounters) {
+    this->*row.series = registry.AddCounter({row.name, row.help});
+  }
+  for (const auto& row : Families::kGauges) {
+    this->*row.series = registry.AddGauge({row.name, row.help});
+  }
+  for (const Families::DurationRow& row : Families::kDurations) {
+    this->*row.series = registry.AddHistogram({row.name, row.help},
+                                              GeometricBounds(row.first, row.factor, row.count));
+  }
   for (const char* kind : kStepKinds) {
     step_rows_.push_back(registry.AddHistogram(
-        {"atoll_engine_step_rows", "Rows of a step over all workers.", {{"kind", kind}}},
-        kRowBounds));
-    step_seconds_.push_back(registry.AddHistogram({"atoll_engine_step_seconds",
-                                                   "From sending the plan to the last report.",
-                                                   {{"kind", kind}}},
-                                                  GeometricBounds(0.0001, 2, 20)));
+        {"atoll_step_rows", "Rows of a step over all workers.", {{"kind", kind}}}, kRowBounds));
+    step_seconds_.push_back(registry.AddHistogram(
+        {"atoll_step_seconds", "From sending the plan to the last report.", {{"kind", kind}}},
+        GeometricBounds(0.0001, 2, 20)));
   }
 }
 
 EngineMetrics::Worker& EngineMetrics::WorkerOf(int32_t rank) {
-  const auto it = workers_.find(rank);
-  if (it != workers_.end()) return it->second;
+  const auto [it, is_new] = workers_.try_emplace(rank);
+  Worker& worker = it->second;
+  if (!is_new) return worker;
   const std::string name = std::to_string(rank);
   const MetricLabels labels = {{"worker", name}};
-  return workers_
-      .emplace(
-          rank,
-          Worker{
-              .rows_local = RowsOf(registry_, name, "local"),
-              .rows_remote = RowsOf(registry_, name, "remote"),
-              .bytes_sent = registry_.AddCounter(
-                  {"atoll_transport_bytes_sent_total", "Bytes sent to other workers.", labels}),
-              .batch_rows = registry_.AddCounter(
-                  {"atoll_worker_batch_rows_total", "Rows of the worker's own batches.", labels}),
-              .kernels = PartOf(registry_, name, "kernels"),
-              .waiting = PartOf(registry_, name, "waiting"),
-              .other = PartOf(registry_, name, "other"),
-              .blocks_free = registry_.AddGauge(
-                  {"atoll_kv_index_blocks_free", "Free blocks of 64 tokens.", labels}),
-              .blocks_total = registry_.AddGauge(
-                  {"atoll_kv_index_blocks_capacity", "Blocks of 64 tokens in all.", labels}),
-              .slots_free = registry_.AddGauge(
-                  {"atoll_kv_index_slots_free", "Free DeltaNet state slots.", labels}),
-              .running = registry_.AddGauge(
-                  {"atoll_worker_sequences_running", "Sequences at home there.", labels}),
-              .prefill_left =
-                  registry_.AddGauge({"atoll_worker_prefill_tokens_left",
-                                      "Tokens of admitted prompts that have not run.", labels}),
-              .kv_bytes_free = registry_.AddGauge(
-                  {"atoll_kv_index_block_free_bytes", "Bytes of free blocks.", labels}),
-              .kv_bytes_total = registry_.AddGauge(
-                  {"atoll_kv_index_block_capacity_bytes", "Bytes of all blocks.", labels}),
-              .state_bytes_free =
-                  registry_.AddGauge({"atoll_kv_index_state_free_bytes",
-                                      "Bytes of free DeltaNet states, spares included.", labels}),
-              .state_bytes_total =
-                  registry_.AddGauge({"atoll_kv_index_state_capacity_bytes",
-                                      "Bytes of all DeltaNet states, spares included.", labels}),
-              .preemptions = registry_.AddCounter(
-                  {"atoll_engine_preemptions_total",
-                   "Sequences that lost their blocks and were recomputed.", labels}),
-          })
-      .first->second;
+  for (const auto& row : Families::kWorkerCounters) {
+    worker.*row.series = registry_.AddCounter({row.name, row.help, labels});
+  }
+  for (const auto& row : Families::kWorkerGauges) {
+    worker.*row.series = registry_.AddGauge({row.name, row.help, labels});
+  }
+  for (const Families::OriginRow& row : Families::kOrigins) {
+    worker.*row.series =
+        registry_.AddCounter({"atoll_moe_rows_total",
+                              "Expert rows computed, by the home of their sequence.",
+                              {{"worker", name}, {"origin", row.origin}}});
+  }
+  for (const Families::PartRow& row : Families::kParts) {
+    worker.*row.series =
+        registry_.AddHistogram({"atoll_worker_step_seconds",
+                                "A worker's time in a step: kernels, waiting for peers, the rest.",
+                                {{"worker", name}, {"part", row.part}}},
+                               GeometricBounds(0.0001, 2, 20));
+  }
+  return worker;
 }
 
 void EngineMetrics::OnStep(const StepSummary& step) {
@@ -197,7 +224,7 @@ void EngineMetrics::ShowPool(int64_t blocks) {
     if (count == 0) return;
     registry_
         .AddGauge(
-            {"atoll_kv_index_info",
+            {"atoll_kv_cache_info",
              "1: tokens of a block, and blocks of all workers.",
              {{"block_size", std::to_string(kBlockTokens)}, {"blocks", std::to_string(count)}}})
         .Set(value);
@@ -219,7 +246,7 @@ void EngineMetrics::OnRequestEnd(const RequestSummary& request) {
     preempted_.Observe(absl::ToDoubleSeconds(request.timings.preempted));
   }
   registry_
-      .AddCounter({"atoll_engine_requests_total",
+      .AddCounter({"atoll_requests_finished_total",
                    "Requests that ended, by reason.",
                    {{"finish", FinishReasonName(request.reason)}}})
       .Add();

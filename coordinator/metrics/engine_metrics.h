@@ -51,6 +51,7 @@ class EngineMetrics : public EngineObserver {
     Gauge state_bytes_total;
     Counter preemptions;
   };
+  struct Families;
   Worker& WorkerOf(int32_t rank);
   void ShowPool(int64_t blocks);
 

@@ -237,7 +237,7 @@ def main():
     page = ask("GET", "/metrics")[1].decode()
     for line in page.splitlines():
         # /ready says 503 until the workers are there.
-        if re.match(r'atoll_frontend_requests_total\{code="5\d\d",endpoint="(?!ready)', line) and not line.endswith(" 0"):
+        if re.match(r'atoll_http_requests_total\{code="5\d\d",endpoint="(?!ready)', line) and not line.endswith(" 0"):
             failures.append(f"a 5xx was answered: {line}")
     for failure in failures[:40]:
         print(f"FAIL {failure}")

@@ -204,8 +204,8 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
   }
   for (const auto& client : clients) EXPECT_EQ(ContentOf(client->Receive()), alone);
   const std::string after = coordinator::HttpClient(port_).Get("/metrics").body;
-  EXPECT_GT(SeriesOf(after, "atoll_engine_preemptions_total"), 0);
-  for (const char* gauge : {"atoll_kv_index_block_free_bytes", "atoll_kv_index_state_free_bytes"}) {
+  EXPECT_GT(SeriesOf(after, "atoll_preemptions_total"), 0);
+  for (const char* gauge : {"atoll_kv_free_bytes", "atoll_state_free_bytes"}) {
     EXPECT_GT(SeriesOf(metrics, gauge), 0);
     EXPECT_EQ(SeriesOf(after, gauge), SeriesOf(metrics, gauge)) << gauge;
   }

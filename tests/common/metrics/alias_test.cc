@@ -32,10 +32,11 @@ TEST(AliasTest, SumsWhatItDoesNotKeep) {
 
 TEST(AliasTest, KeepsALabelUnderAnotherName) {
   Registry registry;
-  registry.AddCounter({"atoll_engine_requests_total", "Ended.", {{"finish", "stop"}}}).Add(2);
-  registry.AddCounter({"atoll_engine_requests_total", "Ended.", {{"finish", "cancelled"}}}).Add(5);
+  registry.AddCounter({"atoll_requests_finished_total", "Ended.", {{"finish", "stop"}}}).Add(2);
+  registry.AddCounter({"atoll_requests_finished_total", "Ended.", {{"finish", "cancelled"}}})
+      .Add(5);
   registry.AddAlias({.name = "other:success_total",
-                     .source = "atoll_engine_requests_total",
+                     .source = "atoll_requests_finished_total",
                      .help = "Ended.",
                      .keep = {{"finish", "finished_reason"}},
                      .values = {{"cancelled", "abort"}}});
@@ -48,12 +49,12 @@ TEST(AliasTest, KeepsALabelUnderAnotherName) {
 TEST(AliasTest, AddsHistogramsBucketByBucket) {
   Registry registry;
   for (const char* kind : {"a", "b"}) {
-    Histogram rows = registry.AddHistogram(
-        {"atoll_engine_step_rows", "Rows of a step.", {{"kind", kind}}}, {1, 2});
+    Histogram rows =
+        registry.AddHistogram({"atoll_step_rows", "Rows of a step.", {{"kind", kind}}}, {1, 2});
     rows.Observe(1);
     rows.Observe(9);
   }
-  registry.AddAlias({.name = "other:rows", .source = "atoll_engine_step_rows", .help = "Rows."});
+  registry.AddAlias({.name = "other:rows", .source = "atoll_step_rows", .help = "Rows."});
   EXPECT_THAT(registry.Render(), HasSubstr("# TYPE other:rows histogram\n"
                                            "other:rows_count 4\n"
                                            "other:rows_sum 20\n"
@@ -64,7 +65,7 @@ TEST(AliasTest, AddsHistogramsBucketByBucket) {
 
 TEST(AliasTest, NothingIsShownOfASourceThatIsNotThere) {
   Registry registry;
-  registry.AddAlias({.name = "other:none", .source = "atoll_engine_none", .help = "None."});
+  registry.AddAlias({.name = "other:none", .source = "atoll_none", .help = "None."});
   EXPECT_EQ(registry.Render(), "");
 }
 

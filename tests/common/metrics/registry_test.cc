@@ -15,9 +15,9 @@ TEST(RegistryTest, RendersAllKindsInTextFormat) {
   Registry registry;
   registry.AddCounter({"atoll_moe_rows_total", "Rows.", {{"worker", "1"}, {"origin", "local"}}})
       .Add(41);
-  registry.AddGauge({"atoll_engine_sequences_running", "Running."}).Set(3);
+  registry.AddGauge({"atoll_sequences_running", "Running."}).Set(3);
   Histogram rows = registry.AddHistogram(
-      {"atoll_engine_step_rows", "Rows of a step.", {{"kind", "decode"}}}, {1, 2, 4});
+      {"atoll_step_rows", "Rows of a step.", {{"kind", "decode"}}}, {1, 2, 4});
   rows.Observe(1);
   rows.Observe(2);  // a value on a bound counts below it
   rows.Observe(100);
@@ -25,29 +25,29 @@ TEST(RegistryTest, RendersAllKindsInTextFormat) {
   EXPECT_THAT(page, HasSubstr("# HELP atoll_moe_rows_total Rows.\n"
                               "# TYPE atoll_moe_rows_total counter\n"
                               "atoll_moe_rows_total{origin=\"local\",worker=\"1\"} 41\n"));
-  EXPECT_THAT(page, HasSubstr("# TYPE atoll_engine_sequences_running gauge\n"
-                              "atoll_engine_sequences_running 3\n"));
-  EXPECT_THAT(page, HasSubstr("atoll_engine_step_rows_count{kind=\"decode\"} 3\n"
-                              "atoll_engine_step_rows_sum{kind=\"decode\"} 103\n"
-                              "atoll_engine_step_rows_bucket{kind=\"decode\",le=\"1\"} 1\n"
-                              "atoll_engine_step_rows_bucket{kind=\"decode\",le=\"2\"} 2\n"
-                              "atoll_engine_step_rows_bucket{kind=\"decode\",le=\"4\"} 2\n"
-                              "atoll_engine_step_rows_bucket{kind=\"decode\",le=\"+Inf\"} 3\n"));
+  EXPECT_THAT(page, HasSubstr("# TYPE atoll_sequences_running gauge\n"
+                              "atoll_sequences_running 3\n"));
+  EXPECT_THAT(page, HasSubstr("atoll_step_rows_count{kind=\"decode\"} 3\n"
+                              "atoll_step_rows_sum{kind=\"decode\"} 103\n"
+                              "atoll_step_rows_bucket{kind=\"decode\",le=\"1\"} 1\n"
+                              "atoll_step_rows_bucket{kind=\"decode\",le=\"2\"} 2\n"
+                              "atoll_step_rows_bucket{kind=\"decode\",le=\"4\"} 2\n"
+                              "atoll_step_rows_bucket{kind=\"decode\",le=\"+Inf\"} 3\n"));
 }
 
 TEST(RegistryTest, SameSeriesTwiceIsOneSeries) {
   Registry registry;
-  registry.AddCounter({"atoll_engine_steps_total", "Steps."}).Add();
-  registry.AddCounter({"atoll_engine_steps_total", "Steps."}).Add(2);
-  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_engine_steps_total 3\n"));
+  registry.AddCounter({"atoll_steps_total", "Steps."}).Add();
+  registry.AddCounter({"atoll_steps_total", "Steps."}).Add(2);
+  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_steps_total 3\n"));
 }
 
 TEST(RegistryTest, CounterNeverShrinks) {
   Registry registry;
-  Counter counter = registry.AddCounter({"atoll_engine_steps_total", "Steps."});
+  Counter counter = registry.AddCounter({"atoll_steps_total", "Steps."});
   counter.Add(5);
   counter.Add(-2);
-  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_engine_steps_total 5\n"));
+  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_steps_total 5\n"));
 }
 
 TEST(RegistryTest, LabelValuesAreEscaped) {
@@ -58,7 +58,7 @@ TEST(RegistryTest, LabelValuesAreEscaped) {
 
 TEST(RegistryTest, CountsFromManyThreads) {
   Registry registry;
-  Counter counter = registry.AddCounter({"atoll_engine_steps_total", "Steps."});
+  Counter counter = registry.AddCounter({"atoll_steps_total", "Steps."});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([counter]() mutable {
@@ -66,7 +66,7 @@ TEST(RegistryTest, CountsFromManyThreads) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_engine_steps_total 40000\n"));
+  EXPECT_THAT(registry.Render(), HasSubstr("\natoll_steps_total 40000\n"));
 }
 
 TEST(RegistryDeathTest, NamesAreChecked) {

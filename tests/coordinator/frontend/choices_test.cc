@@ -98,7 +98,7 @@ TEST_F(ChoicesTest, RefusedHalfWayNoneRuns) {
     engine_.AwaitCancelled(one.seq);
     one.sink->OnFinish({.reason = FinishReason::kCancelled});
   }
-  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"queue_full\"} 1\n"));
+  EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"queue_full\"} 1\n"));
 }
 
 TEST_F(ChoicesTest, AnErrorOfOneEndsAll) {

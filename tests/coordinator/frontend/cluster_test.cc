@@ -152,7 +152,7 @@ TEST_F(ClusterTest, StreamsTogetherGetTheirOwnAnswers) {
     EXPECT_EQ(whole["usage"]["completion_tokens"], 20 + i);
   }
   EXPECT_TRUE(cluster_->violations().empty());
-  AwaitMetric("atoll_engine_requests_total{finish=\"length\"} 16\n");
+  AwaitMetric("atoll_requests_finished_total{finish=\"length\"} 16\n");
 }
 
 TEST_F(ClusterTest, WhatCanNeverFitIsRefused) {
@@ -234,7 +234,7 @@ TEST_F(OneWorkerTest, ALostWorkerEndsEverythingWithAWord) {
   EXPECT_THAT(ready.body, HasSubstr("worker 0"));
   EXPECT_EQ(HttpClient(server_->port()).Post(kChat, Body(3, "")).status, 503);
   EXPECT_THAT(HttpClient(server_->port()).Get("/metrics").body,
-              HasSubstr("atoll_frontend_streams_broken_total 1\n"));
+              HasSubstr("atoll_streams_broken_total 1\n"));
 }
 
 }  // namespace

@@ -177,7 +177,7 @@ TEST_F(CompletionsTest, WhatCanNeverFitIsToldWithTheRoom) {
   error = Json::parse(answer.body)["error"];
   EXPECT_EQ(error["param"], "prompt");
   EXPECT_THAT(error["message"], HasSubstr("at most 19 tokens"));
-  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"too_long\"} 2\n"));
+  EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"too_long\"} 2\n"));
 }
 
 }  // namespace

@@ -291,7 +291,7 @@ TEST_F(FrontendTest, WithoutAClusterNothingIsParsed) {
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.at("retry-after"), "3");
   EXPECT_THAT(answer.body, HasSubstr("waiting for 1 of 2 workers"));
-  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"not_ready\"} 1\n"));
+  EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"not_ready\"} 1\n"));
 }
 
 TEST_F(FrontendTest, WaitingTooLongIsARefusalOfItsOwn) {
@@ -300,7 +300,7 @@ TEST_F(FrontendTest, WaitingTooLongIsARefusalOfItsOwn) {
   asked.sink->OnFinish(
       {.reason = FinishReason::kError, .status = Unavailable("waited 9 s in the queue")});
   EXPECT_EQ(client.Receive().status, 503);
-  EXPECT_TRUE(MetricsHave("atoll_frontend_refused_total{reason=\"queue_timeout\"} 1\n"));
+  EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"queue_timeout\"} 1\n"));
 }
 
 TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
@@ -425,12 +425,11 @@ TEST_F(FrontendTest, CountsWhatItDoes) {
   const ClientAnswer answer = client.Get("/metrics");
   EXPECT_EQ(answer.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   for (const char* line :
-       {"atoll_frontend_requests_total{code=\"400\",endpoint=\"chat_completions\"} 1\n",
-        "atoll_frontend_requests_total{code=\"200\",endpoint=\"chat_completions\"} 1\n",
-        "atoll_frontend_requests_total{code=\"404\",endpoint=\"other\"} 1\n",
-        "atoll_frontend_tokens_total{kind=\"generated\"} 2\n",
-        "atoll_frontend_time_to_first_token_seconds_count 1\n",
-        "atoll_frontend_inter_token_seconds_count 1\n"}) {
+       {"atoll_http_requests_total{code=\"400\",endpoint=\"chat_completions\"} 1\n",
+        "atoll_http_requests_total{code=\"200\",endpoint=\"chat_completions\"} 1\n",
+        "atoll_http_requests_total{code=\"404\",endpoint=\"other\"} 1\n",
+        "atoll_tokens_total{kind=\"generated\"} 2\n", "atoll_time_to_first_token_seconds_count 1\n",
+        "atoll_inter_token_seconds_count 1\n"}) {
     EXPECT_THAT(answer.body, HasSubstr(line));
   }
 }

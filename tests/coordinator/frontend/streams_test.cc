@@ -66,8 +66,8 @@ TEST_F(StreamsTest, WhoDoesNotReadAtAllIsDropped) {
   }
   engine_.AwaitCancelled(asked.seq);
   OnServer([] {});
-  EXPECT_TRUE(MetricsHave("atoll_frontend_slow_readers_dropped_total 1\n"));
-  EXPECT_TRUE(MetricsHave("atoll_frontend_streams_open 0\n"));
+  EXPECT_TRUE(MetricsHave("atoll_slow_readers_dropped_total 1\n"));
+  EXPECT_TRUE(MetricsHave("atoll_streams_open 0\n"));
 }
 
 // More than the server lets wait for a client: it comes in parts.
@@ -114,7 +114,7 @@ TEST_F(StreamsTest, SilentStreamsGetComments) {
   auto asked = Ask(&client, kStream);
   OnServer([] {});
   Tick(4'999);
-  EXPECT_TRUE(MetricsHave("atoll_frontend_stream_comments_total 0\n"));
+  EXPECT_TRUE(MetricsHave("atoll_stream_comments_total 0\n"));
   Tick(1);
   EXPECT_TRUE(client.ReadUntil(": waiting\n\n"));
   asked.sink->OnPrompt(1, {});
@@ -130,8 +130,8 @@ TEST_F(StreamsTest, SilentStreamsGetComments) {
   // The stream has begun: what fails now is an event.
   asked.sink->OnFinish({.reason = FinishReason::kError, .status = Unavailable("lost worker 1")});
   EXPECT_TRUE(client.ReadUntil("[DONE]"));
-  EXPECT_TRUE(MetricsHave("atoll_frontend_stream_comments_total 3\n"));
-  EXPECT_TRUE(MetricsHave("atoll_frontend_streams_broken_total 1\n"));
+  EXPECT_TRUE(MetricsHave("atoll_stream_comments_total 3\n"));
+  EXPECT_TRUE(MetricsHave("atoll_streams_broken_total 1\n"));
 }
 
 TEST_F(StreamsTest, AfterACommentARefusalIsAnEvent) {
@@ -155,7 +155,7 @@ TEST_F(StreamsTest, WholeAnswersGetNoComments) {
   Tick(60'000);
   asked.sink->OnFinish({.reason = FinishReason::kLength});
   EXPECT_EQ(client.Receive().status, 200);
-  EXPECT_TRUE(MetricsHave("atoll_frontend_stream_comments_total 0\n"));
+  EXPECT_TRUE(MetricsHave("atoll_stream_comments_total 0\n"));
 }
 
 // Bits of which stop strings and half characters are made.

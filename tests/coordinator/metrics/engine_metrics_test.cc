@@ -56,41 +56,41 @@ TEST(EngineMetricsTest, ShowsStepsWorkersAndRequests) {
   for (const char* line : {"atoll_moe_rows_total{origin=\"local\",worker=\"0\"} 10\n",
                            "atoll_moe_rows_total{origin=\"remote\",worker=\"0\"} 6\n",
                            "atoll_moe_rows_total{origin=\"remote\",worker=\"1\"} 0\n",
-                           "atoll_transport_bytes_sent_total{worker=\"0\"} 100\n",
-                           "atoll_engine_step_rows_sum{kind=\"decode\"} 7\n",
-                           "atoll_engine_step_rows_count{kind=\"decode\"} 1\n",
-                           "atoll_engine_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
-                           "atoll_engine_step_seconds_count{kind=\"decode\"} 1\n",
-                           "atoll_engine_step_seconds_count{kind=\"mixed\"} 0\n",
-                           "atoll_engine_steps_total 2\n",
-                           "atoll_engine_sequences_running 7\n",
-                           "atoll_engine_sequences_waiting 2\n",
-                           "atoll_kv_index_blocks_free{worker=\"1\"} 61\n",
+                           "atoll_worker_bytes_sent_total{worker=\"0\"} 100\n",
+                           "atoll_step_rows_sum{kind=\"decode\"} 7\n",
+                           "atoll_step_rows_count{kind=\"decode\"} 1\n",
+                           "atoll_step_rows_count{kind=\"mixed\"} 0\n",  // it ran nothing
+                           "atoll_step_seconds_count{kind=\"decode\"} 1\n",
+                           "atoll_step_seconds_count{kind=\"mixed\"} 0\n",
+                           "atoll_steps_total 2\n",
+                           "atoll_sequences_running 7\n",
+                           "atoll_sequences_waiting 2\n",
+                           "atoll_kv_blocks_free{worker=\"1\"} 61\n",
                            "atoll_worker_sequences_running{worker=\"0\"} 4\n",
                            "atoll_worker_prefill_tokens_left{worker=\"0\"} 4096\n",
-                           "atoll_engine_requests_total{finish=\"length\"} 1\n",
-                           "atoll_engine_preemptions_total{worker=\"0\"} 0\n",
-                           "atoll_engine_preemptions_total{worker=\"1\"} 1\n",
-                           "atoll_engine_queue_seconds_sum 0.003\n",
-                           "atoll_kv_index_block_free_bytes{worker=\"0\"} 6000\n",
-                           "atoll_kv_index_block_capacity_bytes{worker=\"0\"} 6400\n",
-                           "atoll_kv_index_state_free_bytes{worker=\"0\"} 50\n",
-                           "atoll_kv_index_state_capacity_bytes{worker=\"0\"} 90\n",
-                           "atoll_membership_workers_lost_total 1\n",
+                           "atoll_requests_finished_total{finish=\"length\"} 1\n",
+                           "atoll_preemptions_total{worker=\"0\"} 0\n",
+                           "atoll_preemptions_total{worker=\"1\"} 1\n",
+                           "atoll_request_queue_seconds_sum 0.003\n",
+                           "atoll_kv_free_bytes{worker=\"0\"} 6000\n",
+                           "atoll_kv_capacity_bytes{worker=\"0\"} 6400\n",
+                           "atoll_state_free_bytes{worker=\"0\"} 50\n",
+                           "atoll_state_capacity_bytes{worker=\"0\"} 90\n",
+                           "atoll_workers_lost_total 1\n",
                            "atoll_worker_step_seconds_count{part=\"kernels\",worker=\"0\"} 1\n",
                            "atoll_moe_layer_busiest_rows{layer=\"2\"} 10\n",
                            "atoll_moe_layer_rows_total{layer=\"2\"} 13\n",
-                           "atoll_kv_index_usage_ratio 0.0625\n",
-                           "atoll_kv_index_info{block_size=\"64\",blocks=\"128\"} 1\n",
+                           "atoll_kv_usage_ratio 0.0625\n",
+                           "atoll_kv_cache_info{block_size=\"64\",blocks=\"128\"} 1\n",
                            "atoll_saturation 1\n",  // two wait
-                           "atoll_engine_decode_seconds_sum 0.25\n",
-                           "atoll_engine_preempted_seconds_count 0\n",
-                           "atoll_scheduler_prediction_error_seconds_count 1\n"}) {
+                           "atoll_request_decode_seconds_sum 0.25\n",
+                           "atoll_request_preempted_seconds_count 0\n",
+                           "atoll_step_prediction_error_seconds_count 1\n"}) {
     EXPECT_THAT(page, HasSubstr(line));
   }
   // The slowest worker took 1.3 ms, the longest kernels 0.9.
-  EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_count 1\n"));
-  EXPECT_THAT(page, HasSubstr("atoll_engine_step_outside_kernels_seconds_sum 0.0004"));
+  EXPECT_THAT(page, HasSubstr("atoll_step_outside_kernels_seconds_count 1\n"));
+  EXPECT_THAT(page, HasSubstr("atoll_step_outside_kernels_seconds_sum 0.0004"));
   EXPECT_THAT(page, Not(HasSubstr("atoll_moe_expert_rows_total")));
 }
 
