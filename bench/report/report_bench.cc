@@ -6,7 +6,7 @@
 #include "common/metrics/registry.h"
 #include "common/step/step_codec.h"
 #include "coordinator/metrics/engine_metrics.h"
-#include "proto/step.pb.h"
+#include "proto/atoll/v1/step.pb.h"
 
 namespace atl::bench {
 namespace {
@@ -27,7 +27,7 @@ void WriteReport(benchmark::State& state) {
   const StepResult result = Report(state.range(0), state.range(1));
   size_t bytes = 0;
   for (auto _ : state) {
-    ::atollpb::StepResult wire;
+    ::atollpb::v1::StepResult wire;
     Encode(result, &wire);
     bytes = wire.SerializeAsString().size();
   }
@@ -36,11 +36,11 @@ void WriteReport(benchmark::State& state) {
 BENCHMARK(WriteReport)->Args({40, 0})->Args({40, 8})->Args({40, 128})->Args({40, 256});
 
 void ReadReport(benchmark::State& state) {
-  ::atollpb::StepResult written;
+  ::atollpb::v1::StepResult written;
   Encode(Report(state.range(0), state.range(1)), &written);
   const std::string bytes = written.SerializeAsString();
   for (auto _ : state) {
-    ::atollpb::StepResult wire;
+    ::atollpb::v1::StepResult wire;
     CHECK(wire.ParseFromString(bytes));
     benchmark::DoNotOptimize(Decode(wire));
   }

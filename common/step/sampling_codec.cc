@@ -8,7 +8,7 @@
 
 namespace atl {
 
-void Encode(const SamplingParams& params, ::atollpb::SamplingParams* out) {
+void Encode(const SamplingParams& params, ::atollpb::v1::SamplingParams* out) {
   out->set_temperature(params.temperature);
   out->set_top_k(params.top_k);
   out->set_top_p(params.top_p);
@@ -18,14 +18,14 @@ void Encode(const SamplingParams& params, ::atollpb::SamplingParams* out) {
   out->set_repetition_penalty(params.repetition_penalty);
   out->set_min_tokens(params.min_tokens);
   for (const LogitBias& bias : params.logit_bias) {
-    ::atollpb::LogitBias* entry = out->add_logit_bias();
+    ::atollpb::v1::LogitBias* entry = out->add_logit_bias();
     entry->set_id(Value(bias.id));
     entry->set_bias(bias.bias);
   }
   out->set_seed(params.seed);
 }
 
-absl::StatusOr<SamplingParams> Decode(const ::atollpb::SamplingParams& in) {
+absl::StatusOr<SamplingParams> Decode(const ::atollpb::v1::SamplingParams& in) {
   // Written so that NaN fails each of them.
   if (!(in.temperature() >= 0.0f && std::isfinite(in.temperature()))) {
     return InvalidArgument("start.sampling.temperature is {}, not a number >= 0", in.temperature());
@@ -56,7 +56,7 @@ absl::StatusOr<SamplingParams> Decode(const ::atollpb::SamplingParams& in) {
                         .seed = in.seed()};
   ATOLL_RETURN_IF_ERROR(
       CheckCount("start.sampling.logit_bias", in.logit_bias_size(), kLogitBiasMax));
-  for (const ::atollpb::LogitBias& bias : in.logit_bias()) {
+  for (const ::atollpb::v1::LogitBias& bias : in.logit_bias()) {
     ATOLL_RETURN_IF_ERROR(CheckRange("start.sampling.logit_bias.id", bias.id(), 0, INT32_MAX));
     ATOLL_RETURN_IF_ERROR(
         CheckFinite("start.sampling.logit_bias.bias", bias.bias(), -100.0f, 100.0f));
@@ -67,7 +67,7 @@ absl::StatusOr<SamplingParams> Decode(const ::atollpb::SamplingParams& in) {
 
 void Encode(const std::vector<TokenLogprobs>& logprobs, WireLogprobs* out) {
   for (const TokenLogprobs& token : logprobs) {
-    ::atollpb::TokenLogprobs* entry = out->Add();
+    ::atollpb::v1::TokenLogprobs* entry = out->Add();
     entry->set_logprob(token.logprob);
     entry->set_rank(token.rank);
     for (const TokenLogprob& top : token.top) {
@@ -81,7 +81,7 @@ absl::StatusOr<std::vector<TokenLogprobs>> Decode(const char* what, const WireLo
   ATOLL_RETURN_IF_ERROR(CheckCount(what, in.size(), kRowsPerStepMax));
   std::vector<TokenLogprobs> logprobs;
   logprobs.reserve(static_cast<size_t>(in.size()));
-  for (const ::atollpb::TokenLogprobs& entry : in) {
+  for (const ::atollpb::v1::TokenLogprobs& entry : in) {
     ATOLL_RETURN_IF_ERROR(CheckCount(what, entry.top_ids_size(), kTopLogprobsMax));
     if (entry.top_ids_size() != entry.top_logprobs_size()) {
       return InvalidArgument("{}: {} ids with {} log-probabilities", what, entry.top_ids_size(),

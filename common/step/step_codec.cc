@@ -5,7 +5,7 @@
 #include "common/step/sampling_codec.h"
 #include "common/step/wire_checks.h"
 #include "common/text/printable.h"
-#include "proto/step.pb.h"
+#include "proto/atoll/v1/step.pb.h"
 
 namespace atl {
 namespace {
@@ -13,12 +13,12 @@ namespace {
 constexpr size_t kStatusBytesMax = 4096;
 
 // What a worker reports has the wire's numbers.
-static_assert(static_cast<int>(FinishReason::kNone) == ::atollpb::FINISH_NONE);
-static_assert(static_cast<int>(FinishReason::kStop) == ::atollpb::FINISH_STOP_ID);
-static_assert(static_cast<int>(FinishReason::kLength) == ::atollpb::FINISH_MAX_TOKENS);
-static_assert(static_cast<int>(FinishReason::kError) == ::atollpb::FINISH_ERROR);
+static_assert(static_cast<int>(FinishReason::kNone) == ::atollpb::v1::FINISH_NONE);
+static_assert(static_cast<int>(FinishReason::kStop) == ::atollpb::v1::FINISH_STOP_ID);
+static_assert(static_cast<int>(FinishReason::kLength) == ::atollpb::v1::FINISH_MAX_TOKENS);
+static_assert(static_cast<int>(FinishReason::kError) == ::atollpb::v1::FINISH_ERROR);
 
-void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
+void EncodeStart(const StartSequence& start, ::atollpb::v1::StartSequence* out) {
   out->set_seq(Value(start.seq));
   out->set_state_slot(Value(start.state_slot));
   out->set_prompt_length(start.prompt_length);
@@ -32,7 +32,7 @@ void EncodeStart(const StartSequence& start, ::atollpb::StartSequence* out) {
   out->set_prompt_logprobs(start.prompt_logprobs);
 }
 
-absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
+absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::v1::StartSequence& in) {
   StartSequence start;
   start.seq = SeqId{in.seq()};
   ATOLL_RETURN_IF_ERROR(CheckRange("start.state_slot", in.state_slot(), 0, kSequencesPerStepMax));
@@ -65,18 +65,18 @@ absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::StartSequence& in) {
   return start;
 }
 
-void EncodeWork(const SequenceWork& work, ::atollpb::SequenceWork* out) {
+void EncodeWork(const SequenceWork& work, ::atollpb::v1::SequenceWork* out) {
   out->set_seq(Value(work.seq));
   out->set_begin(work.begin);
   out->set_num_rows(work.num_rows);
   for (const TokenId id : work.ids) out->add_ids(Value(id));
   for (const BlockId id : work.new_blocks) out->add_new_blocks(Value(id));
   out->set_draw(work.draw);
-  out->set_probe(static_cast<::atollpb::Probe>(work.probe));
+  out->set_probe(static_cast<::atollpb::v1::Probe>(work.probe));
   if (Value(work.next_id) >= 0) out->set_next_id(Value(work.next_id));
 }
 
-absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::SequenceWork& in) {
+absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::v1::SequenceWork& in) {
   SequenceWork work;
   work.seq = SeqId{in.seq()};
   ATOLL_RETURN_IF_ERROR(CheckRange("work.num_rows", in.num_rows(), 1, kRowsPerStepMax));
@@ -101,11 +101,12 @@ absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::SequenceWork& in) {
   return work;
 }
 
-absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::SequenceResult& in) {
+absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::v1::SequenceResult& in) {
   SequenceResult out;
   out.seq = SeqId{in.seq()};
   ATOLL_RETURN_IF_ERROR(CheckRange("sequences.length", in.length(), 0, INT32_MAX));
-  ATOLL_RETURN_IF_ERROR(CheckRange("sequences.finish", in.finish(), 0, ::atollpb::FINISH_ERROR));
+  ATOLL_RETURN_IF_ERROR(
+      CheckRange("sequences.finish", in.finish(), 0, ::atollpb::v1::FINISH_ERROR));
   out.length = in.length();
   ATOLL_ASSIGN_OR_RETURN(out.ids, DecodeIds<TokenId>("sequences.ids", in.ids(), kRowsPerStepMax));
   out.finish = static_cast<FinishReason>(in.finish());
@@ -119,7 +120,7 @@ absl::StatusOr<SequenceResult> DecodeSequence(const ::atollpb::SequenceResult& i
   return out;
 }
 
-absl::StatusOr<ProbeResult> DecodeProbe(const ::atollpb::ProbeResult& in) {
+absl::StatusOr<ProbeResult> DecodeProbe(const ::atollpb::v1::ProbeResult& in) {
   ATOLL_RETURN_IF_ERROR(CheckRange("probes.num_rows", in.num_rows(), 1, kRowsPerStepMax));
   ATOLL_RETURN_IF_ERROR(CheckRange("probes.begin", in.begin(), 0, INT32_MAX - in.num_rows()));
   if (in.logits_size() % in.num_rows() != 0) {
@@ -133,7 +134,7 @@ absl::StatusOr<ProbeResult> DecodeProbe(const ::atollpb::ProbeResult& in) {
                      .logits = {in.logits().begin(), in.logits().end()}};
 }
 
-void EncodeStats(const StepStats& stats, ::atollpb::StepStats* out) {
+void EncodeStats(const StepStats& stats, ::atollpb::v1::StepStats* out) {
   out->set_moe_rows_local(stats.moe_rows_local);
   out->set_moe_rows_remote(stats.moe_rows_remote);
   out->set_bytes_sent(stats.bytes_sent);
@@ -141,7 +142,7 @@ void EncodeStats(const StepStats& stats, ::atollpb::StepStats* out) {
   out->set_kernel_us(stats.kernel_us);
   out->set_waiting_us(stats.waiting_us);
   out->set_other_us(stats.other_us);
-  ::atollpb::LayerLoad* layer = nullptr;
+  ::atollpb::v1::LayerLoad* layer = nullptr;
   for (const ExpertLoad& load : stats.expert_rows) {
     if (layer == nullptr || layer->layer() != load.layer) {
       layer = out->add_expert_rows();
@@ -152,7 +153,7 @@ void EncodeStats(const StepStats& stats, ::atollpb::StepStats* out) {
   }
 }
 
-absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
+absl::StatusOr<StepStats> DecodeStats(const ::atollpb::v1::StepStats& in) {
   StepStats stats{.moe_rows_local = in.moe_rows_local(),
                   .moe_rows_remote = in.moe_rows_remote(),
                   .bytes_sent = in.bytes_sent(),
@@ -162,7 +163,7 @@ absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
                   .other_us = in.other_us(),
                   .expert_rows = {}};
   ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows", in.expert_rows_size(), kLayersMax));
-  for (const ::atollpb::LayerLoad& layer : in.expert_rows()) {
+  for (const ::atollpb::v1::LayerLoad& layer : in.expert_rows()) {
     ATOLL_RETURN_IF_ERROR(CheckRange("stats.expert_rows.layer", layer.layer(), 0, kLayersMax - 1));
     ATOLL_RETURN_IF_ERROR(CheckCount("stats.expert_rows.expert", layer.expert_size(), kExpertsMax));
     if (layer.expert_size() != layer.rows_size()) {
@@ -181,20 +182,20 @@ absl::StatusOr<StepStats> DecodeStats(const ::atollpb::StepStats& in) {
 
 }  // namespace
 
-void Encode(Epoch epoch, ::atollpb::Epoch* out) {
+void Encode(Epoch epoch, ::atollpb::v1::Epoch* out) {
   out->set_term(epoch.term);
   out->set_number(epoch.number);
 }
 
-Epoch Decode(const ::atollpb::Epoch& in) { return {in.term(), in.number()}; }
+Epoch Decode(const ::atollpb::v1::Epoch& in) { return {in.term(), in.number()}; }
 
-void Encode(const absl::Status& status, ::atollpb::Status* out) {
+void Encode(const absl::Status& status, ::atollpb::v1::Status* out) {
   out->set_code(static_cast<int32_t>(status.code()));
   // What protobuf calls a string must be UTF-8, or the other end cannot read the message around it.
   out->set_message(Printable(MessageOf(status), kStatusBytesMax));
 }
 
-absl::Status Decode(const ::atollpb::Status& in) {
+absl::Status Decode(const ::atollpb::v1::Status& in) {
   constexpr int kCodeMax = static_cast<int>(absl::StatusCode::kUnauthenticated);
   const bool known = in.code() >= 0 && in.code() <= kCodeMax;
   const auto code = known ? static_cast<absl::StatusCode>(in.code()) : absl::StatusCode::kUnknown;
@@ -202,7 +203,7 @@ absl::Status Decode(const ::atollpb::Status& in) {
   return MakeStatus(code, Printable(in.message(), kStatusBytesMax));
 }
 
-void Encode(const StepPlan& plan, ::atollpb::StepPlan* out) {
+void Encode(const StepPlan& plan, ::atollpb::v1::StepPlan* out) {
   Encode(plan.epoch, out->mutable_epoch());
   out->set_step(plan.step);
   for (const int32_t rows : plan.rows_by_rank) out->add_rows_by_rank(rows);
@@ -211,7 +212,7 @@ void Encode(const StepPlan& plan, ::atollpb::StepPlan* out) {
   for (const SequenceWork& work : plan.work) EncodeWork(work, out->add_work());
 }
 
-absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in) {
+absl::StatusOr<StepPlan> Decode(const ::atollpb::v1::StepPlan& in) {
   StepPlan plan;
   plan.epoch = Decode(in.epoch());
   plan.step = in.step();
@@ -223,12 +224,12 @@ absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in) {
   ATOLL_RETURN_IF_ERROR(CheckCount("free", in.free_size(), kSequencesPerStepMax));
   for (const uint64_t seq : in.free()) plan.free.push_back(SeqId{seq});
   ATOLL_RETURN_IF_ERROR(CheckCount("start", in.start_size(), kSequencesPerStepMax));
-  for (const ::atollpb::StartSequence& start : in.start()) {
+  for (const ::atollpb::v1::StartSequence& start : in.start()) {
     ATOLL_ASSIGN_OR_RETURN(plan.start.emplace_back(), DecodeStart(start));
   }
   ATOLL_RETURN_IF_ERROR(CheckCount("work", in.work_size(), kSequencesPerStepMax));
   int64_t rows = 0;
-  for (const ::atollpb::SequenceWork& work : in.work()) {
+  for (const ::atollpb::v1::SequenceWork& work : in.work()) {
     ATOLL_ASSIGN_OR_RETURN(plan.work.emplace_back(), DecodeWork(work));
     rows += plan.work.back().num_rows;
   }
@@ -236,22 +237,22 @@ absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in) {
   return plan;
 }
 
-void Encode(const StepResult& result, ::atollpb::StepResult* out) {
+void Encode(const StepResult& result, ::atollpb::v1::StepResult* out) {
   Encode(result.epoch, out->mutable_epoch());
   out->set_step(result.step);
   out->set_rank(result.rank);
   Encode(result.status, out->mutable_status());
   for (const SequenceResult& sequence : result.sequences) {
-    ::atollpb::SequenceResult* entry = out->add_sequences();
+    ::atollpb::v1::SequenceResult* entry = out->add_sequences();
     entry->set_seq(Value(sequence.seq));
     entry->set_length(sequence.length);
     for (const TokenId id : sequence.ids) entry->add_ids(Value(id));
-    entry->set_finish(static_cast<::atollpb::Finish>(sequence.finish));
+    entry->set_finish(static_cast<::atollpb::v1::Finish>(sequence.finish));
     Encode(sequence.logprobs, entry->mutable_logprobs());
     Encode(sequence.prompt_logprobs, entry->mutable_prompt_logprobs());
   }
   for (const ProbeResult& probe : result.probes) {
-    ::atollpb::ProbeResult* entry = out->add_probes();
+    ::atollpb::v1::ProbeResult* entry = out->add_probes();
     entry->set_seq(Value(probe.seq));
     entry->set_begin(probe.begin);
     entry->set_num_rows(probe.num_rows);
@@ -261,7 +262,7 @@ void Encode(const StepResult& result, ::atollpb::StepResult* out) {
   EncodeStats(result.stats, out->mutable_stats());
 }
 
-absl::StatusOr<StepResult> Decode(const ::atollpb::StepResult& in) {
+absl::StatusOr<StepResult> Decode(const ::atollpb::v1::StepResult& in) {
   StepResult result;
   result.epoch = Decode(in.epoch());
   result.step = in.step();
@@ -269,11 +270,11 @@ absl::StatusOr<StepResult> Decode(const ::atollpb::StepResult& in) {
   result.rank = in.rank();
   result.status = Decode(in.status());
   ATOLL_RETURN_IF_ERROR(CheckCount("sequences", in.sequences_size(), kSequencesPerStepMax));
-  for (const ::atollpb::SequenceResult& sequence : in.sequences()) {
+  for (const ::atollpb::v1::SequenceResult& sequence : in.sequences()) {
     ATOLL_ASSIGN_OR_RETURN(result.sequences.emplace_back(), DecodeSequence(sequence));
   }
   ATOLL_RETURN_IF_ERROR(CheckCount("probes", in.probes_size(), kSequencesPerStepMax));
-  for (const ::atollpb::ProbeResult& probe : in.probes()) {
+  for (const ::atollpb::v1::ProbeResult& probe : in.probes()) {
     ATOLL_ASSIGN_OR_RETURN(result.probes.emplace_back(), DecodeProbe(probe));
   }
   ATOLL_ASSIGN_OR_RETURN(result.stats, DecodeStats(in.stats()));

@@ -5,7 +5,7 @@
 #include "common/base/status.h"
 #include "common/step/step_plan.h"
 
-namespace atollpb {
+namespace atollpb::v1 {
 class StepPlan;
 class StepResult;
 class EpochStart;
@@ -13,26 +13,26 @@ class Hello;
 class Ready;
 class Epoch;
 class Status;
-}  // namespace atollpb
+}  // namespace atollpb::v1
 
 namespace atl {
 
-void Encode(const StepPlan& plan, ::atollpb::StepPlan* out);
-absl::StatusOr<StepPlan> Decode(const ::atollpb::StepPlan& in);
-void Encode(const StepResult& result, ::atollpb::StepResult* out);
-absl::StatusOr<StepResult> Decode(const ::atollpb::StepResult& in);
-void Encode(const EpochStart& start, ::atollpb::EpochStart* out);
-absl::StatusOr<EpochStart> Decode(const ::atollpb::EpochStart& in);
-void Encode(const WorkerHello& hello, ::atollpb::Hello* out);
-absl::StatusOr<WorkerHello> Decode(const ::atollpb::Hello& in);
+void Encode(const StepPlan& plan, ::atollpb::v1::StepPlan* out);
+absl::StatusOr<StepPlan> Decode(const ::atollpb::v1::StepPlan& in);
+void Encode(const StepResult& result, ::atollpb::v1::StepResult* out);
+absl::StatusOr<StepResult> Decode(const ::atollpb::v1::StepResult& in);
+void Encode(const EpochStart& start, ::atollpb::v1::EpochStart* out);
+absl::StatusOr<EpochStart> Decode(const ::atollpb::v1::EpochStart& in);
+void Encode(const WorkerHello& hello, ::atollpb::v1::Hello* out);
+absl::StatusOr<WorkerHello> Decode(const ::atollpb::v1::Hello& in);
 // A Ready may carry a failure: then the decoded status is that failure.
 void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
-            ::atollpb::Ready* out);
-absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in);
-void Encode(Epoch epoch, ::atollpb::Epoch* out);
-Epoch Decode(const ::atollpb::Epoch& in);
+            ::atollpb::v1::Ready* out);
+absl::StatusOr<WorkerReady> Decode(const ::atollpb::v1::Ready& in);
+void Encode(Epoch epoch, ::atollpb::v1::Epoch* out);
+Epoch Decode(const ::atollpb::v1::Epoch& in);
 // An unknown code decodes as kUnknown; a message becomes one line of at most 4 KiB.
-void Encode(const absl::Status& status, ::atollpb::Status* out);
-absl::Status Decode(const ::atollpb::Status& in);
+void Encode(const absl::Status& status, ::atollpb::v1::Status* out);
+absl::Status Decode(const ::atollpb::v1::Status& in);
 
 }  // namespace atl

@@ -141,6 +141,6 @@ struct WorkerReady {
   HomeCapacity capacity{};
 };
 
-inline constexpr uint32_t kWireVersion = 2;
+inline constexpr uint32_t kWireVersion = 3;
 
 }  // namespace atl

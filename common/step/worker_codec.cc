@@ -3,7 +3,7 @@
 #include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "common/step/wire_checks.h"
-#include "proto/worker.pb.h"
+#include "proto/atoll/v1/worker.pb.h"
 
 namespace atl {
 namespace {
@@ -27,7 +27,7 @@ absl::Status CheckName(const char* what, const std::string& name) {
 
 }  // namespace
 
-void Encode(const WorkerHello& hello, ::atollpb::Hello* out) {
+void Encode(const WorkerHello& hello, ::atollpb::v1::Hello* out) {
   out->set_wire_version(hello.wire_version);
   out->set_host(hello.host);
   out->set_pid(hello.pid);
@@ -43,7 +43,7 @@ void Encode(const WorkerHello& hello, ::atollpb::Hello* out) {
   out->set_vocab_size(hello.vocab_size);
 }
 
-absl::StatusOr<WorkerHello> Decode(const ::atollpb::Hello& in) {
+absl::StatusOr<WorkerHello> Decode(const ::atollpb::v1::Hello& in) {
   ATOLL_RETURN_IF_ERROR(CheckName("host", in.host()));
   ATOLL_RETURN_IF_ERROR(CheckName("model_digest", in.model_digest()));
   ATOLL_RETURN_IF_ERROR(CheckName("dtype", in.dtype()));
@@ -73,7 +73,7 @@ absl::StatusOr<WorkerHello> Decode(const ::atollpb::Hello& in) {
 }
 
 void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
-            ::atollpb::Ready* out) {
+            ::atollpb::v1::Ready* out) {
   Encode(epoch, out->mutable_epoch());
   out->set_rank(rank);
   if (!ready.ok()) {
@@ -89,7 +89,7 @@ void Encode(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank,
   out->set_bytes_per_state(ready->capacity.bytes_per_state);
 }
 
-absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
+absl::StatusOr<WorkerReady> Decode(const ::atollpb::v1::Ready& in) {
   ATOLL_RETURN_IF_ERROR(Decode(in.status()));
   ATOLL_RETURN_IF_ERROR(CheckRange("ready.rank", in.rank(), 0, kRanksMax - 1));
   ATOLL_RETURN_IF_ERROR(CheckRange("ready.kv_blocks", in.kv_blocks(), 1, INT32_MAX));
@@ -113,7 +113,7 @@ absl::StatusOr<WorkerReady> Decode(const ::atollpb::Ready& in) {
                                   .bytes_per_state = in.bytes_per_state()}};
 }
 
-void Encode(const EpochStart& start, ::atollpb::EpochStart* out) {
+void Encode(const EpochStart& start, ::atollpb::v1::EpochStart* out) {
   Encode(start.epoch, out->mutable_epoch());
   out->set_rank(start.rank);
   for (const std::string& address : start.transport_addresses) {
@@ -124,7 +124,7 @@ void Encode(const EpochStart& start, ::atollpb::EpochStart* out) {
   }
 }
 
-absl::StatusOr<EpochStart> Decode(const ::atollpb::EpochStart& in) {
+absl::StatusOr<EpochStart> Decode(const ::atollpb::v1::EpochStart& in) {
   EpochStart start;
   start.epoch = Decode(in.epoch());
   const int ranks = in.transport_addresses_size();
@@ -139,7 +139,7 @@ absl::StatusOr<EpochStart> Decode(const ::atollpb::EpochStart& in) {
                                      kTransportAddressBytesMax));
   }
   start.transport_addresses = {in.transport_addresses().begin(), in.transport_addresses().end()};
-  for (const ::atollpb::ExpertOwners& layer : in.layers()) {
+  for (const ::atollpb::v1::ExpertOwners& layer : in.layers()) {
     ATOLL_RETURN_IF_ERROR(
         CheckRange("the number of expert owners", layer.rank_size(), 0, kExpertsMax));
     if (layer.rank_size() != in.layers(0).rank_size()) {

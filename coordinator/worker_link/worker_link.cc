@@ -14,7 +14,7 @@
 #include "common/step/limits.h"
 #include "common/step/step_codec.h"
 #include "coordinator/worker_link/compatibility.h"
-#include "proto/worker.grpc.pb.h"
+#include "proto/atoll/v1/worker.grpc.pb.h"
 
 namespace atl::coordinator {
 namespace {
@@ -25,12 +25,13 @@ class Streams;
 
 // One worker's stream. gRPC allows one write at a time, and a read may complete before the write
 // that it answers: hence a queue and a flag. The engine bounds the queue by its steps in flight.
-class Stream final : public grpc::ServerBidiReactor<::atollpb::FromWorker, ::atollpb::ToWorker> {
+class Stream final
+    : public grpc::ServerBidiReactor<::atollpb::v1::FromWorker, ::atollpb::v1::ToWorker> {
  public:
   Stream(WorkerId id, Streams& streams) : id_(id), streams_(streams) { StartRead(&incoming_); }
 
   // Any thread.
-  void Send(::atollpb::ToWorker message);
+  void Send(::atollpb::v1::ToWorker message);
   // Sends what is queued, then ends the stream.
   void CloseAfterWrites(const absl::Status& why);
 
@@ -43,11 +44,11 @@ class Stream final : public grpc::ServerBidiReactor<::atollpb::FromWorker, ::ato
 
   const WorkerId id_;
   Streams& streams_;
-  ::atollpb::FromWorker incoming_;  // touched by reads only, which come one after another
-  bool introduced_ = false;         // the same
+  ::atollpb::v1::FromWorker incoming_;  // touched by reads only, which come one after another
+  bool introduced_ = false;             // the same
 
   std::mutex mutex_;
-  std::deque<::atollpb::ToWorker> outgoing_;
+  std::deque<::atollpb::v1::ToWorker> outgoing_;
   bool write_in_flight_ = false;
   bool finished_ = false;
   std::optional<absl::Status> close_why_;
@@ -60,7 +61,7 @@ class Streams {
 
   Stream* Open();  // null: too many
   void Remove(WorkerId id);
-  void Send(WorkerId id, ::atollpb::ToWorker message);
+  void Send(WorkerId id, ::atollpb::v1::ToWorker message);
   void Refuse(WorkerId id, const absl::Status& why);
   // Accepts a worker's introduction, or says why not.
   absl::Status Introduce(WorkerId id, const WorkerHello& hello);
@@ -95,14 +96,14 @@ void Streams::Remove(WorkerId id) {
   removed_.notify_all();
 }
 
-void Streams::Send(WorkerId id, ::atollpb::ToWorker message) {
+void Streams::Send(WorkerId id, ::atollpb::v1::ToWorker message) {
   std::lock_guard lock(mutex_);
   const auto it = entries_.find(id);
   if (it != entries_.end()) it->second.stream->Send(std::move(message));
 }
 
 void Streams::Refuse(WorkerId id, const absl::Status& why) {
-  ::atollpb::ToWorker message;
+  ::atollpb::v1::ToWorker message;
   Encode(why, message.mutable_refused());
   std::lock_guard lock(mutex_);
   const auto it = entries_.find(id);
@@ -128,7 +129,7 @@ bool Streams::WaitUntilEmpty(absl::Duration limit) {
                            [this] { return entries_.empty(); });
 }
 
-void Stream::Send(::atollpb::ToWorker message) {
+void Stream::Send(::atollpb::v1::ToWorker message) {
   std::lock_guard lock(mutex_);
   if (finished_ || close_why_) return;
   outgoing_.push_back(std::move(message));
@@ -167,9 +168,9 @@ void Stream::OnWriteDone(bool ok) {
 }
 
 // What a worker says, and what is wrong with it.
-absl::Status Deliver(const ::atollpb::FromWorker& message, WorkerId id, Streams& streams,
+absl::Status Deliver(const ::atollpb::v1::FromWorker& message, WorkerId id, Streams& streams,
                      bool& introduced) {
-  using From = ::atollpb::FromWorker;
+  using From = ::atollpb::v1::FromWorker;
   if (introduced != (message.message_case() != From::kHello)) {
     return InvalidArgument("a worker says Hello {}", introduced ? "only once" : "first");
   }
@@ -225,7 +226,7 @@ void Stream::OnDone() {
 }
 
 class WorkerLinkServer final : public WorkerLink,
-                               private ::atollpb::WorkerControl::CallbackService {
+                               private ::atollpb::v1::WorkerControl::CallbackService {
  public:
   explicit WorkerLinkServer(WorkerLinkOptions options) : options_(std::move(options)) {}
   ~WorkerLinkServer() override { Stop(absl::ZeroDuration()); }
@@ -234,23 +235,23 @@ class WorkerLinkServer final : public WorkerLink,
   void Stop(absl::Duration limit) override;
 
   void SendEpochStart(WorkerId worker, const EpochStart& start) override {
-    ::atollpb::ToWorker message;
+    ::atollpb::v1::ToWorker message;
     Encode(start, message.mutable_epoch_start());
     streams_->Send(worker, std::move(message));
   }
   void SendPlan(WorkerId worker, const StepPlan& plan) override {
-    ::atollpb::ToWorker message;
+    ::atollpb::v1::ToWorker message;
     Encode(plan, message.mutable_plan());
     streams_->Send(worker, std::move(message));
   }
   void SendEpochEnd(WorkerId worker, Epoch epoch, const std::string& reason) override {
-    ::atollpb::ToWorker message;
+    ::atollpb::v1::ToWorker message;
     Encode(epoch, message.mutable_epoch_end()->mutable_epoch());
     message.mutable_epoch_end()->set_reason(reason);
     streams_->Send(worker, std::move(message));
   }
   void SendShutdown(WorkerId worker) override {
-    ::atollpb::ToWorker message;
+    ::atollpb::v1::ToWorker message;
     message.mutable_shutdown();
     streams_->Send(worker, std::move(message));
   }
@@ -258,13 +259,13 @@ class WorkerLinkServer final : public WorkerLink,
 
  private:
   class TurnedAway final
-      : public grpc::ServerBidiReactor<::atollpb::FromWorker, ::atollpb::ToWorker> {
+      : public grpc::ServerBidiReactor<::atollpb::v1::FromWorker, ::atollpb::v1::ToWorker> {
    public:
     TurnedAway() { Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many worker streams"}); }
     void OnDone() override { delete this; }
   };
 
-  grpc::ServerBidiReactor<::atollpb::FromWorker, ::atollpb::ToWorker>* Join(
+  grpc::ServerBidiReactor<::atollpb::v1::FromWorker, ::atollpb::v1::ToWorker>* Join(
       grpc::CallbackServerContext*) override {
     Stream* stream = streams_->Open();
     if (stream == nullptr) return new TurnedAway;

@@ -6,8 +6,8 @@
 
 #include "common/base/check.h"
 #include "common/step/step_codec.h"
-#include "proto/step.pb.h"
-#include "proto/worker.pb.h"
+#include "proto/atoll/v1/step.pb.h"
+#include "proto/atoll/v1/worker.pb.h"
 #include "tests/hostile/sentence.h"
 
 namespace {
@@ -39,11 +39,11 @@ void CheckMessage(const uint8_t* data, size_t size) {
 
 // Its value is a status, which is seldom OK.
 void CheckStatus(const uint8_t* data, size_t size) {
-  ::atollpb::Status message;
+  ::atollpb::v1::Status message;
   if (!message.ParseFromArray(data, static_cast<int>(size))) return;
   const absl::Status status = atl::Decode(message);
-  const std::string bytes = Encoded<::atollpb::Status>(status);
-  ::atollpb::Status again;
+  const std::string bytes = Encoded<::atollpb::v1::Status>(status);
+  ::atollpb::v1::Status again;
   CHECK(again.ParseFromString(bytes));
   CHECK(atl::Decode(again) == status);
 }
@@ -54,19 +54,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   switch (const uint8_t kind = *data++; --size, kind) {
     case 'p':
-      CheckMessage<::atollpb::StepPlan>(data, size);
+      CheckMessage<::atollpb::v1::StepPlan>(data, size);
       break;
     case 'r':
-      CheckMessage<::atollpb::StepResult>(data, size);
+      CheckMessage<::atollpb::v1::StepResult>(data, size);
       break;
     case 'e':
-      CheckMessage<::atollpb::EpochStart>(data, size);
+      CheckMessage<::atollpb::v1::EpochStart>(data, size);
       break;
     case 'h':
-      CheckMessage<::atollpb::Hello>(data, size);
+      CheckMessage<::atollpb::v1::Hello>(data, size);
       break;
     case 'y':
-      CheckMessage<::atollpb::Ready>(data, size);
+      CheckMessage<::atollpb::v1::Ready>(data, size);
       break;
     default:
       CheckStatus(data, size);

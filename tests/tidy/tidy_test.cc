@@ -76,7 +76,7 @@ TEST_F(PlantedTest, IncludesThatAreRelativeAngledOrOfTests) {
 
 TEST_F(PlantedTest, EveryDoorIsWatched) {
   const std::map<std::string, std::string> planted = {{"a.cc", "<grpcpp/grpcpp.h>"},
-                                                      {"b.cc", "\"proto/step.pb.h\""},
+                                                      {"b.cc", "\"proto/atoll/v1/step.pb.h\""},
                                                       {"c.cc", "<ucp/api/ucp.h>"},
                                                       {"d.cc", "<prometheus/counter.h>"},
                                                       {"e.cc", "<spdlog/spdlog.h>"},

@@ -13,7 +13,7 @@
 #include "common/log/log.h"
 #include "common/step/limits.h"
 #include "common/step/step_codec.h"
-#include "proto/worker.grpc.pb.h"
+#include "proto/atoll/v1/worker.grpc.pb.h"
 
 namespace atl::worker {
 namespace {
@@ -28,9 +28,10 @@ absl::Status ToStatus(const grpc::Status& status) {
 // One dial and the stream it opens. gRPC allows one write at a time, and a read may complete before
 // the write that it answers: hence a queue and a flag. The coordinator bounds the queue by its
 // steps in flight.
-class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::atollpb::ToWorker> {
+class Stream final
+    : public grpc::ClientBidiReactor<::atollpb::v1::FromWorker, ::atollpb::v1::ToWorker> {
  public:
-  Stream(std::unique_ptr<::atollpb::WorkerControl::Stub> stub, WorkerHandler& handler)
+  Stream(std::unique_ptr<::atollpb::v1::WorkerControl::Stub> stub, WorkerHandler& handler)
       : stub_(std::move(stub)), handler_(handler) {
     stub_->async()->Join(&context_, this);
     AddHold();  // writes start outside of reactions; let go when the last read is done
@@ -38,7 +39,7 @@ class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::ato
     StartCall();
   }
 
-  void Send(::atollpb::FromWorker message) {
+  void Send(::atollpb::v1::FromWorker message) {
     std::lock_guard lock(mutex_);
     if (over_ || closing_) return;
     outgoing_.push_back(std::move(message));
@@ -119,16 +120,16 @@ class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::ato
 
   absl::Status Deliver();
 
-  const std::unique_ptr<::atollpb::WorkerControl::Stub> stub_;
+  const std::unique_ptr<::atollpb::v1::WorkerControl::Stub> stub_;
   WorkerHandler& handler_;
   grpc::ClientContext context_;
-  ::atollpb::ToWorker incoming_;  // touched by reads only, which come one after another
-  bool spoken_ = false;           // the same
-  absl::Status refused_;          // the same
+  ::atollpb::v1::ToWorker incoming_;  // touched by reads only, which come one after another
+  bool spoken_ = false;               // the same
+  absl::Status refused_;              // the same
 
   std::mutex mutex_;
   std::condition_variable done_came_;
-  std::deque<::atollpb::FromWorker> outgoing_;
+  std::deque<::atollpb::v1::FromWorker> outgoing_;
   bool write_in_flight_ = false;
   bool closing_ = false;
   bool half_closed_ = false;
@@ -139,7 +140,7 @@ class Stream final : public grpc::ClientBidiReactor<::atollpb::FromWorker, ::ato
 };
 
 absl::Status Stream::Deliver() {
-  using To = ::atollpb::ToWorker;
+  using To = ::atollpb::v1::ToWorker;
   switch (incoming_.message_case()) {
     case To::kEpochStart: {
       absl::StatusOr<EpochStart> start = Decode(incoming_.epoch_start());
@@ -197,24 +198,24 @@ class RedialingClient final : public CoordinatorClient {
     thread_ = std::thread([this] { Run(); });
   }
   void SendReady(const absl::StatusOr<WorkerReady>& ready, Epoch epoch, int32_t rank) override {
-    ::atollpb::FromWorker message;
+    ::atollpb::v1::FromWorker message;
     Encode(ready, epoch, rank, message.mutable_ready());
     Send(epoch, std::move(message));
   }
   void SendResult(const StepResult& result) override {
-    ::atollpb::FromWorker message;
+    ::atollpb::v1::FromWorker message;
     Encode(result, message.mutable_result());
     Send(result.epoch, std::move(message));
   }
 
  private:
-  void Send(Epoch epoch, ::atollpb::FromWorker message) {
+  void Send(Epoch epoch, ::atollpb::v1::FromWorker message) {
     std::lock_guard lock(mutex_);
     if (stream_ != nullptr && stream_->Serves(epoch)) stream_->Send(std::move(message));
   }
   void Run();
   bool Dial();
-  std::unique_ptr<::atollpb::WorkerControl::Stub> NewStub() const;
+  std::unique_ptr<::atollpb::v1::WorkerControl::Stub> NewStub() const;
 
   const CoordinatorClientOptions options_;
   WorkerHandler& handler_;
@@ -229,7 +230,7 @@ class RedialingClient final : public CoordinatorClient {
 
 // A channel of its own for every dial: no back-off of an earlier one, and the name is looked up
 // again.
-std::unique_ptr<::atollpb::WorkerControl::Stub> RedialingClient::NewStub() const {
+std::unique_ptr<::atollpb::v1::WorkerControl::Stub> RedialingClient::NewStub() const {
   const auto milliseconds = [](absl::Duration d) {
     return static_cast<int>(absl::ToInt64Milliseconds(d));
   };
@@ -242,7 +243,7 @@ std::unique_ptr<::atollpb::WorkerControl::Stub> RedialingClient::NewStub() const
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options_.keepalive_interval));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(options_.keepalive_timeout));
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  return ::atollpb::WorkerControl::NewStub(
+  return ::atollpb::v1::WorkerControl::NewStub(
       grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(), arguments));
 }
 
@@ -257,7 +258,7 @@ void RedialingClient::Run() {
 
 // Stays while the stream does. False: dial no more.
 bool RedialingClient::Dial() {
-  ::atollpb::FromWorker hello;
+  ::atollpb::v1::FromWorker hello;
   Encode(handler_.Hello(), hello.mutable_hello());
   Stream stream(NewStub(), handler_);
   {

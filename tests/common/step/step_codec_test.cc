@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "common/step/limits.h"
-#include "proto/step.pb.h"
-#include "proto/worker.pb.h"
+#include "proto/atoll/v1/step.pb.h"
+#include "proto/atoll/v1/worker.pb.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl {
@@ -52,9 +52,9 @@ StepPlan FullPlan() {
 }
 
 TEST(StepCodecTest, PlanRoundTrips) {
-  ::atollpb::StepPlan wire;
+  ::atollpb::v1::StepPlan wire;
   Encode(FullPlan(), &wire);
-  ::atollpb::StepPlan parsed;
+  ::atollpb::v1::StepPlan parsed;
   ASSERT_TRUE(parsed.ParseFromString(wire.SerializeAsString()));
   ASSERT_OK_AND_ASSIGN(const StepPlan plan, Decode(parsed));
   EXPECT_EQ(plan.epoch, (Epoch{3, 7}));
@@ -100,7 +100,7 @@ TEST(StepCodecTest, PlanRoundTrips) {
 
 struct HostilePlan {
   const char* name;
-  std::function<void(::atollpb::StepPlan*)> spoil;
+  std::function<void(::atollpb::v1::StepPlan*)> spoil;
   const char* complaint;
 };
 
@@ -126,7 +126,7 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
       {"negative id", [](auto* p) { p->mutable_work(0)->set_ids(1, -5); }, "work.ids: id -5"},
       {"negative block", [](auto* p) { p->mutable_work(0)->set_new_blocks(0, -1); },
        "work.new_blocks"},
-      {"unknown probe", [](auto* p) { p->mutable_work(0)->set_probe(::atollpb::Probe(9)); },
+      {"unknown probe", [](auto* p) { p->mutable_work(0)->set_probe(::atollpb::v1::Probe(9)); },
        "work.probe is 9"},
       {"sum of rows",
        [](auto* p) {
@@ -196,7 +196,7 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
   };
   for (const HostilePlan& hostile : cases) {
     SCOPED_TRACE(hostile.name);
-    ::atollpb::StepPlan wire;
+    ::atollpb::v1::StepPlan wire;
     Encode(FullPlan(), &wire);
     ASSERT_OK(Decode(wire));
     hostile.spoil(&wire);
@@ -223,7 +223,7 @@ TEST(StepCodecTest, ResultRoundTrips) {
                   .waiting_us = 10,
                   .other_us = 11,
                   .expert_rows = {{38, 7, 1}, {39, 0, 2}, {39, 255, 12}}};
-  ::atollpb::StepResult wire;
+  ::atollpb::v1::StepResult wire;
   Encode(result, &wire);
   ASSERT_OK_AND_ASSIGN(const StepResult back, Decode(wire));
   EXPECT_EQ(back.epoch, result.epoch);
@@ -271,9 +271,9 @@ TEST(StepCodecTest, ResultRoundTrips) {
 }
 
 TEST(StepCodecTest, HostileResultsAreRefused) {
-  const auto refused = [](const std::function<void(::atollpb::StepResult*)>& spoil,
+  const auto refused = [](const std::function<void(::atollpb::v1::StepResult*)>& spoil,
                           const char* complaint) {
-    ::atollpb::StepResult wire;
+    ::atollpb::v1::StepResult wire;
     wire.add_sequences()->set_seq(1);
     wire.add_probes()->set_num_rows(2);
     ASSERT_OK(Decode(wire));
@@ -284,7 +284,7 @@ TEST(StepCodecTest, HostileResultsAreRefused) {
   refused([](auto* r) { r->set_rank(kRanksMax); }, "rank is 4096");
   refused([](auto* r) { r->mutable_sequences(0)->set_length(-3); }, "sequences.length");
   refused([](auto* r) { r->mutable_sequences(0)->add_ids(-3); }, "sequences.ids");
-  refused([](auto* r) { r->mutable_sequences(0)->set_finish(::atollpb::Finish(4)); },
+  refused([](auto* r) { r->mutable_sequences(0)->set_finish(::atollpb::v1::Finish(4)); },
           "sequences.finish is 4");
   refused([](auto* r) { r->mutable_probes(0)->set_num_rows(0); }, "probes.num_rows");
   refused([](auto* r) { r->mutable_probes(0)->add_logits(1); }, "1 logits for 2 rows");
@@ -302,7 +302,7 @@ TEST(StepCodecTest, HostileResultsAreRefused) {
 }
 
 TEST(StepCodecTest, StatusKeepsCodeAndUnknownCodesBecomeUnknown) {
-  ::atollpb::Status wire;
+  ::atollpb::v1::Status wire;
   Encode(DataLoss("short"), &wire);
   EXPECT_EQ(Decode(wire), DataLoss("short"));
   wire.set_code(1234);
@@ -316,9 +316,9 @@ TEST(StepCodecTest, StatusKeepsCodeAndUnknownCodesBecomeUnknown) {
 TEST(StepCodecTest, StatusIsOneLineOfUtf8OnTheWire) {
   for (const std::string& message : {std::string("a\xff\nb"), "a" + std::string(4096, '\xe9'),
                                      std::string(4094, 'a') + "\u00e9\u00e9"}) {
-    ::atollpb::Status wire;
+    ::atollpb::v1::Status wire;
     Encode(DataLoss("{}", message), &wire);
-    ::atollpb::Status read;
+    ::atollpb::v1::Status read;
     ASSERT_TRUE(read.ParseFromString(wire.SerializeAsString()));
     EXPECT_EQ(read.message().find('\n'), std::string::npos);
     EXPECT_EQ(MessageOf(Decode(read)), read.message());
@@ -342,7 +342,7 @@ WorkerHello FullHello() {
 }
 
 TEST(WorkerCodecTest, HelloRoundTripsAndIsBounded) {
-  ::atollpb::Hello wire;
+  ::atollpb::v1::Hello wire;
   Encode(FullHello(), &wire);
   ASSERT_OK_AND_ASSIGN(const WorkerHello hello, Decode(wire));
   EXPECT_EQ(hello.wire_version, kWireVersion);
@@ -359,9 +359,9 @@ TEST(WorkerCodecTest, HelloRoundTripsAndIsBounded) {
   EXPECT_EQ(hello.num_experts, 256);
   EXPECT_EQ(hello.vocab_size, 248320);
 
-  const auto refused = [](const std::function<void(::atollpb::Hello*)>& spoil,
+  const auto refused = [](const std::function<void(::atollpb::v1::Hello*)>& spoil,
                           const char* complaint) {
-    ::atollpb::Hello spoiled;
+    ::atollpb::v1::Hello spoiled;
     Encode(FullHello(), &spoiled);
     spoil(&spoiled);
     EXPECT_STATUS(Decode(spoiled), absl::StatusCode::kInvalidArgument, complaint);
@@ -386,7 +386,7 @@ TEST(WorkerCodecTest, ReadyCarriesCapacityOrTheFailure) {
                                        .tokens_per_step = 3,
                                        .bytes_per_block = 1310720,
                                        .bytes_per_state = 66060288}};
-  ::atollpb::Ready wire;
+  ::atollpb::v1::Ready wire;
   Encode(ready, ready.epoch, ready.rank, &wire);
   ASSERT_OK_AND_ASSIGN(const WorkerReady back, Decode(wire));
   EXPECT_EQ(back.epoch, ready.epoch);
@@ -401,7 +401,7 @@ TEST(WorkerCodecTest, ReadyCarriesCapacityOrTheFailure) {
 
   wire.set_late_rows(17);
   EXPECT_STATUS(Decode(wire), absl::StatusCode::kInvalidArgument, "late_rows is 17");
-  ::atollpb::Ready failed;
+  ::atollpb::v1::Ready failed;
   Encode(absl::StatusOr<WorkerReady>(Unavailable("no route to rank {}", 0)), {2, 1}, 1, &failed);
   EXPECT_EQ(Decode(failed).status(), Unavailable("no route to rank 0"));
 }
@@ -411,7 +411,7 @@ TEST(WorkerCodecTest, EpochStartRoundTripsAndOwnersAreMembers) {
                          .rank = 1,
                          .transport_addresses = {"a", std::string("\0b", 2)},
                          .expert_owner = {{0, 0, 1}, {1, 0, 1}}};
-  ::atollpb::EpochStart wire;
+  ::atollpb::v1::EpochStart wire;
   Encode(start, &wire);
   ASSERT_OK_AND_ASSIGN(const EpochStart back, Decode(wire));
   EXPECT_EQ(back.epoch, start.epoch);
@@ -419,7 +419,7 @@ TEST(WorkerCodecTest, EpochStartRoundTripsAndOwnersAreMembers) {
   EXPECT_EQ(back.transport_addresses, start.transport_addresses);
   EXPECT_EQ(back.expert_owner, start.expert_owner);
 
-  ::atollpb::EpochStart spoiled = wire;
+  ::atollpb::v1::EpochStart spoiled = wire;
   spoiled.mutable_layers(1)->set_rank(2, 2);
   EXPECT_STATUS(Decode(spoiled), absl::StatusCode::kInvalidArgument, "an expert's owner is 2");
   spoiled = wire;

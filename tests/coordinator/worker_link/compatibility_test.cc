@@ -19,7 +19,7 @@ TEST(CompatibilityTest, OthersAreToldWhatDiffers) {
     change(hello);
     EXPECT_STATUS(CheckCompatible(hello, &first), absl::StatusCode::kFailedPrecondition, reason);
   };
-  refused([](WorkerHello& hello) { hello.wire_version = kWireVersion + 1; }, "wire version 3");
+  refused([](WorkerHello& hello) { hello.wire_version = kWireVersion + 1; }, "wire version 4");
   refused([](WorkerHello& hello) { hello.model_digest = "other"; }, "the same --model");
   refused([](WorkerHello& hello) { hello.num_experts = 6; }, "the same --model");
   refused([](WorkerHello& hello) { hello.num_layers = 3; }, "the same --model");
