@@ -61,7 +61,9 @@ room(worker/layers DOOR attention_layer.h MAY kernels worker/weights worker/kv_c
 room(worker/model DOOR decoder.h MAY worker/layers worker/weights worker/kv_cache worker/moe kernels)
 room(worker/sampling DOOR sampler.h MAY kernels common/step)
 room(worker/batch DOOR batch_builder.h MAY common/step worker/kv_cache worker/sampling kernels/ops)
-room(worker/executor MAY worker kernels common/step common/concurrency)
+room(worker/executor MAY worker/batch worker/model worker/kv_cache worker/moe worker/sampling worker/transport kernels/tensor
+     kernels/dispatch common/step common/concurrency)
+room(worker/local DOOR local_cluster.h MAY worker/executor worker/transport common/step)
 room(worker/scripted DOOR scripted_runner.h MAY worker/batch worker/executor common/step common/tokenizer)
 room(worker/rpc DOOR coordinator_client.h NEEDS grpc MAY common/step proto)
 room(worker DOOR worker_process.h NEEDS grpc ucx MAY worker common kernels)

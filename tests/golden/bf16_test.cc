@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::testing {
 namespace {

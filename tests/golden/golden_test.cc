@@ -15,7 +15,7 @@
 
 #include "tests/golden/blocks.h"
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::testing {
 namespace {

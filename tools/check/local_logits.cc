@@ -6,7 +6,7 @@
 #include "common/concurrency/machine_limits.h"
 #include "kernels/ops/attention/kv_layout.h"
 #include "tools/check/logits_source.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::tools {
 namespace {

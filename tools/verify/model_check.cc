@@ -10,7 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
 #include "kernels/ops/attention/kv_layout.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::tools {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "coordinator/scheduler/scheduler.h"
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::coordinator {
 namespace {

@@ -6,7 +6,7 @@
 #include "common/config/generation_config.h"
 #include "tests/support/status_matchers.h"
 #include "tests/tools/small_model.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::tools {
 namespace {

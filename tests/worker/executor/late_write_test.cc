@@ -6,7 +6,7 @@
 #include <random>
 
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 #include "worker/model/layer_configs.h"
 #include "worker/transport/inproc/inproc_group.h"
 

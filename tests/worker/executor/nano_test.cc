@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::worker {
 namespace {

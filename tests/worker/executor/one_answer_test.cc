@@ -6,7 +6,7 @@
 #include <random>
 
 #include "tests/support/status_matchers.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 #include "worker/panels/panel_memory.h"
 #include "worker/panels/panel_store.h"
 

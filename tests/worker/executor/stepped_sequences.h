@@ -10,7 +10,7 @@
 
 #include "common/base/check.h"
 #include "kernels/ops/attention/kv_layout.h"
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 namespace atl::worker {
 

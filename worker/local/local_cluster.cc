@@ -1,4 +1,4 @@
-#include "worker/executor/local_cluster.h"
+#include "worker/local/local_cluster.h"
 
 #include <algorithm>
 #include <thread>
@@ -7,7 +7,6 @@
 #include "common/base/kv_block.h"
 #include "common/base/status_macros.h"
 #include "common/step/expert_owners.h"
-#include "kernels/ops/attention/kv_layout.h"
 #include "worker/transport/inproc/inproc_group.h"
 
 namespace atl::worker {
