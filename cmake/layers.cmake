@@ -66,7 +66,9 @@ room(worker/executor MAY worker/batch worker/model worker/kv_cache worker/moe wo
 room(worker/local DOOR local_cluster.h MAY worker/executor worker/transport common/step)
 room(worker/scripted DOOR scripted_runner.h MAY worker/batch worker/executor common/step common/tokenizer)
 room(worker/rpc DOOR coordinator_client.h NEEDS grpc MAY common/step proto)
-room(worker DOOR worker_process.h NEEDS grpc ucx MAY worker common kernels)
+room(worker/process DOOR worker_process.h NEEDS grpc ucx MAY worker/executor worker/kv_cache worker/model worker/panels worker/rpc
+     worker/scripted worker/transport/ucx worker/weights common/concurrency)
+room(worker NEEDS grpc ucx MAY worker/process)
 
 room(tools/loadgen/plan DOOR load_plan.h)
 room(tools/loadgen/client DOOR client_loop.h NEEDS boost MAY tools/loadgen/plan)

@@ -6,7 +6,7 @@
 
 #include "common/config/command_line.h"
 #include "common/log/log.h"
-#include "worker/worker_process.h"
+#include "worker/process/worker_process.h"
 
 namespace {
 

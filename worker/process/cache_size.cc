@@ -1,10 +1,9 @@
-#include "worker/cache_size.h"
+#include "worker/process/cache_size.h"
 
 #include <algorithm>
 
 #include "common/base/kv_block.h"
 #include "common/base/status_macros.h"
-#include "kernels/ops/attention/kv_layout.h"
 
 namespace atl::worker {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "common/base/status.h"
 #include "worker/executor/step_runner.h"
-#include "worker/flags.h"
+#include "worker/process/flags.h"
 
 namespace atl::worker {
 

@@ -1,4 +1,4 @@
-#include "worker/flags.h"
+#include "worker/process/flags.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,4 @@
-#include "worker/cache_size.h"
+#include "worker/process/cache_size.h"
 
 #include "tests/support/status_matchers.h"
 

@@ -1,4 +1,4 @@
-#include "worker/model_runner.h"
+#include "worker/process/model_runner.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,8 +9,8 @@
 #include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
 #include "common/log/log.h"
-#include "worker/cache_size.h"
 #include "worker/model/layer_configs.h"
+#include "worker/process/cache_size.h"
 #include "worker/weights/content_digest.h"
 
 namespace atl::worker {

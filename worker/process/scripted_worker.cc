@@ -1,4 +1,4 @@
-#include "worker/scripted_worker.h"
+#include "worker/process/scripted_worker.h"
 
 #include <condition_variable>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
-#include "worker/cache_size.h"
+#include "worker/process/cache_size.h"
 #include "worker/scripted/scripted_runner.h"
 
 namespace atl::worker {

@@ -10,7 +10,7 @@
 #include "common/base/status.h"
 #include "common/concurrency/bounded_queue.h"
 #include "worker/executor/step_runner.h"
-#include "worker/flags.h"
+#include "worker/process/flags.h"
 #include "worker/rpc/coordinator_client.h"
 
 namespace atl::worker {

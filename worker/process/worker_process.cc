@@ -1,4 +1,4 @@
-#include "worker/worker_process.h"
+#include "worker/process/worker_process.h"
 
 #include <unistd.h>
 
@@ -8,8 +8,8 @@
 #include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
 #include "common/log/log.h"
-#include "worker/model_runner.h"
-#include "worker/scripted_worker.h"
+#include "worker/process/model_runner.h"
+#include "worker/process/scripted_worker.h"
 
 namespace atl::worker {
 namespace {
