@@ -52,7 +52,7 @@ room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinato
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
 room(worker/weights DOOR model_weights.h MAY kernels/tensor)
-room(worker/panels DOOR panel_store.h MAY kernels worker/weights)
+room(worker/packed_weights DOOR packed_store.h MAY kernels worker/weights)
 room(worker/transport MAY common/concurrency common/step)
 room(worker/transport/ucx DOOR ucx_transport.h NEEDS ucx MAY worker/transport common/concurrency common/step)
 room(worker/kv_cache MAY kernels)
@@ -66,7 +66,7 @@ room(worker/executor MAY worker/batch worker/model worker/kv_cache worker/moe wo
 room(worker/local DOOR local_cluster.h MAY worker/executor worker/transport common/step)
 room(worker/scripted DOOR scripted_runner.h MAY worker/batch worker/executor common/step common/tokenizer)
 room(worker/rpc DOOR coordinator_client.h NEEDS grpc MAY common/step proto)
-room(worker/process DOOR worker_process.h NEEDS grpc ucx MAY worker/executor worker/kv_cache worker/model worker/panels worker/rpc
+room(worker/process DOOR worker_process.h NEEDS grpc ucx MAY worker/executor worker/kv_cache worker/model worker/packed_weights worker/rpc
      worker/scripted worker/transport/ucx worker/weights common/concurrency)
 room(worker NEEDS grpc ucx MAY worker/process)
 

@@ -7,7 +7,7 @@
 #include "common/base/status_macros.h"
 #include "kernels/ops/attention/kv_layout.h"
 #include "worker/model/layer_configs.h"
-#include "worker/panels/panel_place.h"
+#include "worker/packed_weights/packed_place.h"
 #include "worker/weights/content_digest.h"
 
 namespace atl::bench {

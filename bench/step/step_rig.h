@@ -14,7 +14,7 @@
 #include "worker/kv_cache/kv_cache.h"
 #include "worker/model/decoder.h"
 #include "worker/moe/token_dispatcher.h"
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_store.h"
 #include "worker/transport/transport.h"
 #include "worker/weights/checkpoint.h"
 

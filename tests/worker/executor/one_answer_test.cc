@@ -7,8 +7,8 @@
 
 #include "tests/support/status_matchers.h"
 #include "worker/local/local_cluster.h"
-#include "worker/panels/panel_memory.h"
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_memory.h"
+#include "worker/packed_weights/packed_store.h"
 
 namespace atl::worker {
 namespace {

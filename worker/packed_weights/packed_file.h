@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "worker/panels/panel_head.h"
-#include "worker/panels/panel_layout.h"
-#include "worker/panels/panel_space.h"
+#include "worker/packed_weights/packed_head.h"
+#include "worker/packed_weights/packed_layout.h"
+#include "worker/packed_weights/packed_space.h"
 
 namespace atl::worker {
 

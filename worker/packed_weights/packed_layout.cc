@@ -1,9 +1,9 @@
-#include "worker/panels/panel_layout.h"
+#include "worker/packed_weights/packed_layout.h"
 
 #include <functional>
 
 #include "common/base/check.h"
-#include "worker/panels/panel_head.h"
+#include "worker/packed_weights/packed_head.h"
 
 namespace atl::worker {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/panels/panel_memory.h"
+#include "worker/packed_weights/packed_memory.h"
 
 #include <sys/mman.h>
 

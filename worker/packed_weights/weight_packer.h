@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_store.h"
 
 namespace atl::worker {
 

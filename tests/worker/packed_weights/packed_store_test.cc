@@ -1,10 +1,10 @@
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_store.h"
 
 #include <thread>
 
-#include "tests/worker/panels/packed_model.h"
-#include "worker/panels/panel_memory.h"
-#include "worker/panels/panel_packer.h"
+#include "tests/worker/packed_weights/packed_model.h"
+#include "worker/packed_weights/packed_memory.h"
+#include "worker/packed_weights/weight_packer.h"
 
 namespace atl::worker {
 namespace {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "worker/panels/panel_layout.h"
-#include "worker/panels/panel_space.h"
+#include "worker/packed_weights/packed_layout.h"
+#include "worker/packed_weights/packed_space.h"
 
 namespace atl::worker {
 

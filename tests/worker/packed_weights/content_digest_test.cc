@@ -1,6 +1,6 @@
 #include "worker/weights/content_digest.h"
 
-#include "tests/worker/panels/packed_model.h"
+#include "tests/worker/packed_weights/packed_model.h"
 
 namespace atl::worker {
 namespace {

@@ -14,8 +14,8 @@
 
 #include "kernels/ops/gemm/panels.h"
 #include "tests/support/status_matchers.h"
-#include "worker/panels/panel_file.h"
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_file.h"
+#include "worker/packed_weights/packed_store.h"
 #include "worker/weights/model_weights.h"
 
 namespace atl::worker {

@@ -1,4 +1,4 @@
-#include "worker/panels/panel_file.h"
+#include "worker/packed_weights/packed_file.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <csignal>
 #include <functional>
 
-#include "tests/worker/panels/packed_model.h"
+#include "tests/worker/packed_weights/packed_model.h"
 
 namespace atl::worker {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/panels/panel_packer.h"
+#include "worker/packed_weights/weight_packer.h"
 
 #include <sched.h>
 

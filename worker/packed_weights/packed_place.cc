@@ -1,4 +1,4 @@
-#include "worker/panels/panel_place.h"
+#include "worker/packed_weights/packed_place.h"
 
 #include <sys/statvfs.h>
 
@@ -8,8 +8,8 @@
 
 #include "common/base/status_macros.h"
 #include "common/log/log.h"
-#include "worker/panels/panel_file.h"
-#include "worker/panels/panel_memory.h"
+#include "worker/packed_weights/packed_file.h"
+#include "worker/packed_weights/packed_memory.h"
 
 namespace atl::worker {
 namespace {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "kernels/dispatch/kernel_context.h"
-#include "worker/panels/panel_layout.h"
-#include "worker/panels/panel_space.h"
+#include "worker/packed_weights/packed_layout.h"
+#include "worker/packed_weights/packed_space.h"
 #include "worker/weights/checkpoint.h"
 
 namespace atl::worker {

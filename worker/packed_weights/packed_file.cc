@@ -1,4 +1,4 @@
-#include "worker/panels/panel_file.h"
+#include "worker/packed_weights/packed_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

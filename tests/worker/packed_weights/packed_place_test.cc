@@ -1,9 +1,9 @@
-#include "worker/panels/panel_place.h"
+#include "worker/packed_weights/packed_place.h"
 
 #include <cstdlib>
 
-#include "tests/worker/panels/packed_model.h"
-#include "worker/panels/panel_memory.h"
+#include "tests/worker/packed_weights/packed_model.h"
+#include "worker/packed_weights/packed_memory.h"
 
 namespace atl::worker {
 namespace {

@@ -1,4 +1,4 @@
-#include "worker/panels/panel_store.h"
+#include "worker/packed_weights/packed_store.h"
 
 #include <algorithm>
 #include <utility>

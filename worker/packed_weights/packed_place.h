@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "worker/panels/panel_layout.h"
-#include "worker/panels/panel_space.h"
+#include "worker/packed_weights/packed_layout.h"
+#include "worker/packed_weights/packed_space.h"
 
 namespace atl::worker {
 
