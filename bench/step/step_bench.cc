@@ -21,7 +21,7 @@ struct Flags {
   std::vector<int> prefill = {128, 512, 2048};
   std::vector<std::string> decode = {"1:0",    "4:0",    "16:0",    "64:0",
                                      "1:8192", "4:8192", "1:32768", "4:32768"};
-  bool use_panels = true;
+  bool use_packed = true;
   bool tables = true;
 };
 
@@ -92,7 +92,7 @@ absl::Status Main(const Flags& flags) {
         {fmt::format("decode {} at depth {}", shape.num_sequences, shape.depth), shape});
   }
   StepRigOptions options = {
-      .model = flags.model, .num_threads = flags.num_threads, .use_panels = flags.use_panels};
+      .model = flags.model, .num_threads = flags.num_threads, .use_packed = flags.use_packed};
   for (const Case& c : cases) {
     options.num_slots = std::max(options.num_slots, c.shape.num_sequences);
     options.num_blocks =
@@ -102,7 +102,7 @@ absl::Status Main(const Flags& flags) {
                          worker::InprocGroup::Create({.world_size = 1, .epoch = {1, 1}}));
   ATOLL_ASSIGN_OR_RETURN(const auto rig, StepRig::Create(options, transports[0].get()));
   fmt::print("Kernels {}, {} threads, weights {}.\n\n", kernels::NameOf(rig->context().backend()),
-             flags.num_threads, flags.use_panels ? "packed" : "row-major");
+             flags.num_threads, flags.use_packed ? "packed" : "row-major");
   fmt::print(
       "| step | least ms | median ms | tokens/s | most ms | GB a step | GB/s beside | GFLOP/s "
       "beside | of read bandwidth | body products of FMA peak | of its rooflines |\n"
@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
   app.add_option("--prefill", flags.prefill, "Tokens of a prompt, each a case; 0: none")
       ->delimiter(',');
   app.add_option("--decode", flags.decode, "BATCH:DEPTH, each a case; 0: none")->delimiter(',');
-  app.add_flag("!--row-major", flags.use_panels, "Weights as the files have them, not packed");
+  app.add_flag("!--row-major", flags.use_packed, "Weights as the files have them, not packed");
   app.add_flag("!--no-tables", flags.tables, "Only the summary");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = atl::bench::Main(flags);

@@ -58,7 +58,7 @@ absl::StatusOr<std::unique_ptr<StepRig>> StepRig::Create(
         static_cast<size_t>(rig->config_.num_layers()),
         std::vector<int32_t>(static_cast<size_t>(rig->config_.num_experts), transport->rank()));
   }
-  if (options.use_panels) ATOLL_RETURN_IF_ERROR(rig->UsePanels(options));
+  if (options.use_packed) ATOLL_RETURN_IF_ERROR(rig->UsePacked(options));
   rig->ReadWeights();
   return rig;
 }
@@ -74,25 +74,25 @@ std::vector<std::vector<int>> StepRig::OwnedExperts() const {
   return owned;
 }
 
-absl::Status StepRig::UsePanels(const StepRigOptions& options) {
-  worker::PanelLayout layout(weights_);
+absl::Status StepRig::UsePacked(const StepRigOptions& options) {
+  worker::PackedLayout layout(weights_);
   const std::vector<int> units = layout.UnitsOf(OwnedExperts());
   ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, worker::ContentDigest(*checkpoint_));
-  ATOLL_ASSIGN_OR_RETURN(auto space,
-                         worker::OpenPanelSpace({.mode = worker::PanelMode::kFile,
-                                                 .folders = worker::PanelFolders("", options.model),
-                                                 .digest = digest,
-                                                 .units = units},
-                                                layout));
-  panels_ = std::make_unique<worker::PanelStore>(
+  ATOLL_ASSIGN_OR_RETURN(
+      auto space, worker::OpenPackedSpace({.mode = worker::PackedMode::kFile,
+                                           .folders = worker::PackedFolders("", options.model),
+                                           .digest = digest,
+                                           .units = units},
+                                          layout));
+  packed_ = std::make_unique<worker::PackedStore>(
       *checkpoint_, std::move(layout), std::move(space),
-      worker::PanelStoreOptions{.backend = context_->backend(),
-                                .release = worker::PageRelease::kForget});
-  panels_->Want(units);
+      worker::PackedStoreOptions{.backend = context_->backend(),
+                                 .release = worker::PageRelease::kForget});
+  packed_->Want(units);
   for (worker::PackProgress progress = worker::PackProgress::kPacked;
        progress != worker::PackProgress::kDone;) {
-    ATOLL_ASSIGN_OR_RETURN(progress, panels_->PackNext(std::stop_token()));
-    if (panels_->Adopt(weights_)) decoder_->UseWeights(weights_);
+    ATOLL_ASSIGN_OR_RETURN(progress, packed_->PackNext(std::stop_token()));
+    if (packed_->Adopt(weights_)) decoder_->UseWeights(weights_);
   }
   return absl::OkStatus();
 }

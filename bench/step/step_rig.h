@@ -23,7 +23,7 @@ namespace atl::bench {
 struct StepRigOptions {
   std::string model;
   int num_threads = 1;
-  bool use_panels = true;  // packed before the first step, in the file that a worker would use
+  bool use_packed = true;  // packed before the first step, in the file that a worker would use
   int num_blocks = 0;      // of 64 tokens
   int num_slots = 0;
   uint32_t seed = 1;  // of tokens and histories; differs between ranks, whose rows would else agree
@@ -55,7 +55,7 @@ class StepRig {
 
  private:
   StepRig() = default;
-  absl::Status UsePanels(const StepRigOptions& options);
+  absl::Status UsePacked(const StepRigOptions& options);
   void ReadWeights();
   std::vector<std::vector<int>> OwnedExperts() const;
   void FillCaches();
@@ -65,7 +65,7 @@ class StepRig {
   ModelConfig config_;
   std::unique_ptr<worker::Checkpoint> checkpoint_;
   worker::ModelWeights weights_;
-  std::unique_ptr<worker::PanelStore> panels_;
+  std::unique_ptr<worker::PackedStore> packed_;
   std::unique_ptr<ThreadPool> threads_;
   std::unique_ptr<worker::PoolLender> lender_;
   std::unique_ptr<kernels::KernelContext> context_;

@@ -45,7 +45,7 @@ class Executor {
                                                           const ModelWeights& weights,
                                                           const ExecutorOptions& options);
 
-  // Between two steps: the same weights, of which more have panels now.
+  // Between two steps: the same weights, of which more are packed now.
   void UseWeights(const ModelWeights& weights) { decoder_->UseWeights(weights); }
 
   // A new membership. The transport is joined already and outlives the epoch. Sequences of another

@@ -41,7 +41,7 @@ class AttentionLayer {
                  int attention_index)
       : config_(config), weights_(weights), attention_index_(attention_index) {}
 
-  // The same weights, of which more have panels now.
+  // The same weights, of which more are packed now.
   void UseWeights(const AttentionWeights& weights) { weights_ = weights; }
 
   // y = Attention(x) for the T rows of the step; writes their K and V to the cache first. Shapes:

@@ -37,7 +37,7 @@ class DeltaNetLayer {
  public:
   DeltaNetLayer(const DeltaNetConfig& config, const DeltaNetWeights& weights, int linear_index);
 
-  // The same weights, of which more have panels now.
+  // The same weights, of which more are packed now.
   void UseWeights(const DeltaNetWeights& weights) { weights_ = weights; }
 
   // y = DeltaNet(x) for the T rows of the step. Waiting rows are applied to the states (and count

@@ -74,7 +74,7 @@ void Decoder::MakeLayers(const ModelWeights& weights) {
   }
 }
 
-// Only matrices have panels: tables, norms and convolutions stay as they were made.
+// Only matrices are packed: tables, norms and convolutions stay as they were made.
 void Decoder::UseWeights(const ModelWeights& weights) {
   head_ = weights.head;
   for (size_t i = 0; i < layers_.size(); ++i) {

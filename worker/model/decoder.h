@@ -40,7 +40,7 @@ class Decoder {
                                                          const ModelWeights& weights,
                                                          const DecoderOptions& options);
 
-  // Between two forward passes: the same weights, of which more have panels now.
+  // Between two forward passes: the same weights, of which more are packed now.
   void UseWeights(const ModelWeights& weights);
 
   const ModelConfig& config() const { return config_; }

@@ -49,7 +49,7 @@ class MoeBlock {
   MoeBlock(const MoeConfig& config, const MoeWeights& weights, int layer)
       : config_(config), weights_(weights), layer_(layer) {}
 
-  // The same weights, of which more have panels now.
+  // The same weights, of which more are packed now.
   void UseWeights(const MoeWeights& weights) { weights_ = weights; }
 
   // hidden += MoE(x) for the T own rows; serves the others' rows besides. T may be 0: then only

@@ -28,7 +28,8 @@ std::string ErrorText(int error) { return std::generic_category().message(error)
 absl::Status WriteError(const std::string& path, int error) {
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
     return ResourceExhausted(
-        "{}: no room for packed weights: {}; make room, or name another folder with --panels-dir",
+        "{}: no room for packed weights: {}; make room, or name another folder with "
+        "--packed-weights-dir",
         path, ErrorText(error));
   }
   return Unavailable("{}: cannot be written: {}; check the disk", path, ErrorText(error));
@@ -45,22 +46,23 @@ bool LockByte(int descriptor, int unit, short type) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(PanelLayout::StateOffset(unit));
+  lock.l_start = static_cast<off_t>(PackedLayout::StateOffset(unit));
   lock.l_len = 1;
   return fcntl(descriptor, F_OFD_SETLK, &lock) == 0;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PanelFile>> PanelFile::Open(const std::string& path, uint64_t digest,
-                                                           const PanelLayout& layout) {
-  const PanelHead expected = {.version = kPanelFormatVersion,
-                              .num_units = static_cast<uint32_t>(layout.num_units()),
-                              .digest = digest,
-                              .size_bytes = layout.size_bytes()};
+absl::StatusOr<std::unique_ptr<PackedFile>> PackedFile::Open(const std::string& path,
+                                                             uint64_t digest,
+                                                             const PackedLayout& layout) {
+  const PackedHead expected = {.version = kPackedFormatVersion,
+                               .num_units = static_cast<uint32_t>(layout.num_units()),
+                               .digest = digest,
+                               .size_bytes = layout.size_bytes()};
   CHECK(expected.num_units <= kUnitsMax);
   for (int opens = 0; opens < kOpensMax; ++opens) {
-    std::unique_ptr<PanelFile> file(new PanelFile(path));
+    std::unique_ptr<PackedFile> file(new PackedFile(path));
     ATOLL_RETURN_IF_ERROR(file->OpenDescriptor());
     ATOLL_RETURN_IF_ERROR(file->Lock());
     if (!file->IsAtItsPath()) continue;
@@ -77,12 +79,12 @@ absl::StatusOr<std::unique_ptr<PanelFile>> PanelFile::Open(const std::string& pa
   return Unavailable("{}: replaced {} times while it was opened; start again", path, kOpensMax);
 }
 
-PanelFile::~PanelFile() {
+PackedFile::~PackedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_bytes_);
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-absl::Status PanelFile::OpenDescriptor() {
+absl::Status PackedFile::OpenDescriptor() {
   constexpr int kFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | kFlags, 0644);
   if (descriptor_ < 0) {
@@ -93,8 +95,8 @@ absl::Status PanelFile::OpenDescriptor() {
     if (descriptor_ < 0) {
       if (error == ELOOP || error == EISDIR)
         return DataLoss("{}: not a plain file; delete it", path_);
-      return NotFound("{}: cannot be made: {}; name another folder with --panels-dir", path_,
-                      ErrorText(error));
+      return NotFound("{}: cannot be made: {}; name another folder with --packed-weights-dir",
+                      path_, ErrorText(error));
     }
   }
   struct stat info {};
@@ -106,25 +108,25 @@ absl::Status PanelFile::OpenDescriptor() {
 }
 
 // Held for moments only: while a head is checked or made.
-absl::Status PanelFile::Lock() {
+absl::Status PackedFile::Lock() {
   while (flock(descriptor_, is_writable_ ? LOCK_EX : LOCK_SH) != 0) {
     if (errno != EINTR)
       return Unavailable(
           "{}: cannot be locked: {}; name a folder of a local disk with "
-          "--panels-dir",
+          "--packed-weights-dir",
           path_, ErrorText(errno));
   }
   return absl::OkStatus();
 }
 
-bool PanelFile::IsAtItsPath() const {
+bool PackedFile::IsAtItsPath() const {
   struct stat mine {
   }, there{};
   return fstat(descriptor_, &mine) == 0 && stat(path_.c_str(), &there) == 0 &&
          mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
 }
 
-absl::Status PanelFile::CheckOrMake(const PanelHead& expected) {
+absl::Status PackedFile::CheckOrMake(const PackedHead& expected) {
   struct stat info {};
   if (fstat(descriptor_, &info) != 0) return Unavailable("{}: {}", path_, ErrorText(errno));
   if (info.st_size == 0 && is_writable_) return MakeHead(expected);
@@ -135,8 +137,8 @@ absl::Status PanelFile::CheckOrMake(const PanelHead& expected) {
   return CheckHead(expected);
 }
 
-absl::Status PanelFile::CheckHead(const PanelHead& expected) const {
-  PanelHead head;
+absl::Status PackedFile::CheckHead(const PackedHead& expected) const {
+  PackedHead head;
   ATOLL_RETURN_IF_ERROR(ReadAll(descriptor_, path_, &head, sizeof head));
   if (head != expected)
     return DataLoss("{}: its head is not that of packed weights of this checkpoint; delete it",
@@ -151,7 +153,7 @@ absl::Status PanelFile::CheckHead(const PanelHead& expected) const {
 }
 
 // The size first: a file of its size without a head is not believed, and made anew.
-absl::Status PanelFile::MakeHead(const PanelHead& expected) {
+absl::Status PackedFile::MakeHead(const PackedHead& expected) {
   if (ftruncate(descriptor_, static_cast<off_t>(expected.size_bytes)) != 0) {
     const absl::Status status = WriteError(path_, errno);
     unlink(path_.c_str());
@@ -162,7 +164,7 @@ absl::Status PanelFile::MakeHead(const PanelHead& expected) {
   return fdatasync(descriptor_) == 0 ? absl::OkStatus() : WriteError(path_, errno);
 }
 
-absl::Status PanelFile::Map(uint64_t size_bytes) {
+absl::Status PackedFile::Map(uint64_t size_bytes) {
   void* const mapped = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, descriptor_, 0);
   if (mapped == MAP_FAILED) {
     return ResourceExhausted("{}: cannot be mapped: {}; raise the limit of address space", path_,
@@ -174,15 +176,15 @@ absl::Status PanelFile::Map(uint64_t size_bytes) {
   return absl::OkStatus();
 }
 
-bool PanelFile::IsComplete(int unit) const {
+bool PackedFile::IsComplete(int unit) const {
   char state = 0;
-  return pread(descriptor_, &state, 1, static_cast<off_t>(PanelLayout::StateOffset(unit))) == 1 &&
+  return pread(descriptor_, &state, 1, static_cast<off_t>(PackedLayout::StateOffset(unit))) == 1 &&
          state == 1;
 }
 
-bool PanelFile::Claim(int unit) { return is_writable_ && LockByte(descriptor_, unit, F_WRLCK); }
+bool PackedFile::Claim(int unit) { return is_writable_ && LockByte(descriptor_, unit, F_WRLCK); }
 
-absl::Status PanelFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+absl::Status PackedFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
   CHECK(offset <= size_bytes_ && bytes.size() <= size_bytes_ - offset);
   while (!bytes.empty()) {
     const ssize_t count =
@@ -195,12 +197,12 @@ absl::Status PanelFile::Write(uint64_t offset, std::span<const std::byte> bytes)
   return absl::OkStatus();
 }
 
-absl::Status PanelFile::Complete(std::span<const int> units) {
+absl::Status PackedFile::Complete(std::span<const int> units) {
   if (units.empty()) return absl::OkStatus();
   if (fdatasync(descriptor_) != 0) return WriteError(path_, errno);
   constexpr std::byte kComplete{1};
   for (const int unit : units) {
-    ATOLL_RETURN_IF_ERROR(Write(PanelLayout::StateOffset(unit), std::span(&kComplete, 1)));
+    ATOLL_RETURN_IF_ERROR(Write(PackedLayout::StateOffset(unit), std::span(&kComplete, 1)));
     LockByte(descriptor_, unit, F_UNLCK);
   }
   return absl::OkStatus();

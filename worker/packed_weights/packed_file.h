@@ -1,4 +1,4 @@
-// PanelFile: the packed form as a file that all workers of a machine map, and that several fill at
+// PackedFile: the packed form as a file that all workers of a machine map, and that several fill at
 // once. Its name says what is in it, so it is never overwritten with something else.
 #pragma once
 
@@ -13,14 +13,14 @@ namespace atl::worker {
 
 // A unit counts when its bytes are on the disk and then its byte in the head: whoever dies between
 // leaves a unit to be packed again, never a wrong one.
-class PanelFile : public PanelSpace {
+class PackedFile : public PackedSpace {
  public:
   // Opens or makes the file. One that is there with another head, size or unit byte is set aside
   // for a new one, or refused where it may only be read. kNotFound: it may not be made here;
   // kResourceExhausted: no room for it; kDataLoss: not ours, or not a plain file; kUnavailable.
-  static absl::StatusOr<std::unique_ptr<PanelFile>> Open(const std::string& path, uint64_t digest,
-                                                         const PanelLayout& layout);
-  ~PanelFile() override;
+  static absl::StatusOr<std::unique_ptr<PackedFile>> Open(const std::string& path, uint64_t digest,
+                                                          const PackedLayout& layout);
+  ~PackedFile() override;
 
   const std::string& path() const { return path_; }
   // False: it may only be read, and Claim is never true.
@@ -35,13 +35,13 @@ class PanelFile : public PanelSpace {
   absl::Status Complete(std::span<const int> units) override;
 
  private:
-  explicit PanelFile(std::string path) : path_(std::move(path)) {}
+  explicit PackedFile(std::string path) : path_(std::move(path)) {}
   absl::Status OpenDescriptor();
   absl::Status Lock();
   bool IsAtItsPath() const;
-  absl::Status CheckOrMake(const PanelHead& expected);
-  absl::Status CheckHead(const PanelHead& expected) const;
-  absl::Status MakeHead(const PanelHead& expected);
+  absl::Status CheckOrMake(const PackedHead& expected);
+  absl::Status CheckHead(const PackedHead& expected) const;
+  absl::Status MakeHead(const PackedHead& expected);
   absl::Status Map(uint64_t size_bytes);
 
   std::string path_;

@@ -59,7 +59,7 @@ void ForUnit(Weights& weights, int index, int units_per_layer, Visit&& visit) {
 
 }  // namespace
 
-PanelLayout::PanelLayout(const ModelWeights& weights) {
+PackedLayout::PackedLayout(const ModelWeights& weights) {
   if (!weights.layers.empty())
     units_per_layer_ = 1 + static_cast<int>(weights.layers[0].moe.experts.size());
   units_.resize(weights.layers.size() * static_cast<size_t>(units_per_layer_) + 1);
@@ -75,21 +75,21 @@ PanelLayout::PanelLayout(const ModelWeights& weights) {
   }
 }
 
-uint64_t PanelLayout::unit_bytes(int index) const {
+uint64_t PackedLayout::unit_bytes(int index) const {
   uint64_t bytes = 0;
   for (const PackedMatrix& matrix : unit(index)) bytes += matrix.size_bytes();
   return bytes;
 }
 
-uint64_t PanelLayout::StateOffset(int index) {
-  return sizeof(PanelHead) + static_cast<uint64_t>(index);
+uint64_t PackedLayout::StateOffset(int index) {
+  return sizeof(PackedHead) + static_cast<uint64_t>(index);
 }
 
-int PanelLayout::DenseUnit(size_t layer) const {
+int PackedLayout::DenseUnit(size_t layer) const {
   return static_cast<int>(layer) * units_per_layer_;
 }
 
-std::vector<int> PanelLayout::UnitsOf(const std::vector<std::vector<int>>& owned) const {
+std::vector<int> PackedLayout::UnitsOf(const std::vector<std::vector<int>>& owned) const {
   std::vector<int> units;
   const auto add = [&](int index) {
     if (!unit(index).empty()) units.push_back(index);
@@ -102,7 +102,7 @@ std::vector<int> PanelLayout::UnitsOf(const std::vector<std::vector<int>>& owned
   return units;
 }
 
-void PanelLayout::UsePanels(int index, const std::byte* base, ModelWeights& weights) const {
+void PackedLayout::UsePacked(int index, const std::byte* base, ModelWeights& weights) const {
   auto matrix = unit(index).begin();
   ForUnit(weights, index, units_per_layer_, [&](WeightView& weight) {
     CHECK(weight.values.data == matrix->values.data && weight.first_row == 0,

@@ -1,4 +1,4 @@
-// PanelLayout: which matrices of a model are kept as panels, and where each lies in the packed
+// PackedLayout: which matrices of a model are kept packed, and where each lies in the packed
 // form.
 #pragma once
 
@@ -11,9 +11,9 @@
 
 namespace atl::worker {
 
-// Stands in the head and the name of a packed file; a change of the layout or of the panels is a
+// Stands in the head and the name of a packed file; a change of the layout or of panels is a
 // new version.
-inline constexpr uint32_t kPanelFormatVersion = 1;
+inline constexpr uint32_t kPackedFormatVersion = 1;
 
 // A matrix [N, K] bf16 of the checkpoint and the place of its ⌈N / 32⌉ panels.
 struct PackedMatrix {
@@ -32,9 +32,9 @@ struct PackedMatrix {
 // a byte for each unit, then every matrix on a page of its own, those of a huge page and more on
 // huge ones. Matrices that are not bf16, and those of fewer rows than a panel has columns, stay
 // where they are. One packed form has room for the whole model; untouched places cost nothing.
-class PanelLayout {
+class PackedLayout {
  public:
-  explicit PanelLayout(const ModelWeights& weights);
+  explicit PackedLayout(const ModelWeights& weights);
 
   int num_units() const { return static_cast<int>(units_.size()); }
   std::span<const PackedMatrix> unit(int index) const { return units_[static_cast<size_t>(index)]; }
@@ -48,7 +48,7 @@ class PanelLayout {
   std::vector<int> UnitsOf(const std::vector<std::vector<int>>& owned) const;
 
   // Lets the unit's views in `weights` know its panels in the packed form at `base`.
-  void UsePanels(int index, const std::byte* base, ModelWeights& weights) const;
+  void UsePacked(int index, const std::byte* base, ModelWeights& weights) const;
 
  private:
   int DenseUnit(size_t layer) const;

@@ -1,4 +1,4 @@
-// PanelMemory: the packed form in memory of this process, on huge pages where there are some.
+// PackedMemory: the packed form in memory of this process, on huge pages where there are some.
 #pragma once
 
 #include <memory>
@@ -9,12 +9,12 @@
 
 namespace atl::worker {
 
-class PanelMemory : public PanelSpace {
+class PackedMemory : public PackedSpace {
  public:
   // Takes address space for all, memory only for what is written. kResourceExhausted: no address
   // space.
-  static absl::StatusOr<std::unique_ptr<PanelMemory>> Create(const PanelLayout& layout);
-  ~PanelMemory() override;
+  static absl::StatusOr<std::unique_ptr<PackedMemory>> Create(const PackedLayout& layout);
+  ~PackedMemory() override;
 
   const std::byte* data() const override { return data_; }
   bool IsComplete(int unit) const override { return complete_[static_cast<size_t>(unit)]; }
@@ -23,7 +23,7 @@ class PanelMemory : public PanelSpace {
   absl::Status Complete(std::span<const int> units) override;
 
  private:
-  PanelMemory() = default;
+  PackedMemory() = default;
 
   std::byte* data_ = nullptr;
   uint64_t size_bytes_ = 0;

@@ -26,14 +26,14 @@ uint64_t FreeBytes(const std::string& folder) {
   return uint64_t{info.f_bavail} * info.f_frsize;
 }
 
-uint64_t BytesOf(const PanelLayout& layout, const std::vector<int>& units) {
+uint64_t BytesOf(const PackedLayout& layout, const std::vector<int>& units) {
   uint64_t bytes = 0;
   for (const int unit : units) bytes += layout.unit_bytes(unit);
   return bytes;
 }
 
-uint64_t MissingBytes(const PanelFile& file, const PanelRequest& request,
-                      const PanelLayout& layout) {
+uint64_t MissingBytes(const PackedFile& file, const PackedRequest& request,
+                      const PackedLayout& layout) {
   uint64_t bytes = 0;
   for (const int unit : request.units) {
     if (!file.IsComplete(unit)) bytes += layout.unit_bytes(unit);
@@ -41,25 +41,25 @@ uint64_t MissingBytes(const PanelFile& file, const PanelRequest& request,
   return bytes;
 }
 
-absl::Status CheckRoom(const std::string& folder, uint64_t missing_bytes, PanelMode mode) {
+absl::Status CheckRoom(const std::string& folder, uint64_t missing_bytes, PackedMode mode) {
   const uint64_t free_bytes = FreeBytes(folder);
-  const uint64_t needed = mode == PanelMode::kAuto ? kUnaskedShare * missing_bytes : missing_bytes;
+  const uint64_t needed = mode == PackedMode::kAuto ? kUnaskedShare * missing_bytes : missing_bytes;
   if (free_bytes >= needed) return absl::OkStatus();
   return ResourceExhausted("{}: {:.0f} MiB free, packed weights want {:.0f} MiB", folder,
                            Mebibytes(free_bytes), Mebibytes(needed));
 }
 
-absl::StatusOr<std::unique_ptr<PanelSpace>> OpenFile(const std::string& folder,
-                                                     const PanelRequest& request,
-                                                     const PanelLayout& layout) {
+absl::StatusOr<std::unique_ptr<PackedSpace>> OpenFile(const std::string& folder,
+                                                      const PackedRequest& request,
+                                                      const PackedLayout& layout) {
   std::error_code ignored;  // a folder that cannot be made cannot be written to either
   std::filesystem::create_directories(folder, ignored);
-  const std::string path = PanelFilePath(folder, request.digest);
+  const std::string path = PackedFilePath(folder, request.digest);
   if (!std::filesystem::exists(path, ignored)) {
     ATOLL_RETURN_IF_ERROR(CheckRoom(folder, BytesOf(layout, request.units), request.mode));
   }
-  ATOLL_ASSIGN_OR_RETURN(std::unique_ptr<PanelFile> file,
-                         PanelFile::Open(path, request.digest, layout));
+  ATOLL_ASSIGN_OR_RETURN(std::unique_ptr<PackedFile> file,
+                         PackedFile::Open(path, request.digest, layout));
   const uint64_t missing = MissingBytes(*file, request, layout);
   absl::Status room = CheckRoom(folder, missing, request.mode);
   if (!file->is_writable()) room = FailedPrecondition("{}: may only be read", path);
@@ -73,8 +73,8 @@ absl::StatusOr<std::unique_ptr<PanelSpace>> OpenFile(const std::string& folder,
   return file;
 }
 
-absl::StatusOr<std::unique_ptr<PanelSpace>> OpenMemory(const PanelRequest& request,
-                                                       const PanelLayout& layout) {
+absl::StatusOr<std::unique_ptr<PackedSpace>> OpenMemory(const PackedRequest& request,
+                                                        const PackedLayout& layout) {
   const uint64_t bytes = BytesOf(layout, request.units);
   if (static_cast<int64_t>(bytes) > request.memory_free_bytes) {
     return ResourceExhausted(
@@ -83,18 +83,18 @@ absl::StatusOr<std::unique_ptr<PanelSpace>> OpenMemory(const PanelRequest& reque
         Mebibytes(bytes), static_cast<double>(request.memory_free_bytes) / (1 << 20));
   }
   LOG_INFO("packed weights: {:.1f} MiB in memory", Mebibytes(bytes));
-  return PanelMemory::Create(layout);
+  return PackedMemory::Create(layout);
 }
 
 }  // namespace
 
-PanelMode PanelModeOf(const std::string& name) {
-  if (name == "file") return PanelMode::kFile;
-  if (name == "memory") return PanelMode::kMemory;
-  return name == "off" ? PanelMode::kOff : PanelMode::kAuto;
+PackedMode PackedModeOf(const std::string& name) {
+  if (name == "file") return PackedMode::kFile;
+  if (name == "memory") return PackedMode::kMemory;
+  return name == "off" ? PackedMode::kOff : PackedMode::kAuto;
 }
 
-std::vector<std::string> PanelFolders(const std::string& named, const std::string& checkpoint) {
+std::vector<std::string> PackedFolders(const std::string& named, const std::string& checkpoint) {
   if (!named.empty()) return {named};
   std::vector<std::string> folders = {checkpoint};
   const char* const cache = std::getenv("XDG_CACHE_HOME");
@@ -107,28 +107,28 @@ std::vector<std::string> PanelFolders(const std::string& named, const std::strin
   return folders;
 }
 
-std::string PanelFilePath(const std::string& folder, uint64_t digest) {
-  return fmt::format("{}/.atoll-panels-{}-{:016x}", folder, kPanelFormatVersion, digest);
+std::string PackedFilePath(const std::string& folder, uint64_t digest) {
+  return fmt::format("{}/.atoll-packed-weights-{}-{:016x}", folder, kPackedFormatVersion, digest);
 }
 
-absl::StatusOr<std::unique_ptr<PanelSpace>> OpenPanelSpace(const PanelRequest& request,
-                                                           const PanelLayout& layout) {
-  if (request.mode == PanelMode::kOff || request.units.empty()) return nullptr;
+absl::StatusOr<std::unique_ptr<PackedSpace>> OpenPackedSpace(const PackedRequest& request,
+                                                             const PackedLayout& layout) {
+  if (request.mode == PackedMode::kOff || request.units.empty()) return nullptr;
   std::string reasons;
-  if (request.mode != PanelMode::kMemory) {
+  if (request.mode != PackedMode::kMemory) {
     for (const std::string& folder : request.folders) {
       auto file = OpenFile(folder, request, layout);
       if (file.ok()) return file;
       reasons += (reasons.empty() ? "" : "; ") + MessageOf(file.status());
     }
-    if (request.mode == PanelMode::kFile)
-      return FailedPrecondition("--panels file: {}; name another folder with --panels-dir",
-                                reasons);
+    if (request.mode == PackedMode::kFile)
+      return FailedPrecondition(
+          "--packed-weights file: {}; name another folder with --packed-weights-dir", reasons);
   }
   auto memory = OpenMemory(request, layout);
   if (memory.ok()) return memory;
-  if (request.mode == PanelMode::kMemory)
-    return Annotate(memory.status(), "--panels memory; give --panels file or off");
+  if (request.mode == PackedMode::kMemory)
+    return Annotate(memory.status(), "--packed-weights memory; give --packed-weights file or off");
   LOG_WARNING("weights stay as they are in their files, which is slower: {}; {}", reasons,
               MessageOf(memory.status()));
   return nullptr;

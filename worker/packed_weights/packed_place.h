@@ -12,17 +12,17 @@
 
 namespace atl::worker {
 
-enum class PanelMode : uint8_t {
+enum class PackedMode : uint8_t {
   kAuto,    // a file where there is one or twice the room for it, else memory, else nowhere
   kFile,    // a file or an error
   kMemory,  // memory or an error
   kOff,
 };
 // "auto", "file", "memory", "off"; the flag's check has seen it.
-PanelMode PanelModeOf(const std::string& name);
+PackedMode PackedModeOf(const std::string& name);
 
-struct PanelRequest {
-  PanelMode mode = PanelMode::kAuto;
+struct PackedRequest {
+  PackedMode mode = PackedMode::kAuto;
   // Where the file may be; the first folder that works has it.
   std::vector<std::string> folders;
   uint64_t digest = 0;     // of what is packed; the file's name
@@ -33,14 +33,14 @@ struct PanelRequest {
 
 // The folder that is named, or the checkpoint's own and then the user's cache,
 // $XDG_CACHE_HOME/atoll or ~/.cache/atoll.
-std::vector<std::string> PanelFolders(const std::string& named, const std::string& checkpoint);
+std::vector<std::string> PackedFolders(const std::string& named, const std::string& checkpoint);
 
 // The file that packed weights of this digest have in a folder.
-std::string PanelFilePath(const std::string& folder, uint64_t digest);
+std::string PackedFilePath(const std::string& folder, uint64_t digest);
 
 // Null: nowhere; the log says why. kFailedPrecondition, kResourceExhausted: the mode asks for what
 // this machine does not have.
-absl::StatusOr<std::unique_ptr<PanelSpace>> OpenPanelSpace(const PanelRequest& request,
-                                                           const PanelLayout& layout);
+absl::StatusOr<std::unique_ptr<PackedSpace>> OpenPackedSpace(const PackedRequest& request,
+                                                             const PackedLayout& layout);
 
 }  // namespace atl::worker

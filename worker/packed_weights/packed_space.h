@@ -1,4 +1,4 @@
-// PanelSpace: memory that the packed form of a model is written to and read from, unit by unit.
+// PackedSpace: memory that the packed form of a model is written to and read from, unit by unit.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace atl::worker {
 
-class PanelSpace {
+class PackedSpace {
  public:
-  virtual ~PanelSpace() = default;
+  virtual ~PackedSpace() = default;
 
   // The packed form; read only what belongs to complete units.
   virtual const std::byte* data() const = 0;

@@ -14,8 +14,8 @@ constexpr uint64_t kChunkBytes = uint64_t{2} << 20;
 
 }  // namespace
 
-PanelStore::PanelStore(const Checkpoint& checkpoint, PanelLayout layout,
-                       std::unique_ptr<PanelSpace> space, const PanelStoreOptions& options)
+PackedStore::PackedStore(const Checkpoint& checkpoint, PackedLayout layout,
+                         std::unique_ptr<PackedSpace> space, const PackedStoreOptions& options)
     : checkpoint_(checkpoint),
       layout_(std::move(layout)),
       space_(std::move(space)),
@@ -24,7 +24,7 @@ PanelStore::PanelStore(const Checkpoint& checkpoint, PanelLayout layout,
       is_wanted_(static_cast<size_t>(layout_.num_units())),
       ready_(static_cast<size_t>(layout_.num_units())) {}
 
-void PanelStore::Want(const std::vector<int>& units) {
+void PackedStore::Want(const std::vector<int>& units) {
   for (const int unit : units) {
     if (is_wanted_[static_cast<size_t>(unit)]) continue;
     is_wanted_[static_cast<size_t>(unit)] = true;
@@ -34,7 +34,7 @@ void PanelStore::Want(const std::vector<int>& units) {
   PublishComplete();
 }
 
-absl::StatusOr<PackProgress> PanelStore::PackNext(const std::stop_token& stop) {
+absl::StatusOr<PackProgress> PackedStore::PackNext(const std::stop_token& stop) {
   ReleaseAdopted();
   const auto mine =
       std::find_if(waiting_.begin(), waiting_.end(), [&](int unit) { return space_->Claim(unit); });
@@ -58,13 +58,13 @@ absl::StatusOr<PackProgress> PanelStore::PackNext(const std::stop_token& stop) {
   return PackProgress::kPacked;
 }
 
-absl::Status PanelStore::Pack(int unit, const std::stop_token& stop) {
+absl::Status PackedStore::Pack(int unit, const std::stop_token& stop) {
   for (const PackedMatrix& matrix : layout_.unit(unit))
     ATOLL_RETURN_IF_ERROR(PackMatrix(matrix, stop));
   return absl::OkStatus();
 }
 
-absl::Status PanelStore::PackMatrix(const PackedMatrix& matrix, const std::stop_token& stop) {
+absl::Status PackedStore::PackMatrix(const PackedMatrix& matrix, const std::stop_token& stop) {
   const auto panels_at_once =
       static_cast<int64_t>(std::max(uint64_t{1}, kChunkBytes / matrix.panel_bytes()));
   buffer_.Reserve(static_cast<uint64_t>(panels_at_once) * matrix.panel_bytes());
@@ -83,7 +83,7 @@ absl::Status PanelStore::PackMatrix(const PackedMatrix& matrix, const std::stop_
   return absl::OkStatus();
 }
 
-absl::Status PanelStore::CompleteWritten() {
+absl::Status PackedStore::CompleteWritten() {
   ATOLL_RETURN_IF_ERROR(space_->Complete(written_));
   for (const int unit : written_) {
     // Here, not in a step that waits for it.
@@ -96,7 +96,7 @@ absl::Status PanelStore::CompleteWritten() {
   return absl::OkStatus();
 }
 
-void PanelStore::PublishComplete() {
+void PackedStore::PublishComplete() {
   std::erase_if(waiting_, [&](int unit) {
     if (!space_->IsComplete(unit)) return false;
     Publish(unit);
@@ -104,23 +104,23 @@ void PanelStore::PublishComplete() {
   });
 }
 
-void PanelStore::Publish(int unit) {
+void PackedStore::Publish(int unit) {
   const size_t ready = num_ready_.load(std::memory_order_relaxed);
   ready_[ready] = unit;
   ready_bytes_ += layout_.unit_bytes(unit);
   num_ready_.store(ready + 1, std::memory_order_release);
 }
 
-bool PanelStore::Adopt(ModelWeights& weights) {
+bool PackedStore::Adopt(ModelWeights& weights) {
   const size_t ready = num_ready_.load(std::memory_order_acquire);
   const size_t adopted = num_adopted_.load(std::memory_order_relaxed);
   if (adopted == ready) return false;
-  for (size_t i = adopted; i < ready; ++i) layout_.UsePanels(ready_[i], space_->data(), weights);
+  for (size_t i = adopted; i < ready; ++i) layout_.UsePacked(ready_[i], space_->data(), weights);
   num_adopted_.store(ready, std::memory_order_release);
   return true;
 }
 
-void PanelStore::ReleaseAdopted() {
+void PackedStore::ReleaseAdopted() {
   const size_t adopted = num_adopted_.load(std::memory_order_acquire);
   for (; num_released_ < adopted; ++num_released_) {
     for (const PackedMatrix& matrix : layout_.unit(ready_[num_released_]))

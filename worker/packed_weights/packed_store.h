@@ -1,9 +1,9 @@
-// PanelStore: packs a worker's weights unit by unit, on a thread of the background, and hands the
-// panels to the steps.
+// PackedStore: packs a worker's weights unit by unit, on a thread of the background, and hands the
+// packed form to the steps.
 //
-//   PanelStore store(checkpoint, weights, std::move(space), options);
+//   PackedStore store(checkpoint, weights, std::move(space), options);
 //   store.Want(units);                     // and what is complete already is ready
-//   PanelPacker packer(store);             // calls PackNext until all is done
+//   WeightPacker packer(store);            // calls PackNext until all is done
 //   if (store.Adopt(weights)) decoder.UseWeights(weights);   // between two steps
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace atl::worker {
 
-struct PanelStoreOptions {
+struct PackedStoreOptions {
   kernels::Backend backend = kernels::Backend::kRef;
   // What happens to the pages of matrices that nobody reads row-major any more.
   PageRelease release = PageRelease::kUnmap;
@@ -34,11 +34,11 @@ enum class PackProgress : uint8_t {
 };
 
 // **Threads**: PackNext on one, Adopt on one, Want while neither runs.
-class PanelStore {
+class PackedStore {
  public:
-  // The checkpoint outlives the store; `weights` are its own, of which none has panels.
-  PanelStore(const Checkpoint& checkpoint, PanelLayout layout, std::unique_ptr<PanelSpace> space,
-             const PanelStoreOptions& options);
+  // The checkpoint outlives the store; `weights` are its own, of which none is packed.
+  PackedStore(const Checkpoint& checkpoint, PackedLayout layout, std::unique_ptr<PackedSpace> space,
+              const PackedStoreOptions& options);
 
   // Units of this worker, beside those wanted before.
   void Want(const std::vector<int>& units);
@@ -48,11 +48,11 @@ class PanelStore {
   // and nothing more will be.
   absl::StatusOr<PackProgress> PackNext(const std::stop_token& stop);
 
-  // Lets `weights` know the panels that became ready since the last call; false: there are none.
+  // Lets `weights` know what became ready since the last call; false: nothing did.
   // Without locks; the views of before stay valid.
   bool Adopt(ModelWeights& weights);
 
-  const PanelLayout& layout() const { return layout_; }
+  const PackedLayout& layout() const { return layout_; }
   uint64_t ready_bytes() const { return ready_bytes_; }
   uint64_t wanted_bytes() const { return wanted_bytes_; }
 
@@ -65,9 +65,9 @@ class PanelStore {
   absl::Status CompleteWritten();
 
   const Checkpoint& checkpoint_;
-  PanelLayout layout_;
-  std::unique_ptr<PanelSpace> space_;
-  PanelStoreOptions options_;
+  PackedLayout layout_;
+  std::unique_ptr<PackedSpace> space_;
+  PackedStoreOptions options_;
   kernels::KernelContext context_;
   kernels::Buffer buffer_;
 

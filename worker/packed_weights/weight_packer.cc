@@ -33,7 +33,7 @@ void YieldToAll() {
     LOG_WARNING("packing weights at normal priority: SCHED_IDLE is refused here");
 }
 
-void Run(PanelStore& store, const std::stop_token& stop) {
+void Run(PackedStore& store, const std::stop_token& stop) {
   YieldToAll();
   kernels::SetDenormalsToZero();
   const uint64_t ready_before = store.ready_bytes();
@@ -61,7 +61,7 @@ void Run(PanelStore& store, const std::stop_token& stop) {
 
 }  // namespace
 
-PanelPacker::PanelPacker(PanelStore& store)
+WeightPacker::WeightPacker(PackedStore& store)
     : thread_([&store](const std::stop_token& stop) { Run(store, stop); }) {}
 
 }  // namespace atl::worker

@@ -1,4 +1,4 @@
-// PanelPacker: the thread that packs, behind everything else that its machine has to do.
+// WeightPacker: the thread that packs, behind everything else that its machine has to do.
 #pragma once
 
 #include <thread>
@@ -7,13 +7,13 @@
 
 namespace atl::worker {
 
-class PanelPacker {
+class WeightPacker {
  public:
   // Packs until all that the store wants is done and adopted, or the space fails; the log tells.
   // The store outlives the packer.
-  explicit PanelPacker(PanelStore& store);
+  explicit WeightPacker(PackedStore& store);
   // Stops within milliseconds, or when the disk has taken what it was given.
-  ~PanelPacker() = default;
+  ~WeightPacker() = default;
 
  private:
   std::jthread thread_;

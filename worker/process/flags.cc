@@ -56,13 +56,13 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "off"}));
   app->add_option(
-         "--panels", flags->panels,
+         "--packed-weights", flags->packed_weights,
          "Where weights are kept packed, which makes steps faster: file, which the workers "
          "of a machine share and a later start finds again; memory; off; auto: a file "
          "where it leaves as much room as it takes, else memory where both copies fit")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "file", "memory", "off"}));
-  app->add_option("--panels-dir", flags->panels_dir,
+  app->add_option("--packed-weights-dir", flags->packed_weights_dir,
                   "Folder of that file; default: the checkpoint's, else ~/.cache/atoll");
   app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
       ->capture_default_str()

@@ -18,9 +18,9 @@ struct WorkerFlags {
   int max_num_seqs = 256;
   int late_rows = 1;
   int spin_us = 50;
-  std::string pin = "auto";     // auto, off
-  std::string panels = "auto";  // auto, file, memory, off
-  std::string panels_dir;       // empty: beside the checkpoint, else the user's cache
+  std::string pin = "auto";             // auto, off
+  std::string packed_weights = "auto";  // auto, file, memory, off
+  std::string packed_weights_dir;       // empty: beside the checkpoint, else the user's cache
   std::string log_level = "info";
 };
 

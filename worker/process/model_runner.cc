@@ -41,8 +41,8 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const WorkerFla
                                                                  WorkerHello machine) {
   std::unique_ptr<ModelRunner> runner(new ModelRunner);
   runner->model_ = flags.model;
-  runner->panels_dir_ = flags.panels_dir;
-  runner->panel_mode_ = PanelModeOf(flags.panels);
+  runner->packed_weights_dir_ = flags.packed_weights_dir;
+  runner->packed_mode_ = PackedModeOf(flags.packed_weights);
   ATOLL_RETURN_IF_ERROR(runner->OpenCheckpoint(flags));
   ATOLL_ASSIGN_OR_RETURN(const kernels::DType dtype,
                          ChooseDType(flags.dtype, *runner->checkpoint_));
@@ -108,23 +108,23 @@ absl::StatusOr<KvCacheConfig> ModelRunner::MakeCacheConfig(const WorkerFlags& fl
 absl::Status ModelRunner::JoinEpoch(const EpochStart& start) {
   const OwnedExperts owned = ExpertsOf(start);
   packer_.reset();
-  ATOLL_RETURN_IF_ERROR(PlacePanels(owned));
-  AdoptPanels();
+  ATOLL_RETURN_IF_ERROR(PlacePacked(owned));
+  AdoptPacked();
   ReadWeights(owned);
   executor_->LeaveEpoch();
   ATOLL_RETURN_IF_ERROR(transport_->Join(start.epoch, start.rank, start.transport_addresses));
   ATOLL_RETURN_IF_ERROR(executor_->StartEpoch(start, transport_.get()));
-  if (panels_ != nullptr) packer_ = std::make_unique<PanelPacker>(*panels_);
+  if (packed_ != nullptr) packer_ = std::make_unique<WeightPacker>(*packed_);
   return absl::OkStatus();
 }
 
 StepResult ModelRunner::Execute(const StepPlan& plan) {
-  AdoptPanels();
+  AdoptPacked();
   return executor_->Execute(plan);
 }
 
 void ModelRunner::Progress() {
-  AdoptPanels();
+  AdoptPacked();
   if (transport_->rank() >= 0) transport_->Progress();
 }
 
@@ -141,37 +141,37 @@ ModelRunner::OwnedExperts ModelRunner::ExpertsOf(const EpochStart& start) const 
   return owned;
 }
 
-absl::Status ModelRunner::PlacePanels(const OwnedExperts& owned) {
-  if (panels_ == nullptr && panel_mode_ != PanelMode::kOff) {
-    PanelLayout layout(weights_);
-    ATOLL_ASSIGN_OR_RETURN(const PanelRequest request, RequestPanels(layout, owned));
-    ATOLL_ASSIGN_OR_RETURN(auto space, OpenPanelSpace(request, layout));
+absl::Status ModelRunner::PlacePacked(const OwnedExperts& owned) {
+  if (packed_ == nullptr && packed_mode_ != PackedMode::kOff) {
+    PackedLayout layout(weights_);
+    ATOLL_ASSIGN_OR_RETURN(const PackedRequest request, RequestPacked(layout, owned));
+    ATOLL_ASSIGN_OR_RETURN(auto space, OpenPackedSpace(request, layout));
     if (space == nullptr) return absl::OkStatus();
     // Where memory holds the files once and not twice, the cache keeps what is read.
     const int64_t both = MappedBytes(*checkpoint_) + static_cast<int64_t>(layout.size_bytes());
     const PageRelease release =
         both > MemoryLimitBytes() ? PageRelease::kForget : PageRelease::kUnmap;
-    panels_ =
-        std::make_unique<PanelStore>(*checkpoint_, std::move(layout), std::move(space),
-                                     PanelStoreOptions{.backend = backend_, .release = release});
+    packed_ =
+        std::make_unique<PackedStore>(*checkpoint_, std::move(layout), std::move(space),
+                                      PackedStoreOptions{.backend = backend_, .release = release});
   }
-  if (panels_ != nullptr) panels_->Want(panels_->layout().UnitsOf(owned));
+  if (packed_ != nullptr) packed_->Want(packed_->layout().UnitsOf(owned));
   return absl::OkStatus();
 }
 
-absl::StatusOr<PanelRequest> ModelRunner::RequestPanels(const PanelLayout& layout,
-                                                        const OwnedExperts& owned) const {
+absl::StatusOr<PackedRequest> ModelRunner::RequestPacked(const PackedLayout& layout,
+                                                         const OwnedExperts& owned) const {
   const KvCacheConfig& cache = executor_->cache_config();
   int64_t used = kProcessBytes + cache.num_blocks * cache.bytes_per_block() +
                  (cache.num_slots + cache.num_spares) * cache.bytes_per_state();
   for (const WeightRange& range : OwnedRanges(*checkpoint_, weights_, owned))
     used += static_cast<int64_t>(range.size_bytes);
   ATOLL_ASSIGN_OR_RETURN(const uint64_t digest, ContentDigest(*checkpoint_));
-  return PanelRequest{.mode = panel_mode_,
-                      .folders = PanelFolders(panels_dir_, model_),
-                      .digest = digest,
-                      .units = layout.UnitsOf(owned),
-                      .memory_free_bytes = MemoryLimitBytes() - used};
+  return PackedRequest{.mode = packed_mode_,
+                       .folders = PackedFolders(packed_weights_dir_, model_),
+                       .digest = digest,
+                       .units = layout.UnitsOf(owned),
+                       .memory_free_bytes = MemoryLimitBytes() - used};
 }
 
 // Reads what this rank owns from disk now, not in the first answer.
@@ -189,8 +189,8 @@ void ModelRunner::ReadWeights(const OwnedExperts& owned) const {
   });
 }
 
-void ModelRunner::AdoptPanels() {
-  if (panels_ != nullptr && panels_->Adopt(weights_)) executor_->UseWeights(weights_);
+void ModelRunner::AdoptPacked() {
+  if (packed_ != nullptr && packed_->Adopt(weights_)) executor_->UseWeights(weights_);
 }
 
 }  // namespace atl::worker

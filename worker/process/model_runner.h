@@ -41,14 +41,14 @@ class ModelRunner : public StepRunner {
   // owned[layer] lists the experts of this rank.
   using OwnedExperts = std::vector<std::vector<int>>;
   OwnedExperts ExpertsOf(const EpochStart& start) const;
-  absl::Status PlacePanels(const OwnedExperts& owned);
-  absl::StatusOr<PanelRequest> RequestPanels(const PanelLayout& layout,
-                                             const OwnedExperts& owned) const;
+  absl::Status PlacePacked(const OwnedExperts& owned);
+  absl::StatusOr<PackedRequest> RequestPacked(const PackedLayout& layout,
+                                              const OwnedExperts& owned) const;
   void ReadWeights(const OwnedExperts& owned) const;
-  void AdoptPanels();
+  void AdoptPacked();
 
-  std::string model_, panels_dir_;
-  PanelMode panel_mode_{};
+  std::string model_, packed_weights_dir_;
+  PackedMode packed_mode_{};
   kernels::Backend backend_{};
   ModelConfig config_;
   std::unique_ptr<Checkpoint> checkpoint_;
@@ -56,8 +56,8 @@ class ModelRunner : public StepRunner {
   WorkerHello hello_;
   std::unique_ptr<UcxTransport> transport_;  // outlives what the executor has in flight
   std::unique_ptr<Executor> executor_;
-  std::unique_ptr<PanelStore> panels_;  // null: weights stay as they are
-  std::unique_ptr<PanelPacker> packer_;
+  std::unique_ptr<PackedStore> packed_;  // null: weights stay as they are
+  std::unique_ptr<WeightPacker> packer_;
 };
 
 }  // namespace atl::worker

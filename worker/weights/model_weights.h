@@ -60,7 +60,7 @@ absl::StatusOr<ModelWeights> LoadModelWeights(Checkpoint& checkpoint, const Mode
 absl::StatusOr<MtpWeights> LoadMtpWeights(WeightSource& source, const ModelConfig& config);
 
 // The bytes that a worker reads: everything but the routed experts, and of those the ones it owns:
-// owned[layer] lists them. Of a matrix with panels these, not its values.
+// owned[layer] lists them. Of a packed matrix its panels, not its values.
 std::vector<WeightRange> OwnedRanges(const Checkpoint& checkpoint, const ModelWeights& weights,
                                      const std::vector<std::vector<int>>& owned);
 

@@ -70,7 +70,7 @@ class OneAnswerTest : public ::testing::TestWithParam<Case> {
                    {.ids = ids_, .pieces = pieces, .num_generate = kGenerated, .home = home});
   }
 
-  std::vector<int> AllUnits(const PanelLayout& layout) const {
+  std::vector<int> AllUnits(const PackedLayout& layout) const {
     std::vector<int> experts(static_cast<size_t>(model_.config.num_experts));
     std::iota(experts.begin(), experts.end(), 0);
     return layout.UnitsOf(
@@ -78,13 +78,13 @@ class OneAnswerTest : public ::testing::TestWithParam<Case> {
   }
 
   // A store that makes a unit ready at a time. The model's own weights stay row-major.
-  std::unique_ptr<PanelStore> MakeStore() const {
-    PanelLayout layout(model_.weights);
+  std::unique_ptr<PackedStore> MakeStore() const {
+    PackedLayout layout(model_.weights);
     const std::vector<int> units = AllUnits(layout);
-    auto memory = PanelMemory::Create(layout).value();
+    auto memory = PackedMemory::Create(layout).value();
     auto store =
-        std::make_unique<PanelStore>(*model_.checkpoint, std::move(layout), std::move(memory),
-                                     PanelStoreOptions{.backend = best_, .batch_bytes = 1});
+        std::make_unique<PackedStore>(*model_.checkpoint, std::move(layout), std::move(memory),
+                                      PackedStoreOptions{.backend = best_, .batch_bytes = 1});
     store->Want(units);
     return store;
   }
@@ -136,7 +136,7 @@ TEST_P(OneAnswerTest, PagesAndThreads) {
 }
 
 // The reference runs row-major.
-TEST_P(OneAnswerTest, Panels) {
+TEST_P(OneAnswerTest, PackedWeights) {
   kernels::SetDenormalsToZero();
   const auto store = MakeStore();
   ModelWeights weights = model_.weights;
@@ -159,7 +159,7 @@ TEST_P(OneAnswerTest, Panels) {
 }
 
 // Two workers, of which each learns of some more before every step.
-TEST_P(OneAnswerTest, PanelsThatAppearBetweenSteps) {
+TEST_P(OneAnswerTest, PackedWeightsThatAppearBetweenSteps) {
   kernels::SetDenormalsToZero();
   const auto store = MakeStore();
   ModelWeights weights = model_.weights;

@@ -14,10 +14,10 @@ namespace {
 constexpr uint64_t kDigest = 0x1234;
 const std::byte kSeven{7};
 
-class PanelFileTest : public ::testing::Test {
+class PackedFileTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::unique_ptr<PanelFile>> Open() {
-    return PanelFile::Open(path_, kDigest, model_.layout);
+  absl::StatusOr<std::unique_ptr<PackedFile>> Open() {
+    return PackedFile::Open(path_, kDigest, model_.layout);
   }
   // A file with unit 0 complete.
   void MakeFile() {
@@ -31,10 +31,10 @@ class PanelFileTest : public ::testing::Test {
 
   PackedModel model_;
   TemporaryFolder folder_;
-  std::string path_ = folder_.file("panels");
+  std::string path_ = folder_.file("packed");
 };
 
-TEST_F(PanelFileTest, IsSparseAndKeepsWhatIsComplete) {
+TEST_F(PackedFileTest, IsSparseAndKeepsWhatIsComplete) {
   MakeFile();
   EXPECT_EQ(std::filesystem::file_size(path_), model_.layout.size_bytes());
   struct stat info {};
@@ -46,8 +46,8 @@ TEST_F(PanelFileTest, IsSparseAndKeepsWhatIsComplete) {
   EXPECT_EQ(file->data()[FirstByte()], kSeven);
 }
 
-TEST_F(PanelFileTest, MatricesStandOnPagesOfTheirOwnWithinTheFile) {
-  uint64_t end = PanelLayout::StateOffset(model_.layout.num_units());
+TEST_F(PackedFileTest, MatricesStandOnPagesOfTheirOwnWithinTheFile) {
+  uint64_t end = PackedLayout::StateOffset(model_.layout.num_units());
   for (int unit = 0; unit < model_.layout.num_units(); ++unit) {
     for (const PackedMatrix& matrix : model_.layout.unit(unit)) {
       EXPECT_EQ(matrix.offset % 4096, 0u);
@@ -58,7 +58,7 @@ TEST_F(PanelFileTest, MatricesStandOnPagesOfTheirOwnWithinTheFile) {
   EXPECT_LE(end, model_.layout.size_bytes());
 }
 
-TEST_F(PanelFileTest, WhatWasWrittenAndNotCompletedDoesNotCount) {
+TEST_F(PackedFileTest, WhatWasWrittenAndNotCompletedDoesNotCount) {
   {
     ASSERT_OK_AND_ASSIGN(const auto file, Open());
     ASSERT_TRUE(file->Claim(0));
@@ -69,7 +69,7 @@ TEST_F(PanelFileTest, WhatWasWrittenAndNotCompletedDoesNotCount) {
   EXPECT_TRUE(file->Claim(0));  // the claim ended with its owner
 }
 
-TEST_F(PanelFileTest, AUnitIsClaimedOnceAtATime) {
+TEST_F(PackedFileTest, AUnitIsClaimedOnceAtATime) {
   ASSERT_OK_AND_ASSIGN(const auto one, Open());
   ASSERT_OK_AND_ASSIGN(auto other, Open());
   EXPECT_TRUE(one->Claim(3));
@@ -84,8 +84,8 @@ TEST_F(PanelFileTest, AUnitIsClaimedOnceAtATime) {
 }
 
 // Every byte of the head, changed: what was complete is not believed, and the file is made anew.
-TEST_F(PanelFileTest, ABrokenHeadIsReplaced) {
-  for (size_t at = 0; at < sizeof(PanelHead); ++at) {
+TEST_F(PackedFileTest, ABrokenHeadIsReplaced) {
+  for (size_t at = 0; at < sizeof(PackedHead); ++at) {
     SCOPED_TRACE(at);
     std::filesystem::remove(path_);
     MakeFile();
@@ -99,11 +99,11 @@ TEST_F(PanelFileTest, ABrokenHeadIsReplaced) {
   }
 }
 
-TEST_F(PanelFileTest, BrokenSizesAndUnitBytesAreReplaced) {
+TEST_F(PackedFileTest, BrokenSizesAndUnitBytesAreReplaced) {
   for (const auto& spoil : std::vector<std::function<void(std::string&)>>{
            [](std::string& bytes) { bytes.pop_back(); }, [](std::string& bytes) { bytes += 'x'; },
            [](std::string& bytes) { bytes.resize(3); },
-           [](std::string& bytes) { bytes[PanelLayout::StateOffset(2)] = '\2'; },
+           [](std::string& bytes) { bytes[PackedLayout::StateOffset(2)] = '\2'; },
            [](std::string& bytes) { bytes.assign(bytes.size(), '\0'); }}) {
     std::filesystem::remove(path_);
     MakeFile();
@@ -116,16 +116,16 @@ TEST_F(PanelFileTest, BrokenSizesAndUnitBytesAreReplaced) {
   }
 }
 
-TEST_F(PanelFileTest, WhoMapsTheReplacedFileKeepsIt) {
+TEST_F(PackedFileTest, WhoMapsTheReplacedFileKeepsIt) {
   MakeFile();
   ASSERT_OK_AND_ASSIGN(const auto before, Open());
-  ASSERT_OK_AND_ASSIGN(const auto another, PanelFile::Open(path_, kDigest + 1, model_.layout));
+  ASSERT_OK_AND_ASSIGN(const auto another, PackedFile::Open(path_, kDigest + 1, model_.layout));
   EXPECT_TRUE(before->IsComplete(0));
   EXPECT_EQ(before->data()[FirstByte()], kSeven);
   EXPECT_FALSE(another->IsComplete(0));
 }
 
-TEST_F(PanelFileTest, WhatIsNoPlainFileIsRefused) {
+TEST_F(PackedFileTest, WhatIsNoPlainFileIsRefused) {
   std::filesystem::create_directory(path_);
   EXPECT_STATUS(Open(), absl::StatusCode::kDataLoss, "not a plain file");
   std::filesystem::remove(path_);
@@ -133,20 +133,20 @@ TEST_F(PanelFileTest, WhatIsNoPlainFileIsRefused) {
   EXPECT_STATUS(Open(), absl::StatusCode::kDataLoss, "not a plain file");
 }
 
-TEST_F(PanelFileTest, AFolderThatTakesNoFilesIsSaidToBe) {
-  EXPECT_STATUS(PanelFile::Open("/proc/panels", kDigest, model_.layout),
-                absl::StatusCode::kNotFound, "--panels-dir");
+TEST_F(PackedFileTest, AFolderThatTakesNoFilesIsSaidToBe) {
+  EXPECT_STATUS(PackedFile::Open("/proc/packed", kDigest, model_.layout),
+                absl::StatusCode::kNotFound, "--packed-weights-dir");
 }
 
 // As an unprivileged user sees what an administrator packed.
-TEST_F(PanelFileTest, AFileThatMayOnlyBeReadIsReadButNotFilled) {
+TEST_F(PackedFileTest, AFileThatMayOnlyBeReadIsReadButNotFilled) {
   MakeFile();
   std::filesystem::permissions(path_, std::filesystem::perms(0444));
   const bool is_root = geteuid() == 0;
   constexpr uid_t kNobody = 65534;
   ASSERT_EQ(is_root ? seteuid(kNobody) : 0, 0);
   const auto file = Open();
-  const auto another = PanelFile::Open(path_, kDigest + 1, model_.layout);
+  const auto another = PackedFile::Open(path_, kDigest + 1, model_.layout);
   ASSERT_EQ(is_root ? seteuid(0) : 0, 0);
   ASSERT_OK(file);
   EXPECT_FALSE((*file)->is_writable());
@@ -169,7 +169,7 @@ class FileSizeLimit {
   rlimit before_{};
 };
 
-TEST_F(PanelFileTest, NoRoomForTheFileIsSaidAndLeavesNothing) {
+TEST_F(PackedFileTest, NoRoomForTheFileIsSaidAndLeavesNothing) {
   {
     const FileSizeLimit limit(model_.layout.size_bytes() - 1);
     EXPECT_STATUS(Open(), absl::StatusCode::kResourceExhausted, "no room for packed weights");
@@ -177,10 +177,10 @@ TEST_F(PanelFileTest, NoRoomForTheFileIsSaidAndLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(PanelFileTest, NoRoomForAUnitLeavesThoseBefore) {
+TEST_F(PackedFileTest, NoRoomForAUnitLeavesThoseBefore) {
   ASSERT_OK_AND_ASSIGN(auto space, Open());
-  const PanelFile& file = *space;
-  PanelStore store(*model_.checkpoint, model_.layout, std::move(space), {.batch_bytes = 1});
+  const PackedFile& file = *space;
+  PackedStore store(*model_.checkpoint, model_.layout, std::move(space), {.batch_bytes = 1});
   const std::vector<int> units = model_.AllUnits();
   store.Want(units);
   const FileSizeLimit limit(model_.layout.unit(units[2])[0].offset + 100);

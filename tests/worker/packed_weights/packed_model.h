@@ -24,7 +24,7 @@ class TemporaryFolder {
  public:
   TemporaryFolder()
       : path_(std::filesystem::temp_directory_path() /
-              ("atoll_panels_" + std::to_string(getpid()) + "_" + std::to_string(++count_))) {
+              ("atoll_packed_" + std::to_string(getpid()) + "_" + std::to_string(++count_))) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -79,11 +79,11 @@ struct PackedModel {
   ModelConfig config;
   std::unique_ptr<Checkpoint> checkpoint;
   ModelWeights weights;
-  PanelLayout layout;
+  PackedLayout layout;
 };
 
 // Runs PackNext until it has nothing left to pack, adopting into `weights` as a step would.
-inline absl::Status PackAll(PanelStore& store, ModelWeights& weights) {
+inline absl::Status PackAll(PackedStore& store, ModelWeights& weights) {
   while (true) {
     ATOLL_ASSIGN_OR_RETURN(const PackProgress progress, store.PackNext({}));
     store.Adopt(weights);

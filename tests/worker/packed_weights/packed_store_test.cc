@@ -11,15 +11,15 @@ namespace {
 
 constexpr uint64_t kDigest = 7;
 
-class PanelStoreTest : public ::testing::Test {
+class PackedStoreTest : public ::testing::Test {
  protected:
-  PanelStore FileStore(const PackedModel& model, const PanelStoreOptions& options = {}) {
-    auto file = PanelFile::Open(path_, kDigest, model.layout);
+  PackedStore FileStore(const PackedModel& model, const PackedStoreOptions& options = {}) {
+    auto file = PackedFile::Open(path_, kDigest, model.layout);
     EXPECT_OK(file);
     return {*model.checkpoint, model.layout, *std::move(file), options};
   }
   void ExpectAllPacked(const PackedModel& model) {
-    ASSERT_OK_AND_ASSIGN(const auto file, PanelFile::Open(path_, kDigest, model.layout));
+    ASSERT_OK_AND_ASSIGN(const auto file, PackedFile::Open(path_, kDigest, model.layout));
     for (const int unit : model.AllUnits()) {
       EXPECT_TRUE(file->IsComplete(unit)) << unit;
       EXPECT_TRUE(model.IsPacked(unit, file->data())) << unit;
@@ -27,14 +27,14 @@ class PanelStoreTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  std::string path_ = folder_.file("panels");
+  std::string path_ = folder_.file("packed");
 };
 
-TEST_F(PanelStoreTest, MemoryHoldsThePanelsOfEveryMatrix) {
+TEST_F(PackedStoreTest, MemoryHoldsEveryMatrixPacked) {
   PackedModel model;
-  ASSERT_OK_AND_ASSIGN(auto memory, PanelMemory::Create(model.layout));
+  ASSERT_OK_AND_ASSIGN(auto memory, PackedMemory::Create(model.layout));
   const std::byte* const base = memory->data();
-  PanelStore store(*model.checkpoint, model.layout, std::move(memory), {});
+  PackedStore store(*model.checkpoint, model.layout, std::move(memory), {});
   store.Want(model.AllUnits());
   ASSERT_OK(PackAll(store, model.weights));
   EXPECT_EQ(store.ready_bytes(), store.wanted_bytes());
@@ -47,7 +47,7 @@ TEST_F(PanelStoreTest, MemoryHoldsThePanelsOfEveryMatrix) {
   }
 }
 
-TEST_F(PanelStoreTest, OnlyBf16MatricesOfEnoughRowsArePacked) {
+TEST_F(PackedStoreTest, OnlyBf16MatricesOfEnoughRowsArePacked) {
   for (const char* folder : {"tests/golden/data/unfriendly", "tests/golden/data/half6"}) {
     SCOPED_TRACE(folder);
     const PackedModel model(folder);
@@ -60,17 +60,17 @@ TEST_F(PanelStoreTest, OnlyBf16MatricesOfEnoughRowsArePacked) {
   }
 }
 
-TEST_F(PanelStoreTest, AFileIsMadeAndFoundAgain) {
+TEST_F(PackedStoreTest, AFileIsMadeAndFoundAgain) {
   PackedModel model;
   {
-    PanelStore store = FileStore(model);
+    PackedStore store = FileStore(model);
     store.Want(model.AllUnits());
     EXPECT_FALSE(store.Adopt(model.weights));
     ASSERT_OK(PackAll(store, model.weights));
   }
   ExpectAllPacked(model);
   PackedModel again;
-  PanelStore store = FileStore(again);
+  PackedStore store = FileStore(again);
   store.Want(again.AllUnits());
   EXPECT_EQ(store.ready_bytes(), store.wanted_bytes());
   EXPECT_TRUE(store.Adopt(again.weights));
@@ -78,30 +78,30 @@ TEST_F(PanelStoreTest, AFileIsMadeAndFoundAgain) {
   EXPECT_FALSE(store.Adopt(again.weights));
 }
 
-TEST_F(PanelStoreTest, AUnitWithoutItsByteIsPackedAgain) {
+TEST_F(PackedStoreTest, AUnitWithoutItsByteIsPackedAgain) {
   PackedModel model;
   const std::vector<int> units = model.AllUnits();
   {
     // Written over and over with something else, and never completed.
-    ASSERT_OK_AND_ASSIGN(const auto file, PanelFile::Open(path_, kDigest, model.layout));
+    ASSERT_OK_AND_ASSIGN(const auto file, PackedFile::Open(path_, kDigest, model.layout));
     const PackedMatrix& matrix = model.layout.unit(units[1])[0];
     const std::vector<std::byte> wrong(matrix.size_bytes(), std::byte{0x5a});
     ASSERT_TRUE(file->Claim(units[1]));
     ASSERT_OK(file->Write(matrix.offset, wrong));
   }
-  PanelStore store = FileStore(model);
+  PackedStore store = FileStore(model);
   store.Want(units);
   ASSERT_OK(PackAll(store, model.weights));
   ExpectAllPacked(model);
 }
 
-TEST_F(PanelStoreTest, TwoWorkersFillOneFileAtOnce) {
+TEST_F(PackedStoreTest, TwoWorkersFillOneFileAtOnce) {
   PackedModel one, other;
   std::vector<std::thread> workers;
   for (PackedModel* model : {&one, &other}) {
     workers.emplace_back([this, model] {
       kernels::SetDenormalsToZero();
-      PanelStore store = FileStore(*model, {.batch_bytes = 100'000});
+      PackedStore store = FileStore(*model, {.batch_bytes = 100'000});
       store.Want(model->AllUnits());
       EXPECT_OK(PackAll(store, model->weights));
       EXPECT_EQ(store.ready_bytes(), store.wanted_bytes());
@@ -112,10 +112,10 @@ TEST_F(PanelStoreTest, TwoWorkersFillOneFileAtOnce) {
   ExpectAllPacked(one);
 }
 
-TEST_F(PanelStoreTest, AWorkerPacksItsOwnExpertsAndMoreWhenItGetsMore) {
+TEST_F(PackedStoreTest, AWorkerPacksItsOwnExpertsAndMoreWhenItGetsMore) {
   PackedModel model;
   std::vector<std::vector<int>> owned(model.weights.layers.size(), {0});
-  PanelStore store = FileStore(model);
+  PackedStore store = FileStore(model);
   store.Want(model.layout.UnitsOf(owned));
   ASSERT_OK(PackAll(store, model.weights));
   EXPECT_NE(model.weights.layers[1].moe.experts[0].down.panels, nullptr);
@@ -126,7 +126,7 @@ TEST_F(PanelStoreTest, AWorkerPacksItsOwnExpertsAndMoreWhenItGetsMore) {
   EXPECT_NE(model.weights.layers[1].moe.experts[1].down.panels, nullptr);
 }
 
-TEST_F(PanelStoreTest, WhatEveryTokenReadsComesFirst) {
+TEST_F(PackedStoreTest, WhatEveryTokenReadsComesFirst) {
   const PackedModel model;
   const std::vector<int> units = model.AllUnits();
   const size_t num_layers = model.weights.layers.size();
@@ -136,21 +136,21 @@ TEST_F(PanelStoreTest, WhatEveryTokenReadsComesFirst) {
             model.weights.layers[0].moe.experts[0].down.values.data);
 }
 
-TEST_F(PanelStoreTest, ReleasedPagesAreReadAgain) {
+TEST_F(PackedStoreTest, ReleasedPagesAreReadAgain) {
   PackedModel model;
   const auto* const source =
       static_cast<const unsigned char*>(model.weights.layers[0].moe.experts[0].down.values.data);
   const auto size = static_cast<size_t>(model.weights.layers[0].moe.experts[0].down.num_bytes());
   const std::vector<unsigned char> before(source, source + size);
-  PanelStore store = FileStore(model, {.release = PageRelease::kForget});
+  PackedStore store = FileStore(model, {.release = PageRelease::kForget});
   store.Want(model.AllUnits());
   ASSERT_OK(PackAll(store, model.weights));
   EXPECT_EQ(std::memcmp(source, before.data(), size), 0);
 }
 
-TEST_F(PanelStoreTest, AStoppedUnitIsNotDone) {
+TEST_F(PackedStoreTest, AStoppedUnitIsNotDone) {
   PackedModel model;
-  PanelStore store = FileStore(model);
+  PackedStore store = FileStore(model);
   store.Want(model.AllUnits());
   std::stop_source stop;
   stop.request_stop();
@@ -160,12 +160,12 @@ TEST_F(PanelStoreTest, AStoppedUnitIsNotDone) {
   ExpectAllPacked(model);
 }
 
-TEST_F(PanelStoreTest, TheThreadPacksAllAndStopsAtOnce) {
+TEST_F(PackedStoreTest, TheThreadPacksAllAndStopsAtOnce) {
   PackedModel model;
-  PanelStore store = FileStore(model, {.batch_bytes = 200'000});
+  PackedStore store = FileStore(model, {.batch_bytes = 200'000});
   store.Want(model.AllUnits());
-  { const PanelPacker stopped(store); }
-  const PanelPacker packer(store);
+  { const WeightPacker stopped(store); }
+  const WeightPacker packer(store);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const auto& last = model.weights.layers.back().moe.experts.back().down;
   while (last.panels == nullptr && std::chrono::steady_clock::now() < deadline) {
