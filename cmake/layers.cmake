@@ -51,23 +51,25 @@ room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinato
      common/concurrency)
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
-room(worker/weights DOOR model_weights.h MAY kernels/tensor)
-room(worker/packed_weights DOOR packed_store.h MAY kernels worker/weights)
+room(worker/weights/safetensors)
+room(worker/weights DOOR model_weights.h MAY worker/weights/safetensors kernels/tensor)
+room(worker/packed_weights DOOR packed_store.h MAY worker/weights kernels/tensor kernels/dispatch kernels/ops)
 room(worker/transport MAY common/concurrency common/step)
 room(worker/transport/ucx DOOR ucx_transport.h NEEDS ucx MAY worker/transport common/concurrency common/step)
-room(worker/kv_cache MAY kernels)
-room(worker/moe DOOR moe_block.h MAY kernels worker/weights worker/transport)
-room(worker/layers DOOR attention_layer.h MAY kernels worker/weights worker/kv_cache)
-room(worker/model DOOR decoder.h MAY worker/layers worker/weights worker/kv_cache worker/moe kernels)
-room(worker/sampling DOOR sampler.h MAY kernels common/step)
-room(worker/batch DOOR batch_builder.h MAY common/step worker/kv_cache worker/sampling kernels/ops)
+room(worker/kv_cache MAY kernels/tensor kernels/ops)
+room(worker/moe DOOR moe_block.h MAY worker/weights worker/transport kernels/tensor kernels/dispatch kernels/ops)
+room(worker/layers DOOR attention_layer.h MAY worker/weights worker/kv_cache kernels/tensor kernels/dispatch kernels/ops)
+room(worker/model DOOR decoder.h MAY worker/layers worker/weights worker/kv_cache worker/moe kernels/tensor kernels/dispatch
+     kernels/ops)
+room(worker/sampling DOOR sampler.h MAY kernels/dispatch kernels/ops common/step)
+room(worker/batch DOOR batch_builder.h MAY worker/kv_cache worker/sampling kernels/ops common/step)
 room(worker/executor MAY worker/batch worker/model worker/kv_cache worker/moe worker/sampling worker/transport kernels/tensor
      kernels/dispatch common/step common/concurrency)
 room(worker/local DOOR local_cluster.h MAY worker/executor worker/transport common/step)
 room(worker/scripted DOOR scripted_runner.h MAY worker/batch worker/executor common/step common/tokenizer)
 room(worker/rpc DOOR coordinator_client.h NEEDS grpc MAY common/step proto)
-room(worker/process DOOR worker_process.h NEEDS grpc ucx MAY worker/executor worker/kv_cache worker/model worker/packed_weights worker/rpc
-     worker/scripted worker/transport/ucx worker/weights common/concurrency)
+room(worker/process DOOR worker_process.h NEEDS grpc ucx MAY worker/executor worker/kv_cache worker/model
+     worker/packed_weights worker/rpc worker/scripted worker/transport/ucx worker/weights common/concurrency)
 room(worker NEEDS grpc ucx MAY worker/process)
 
 room(tools/loadgen/plan DOOR load_plan.h)

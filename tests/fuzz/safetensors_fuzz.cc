@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 #include "tests/hostile/sentence.h"
-#include "worker/weights/safetensors.h"
+#include "worker/weights/safetensors/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto* const bytes = reinterpret_cast<const std::byte*>(data);

@@ -5,7 +5,7 @@
 #include "common/text/base64.h"
 #include "tools/check/fields.h"
 #include "tools/check/kind.h"
-#include "worker/weights/safetensors.h"
+#include "worker/weights/safetensors/safetensors.h"
 
 namespace atl::tools {
 namespace {

@@ -6,7 +6,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
 #include "tools/random_checkpoint/progress.h"
-#include "worker/weights/shard_index.h"
+#include "worker/weights/safetensors/shard_index.h"
 #include "worker/weights/tensor_names.h"
 
 namespace atl::tools {

@@ -10,7 +10,7 @@
 
 #include "common/base/status.h"
 #include "tools/verify/report.h"
-#include "worker/weights/safetensors.h"
+#include "worker/weights/safetensors/safetensors.h"
 
 namespace atl::tools {
 

@@ -11,9 +11,9 @@
 #include "common/base/status.h"
 #include "kernels/tensor/buffer.h"
 #include "kernels/tensor/weight_view.h"
-#include "worker/weights/mapped_pages.h"
-#include "worker/weights/safetensors.h"
-#include "worker/weights/shard_index.h"
+#include "worker/weights/safetensors/mapped_pages.h"
+#include "worker/weights/safetensors/safetensors.h"
+#include "worker/weights/safetensors/shard_index.h"
 #include "worker/weights/weight_source.h"
 
 namespace atl::worker {

@@ -1,4 +1,4 @@
-#include "worker/weights/safetensors_header.h"
+#include "worker/weights/safetensors/safetensors_header.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "worker/weights/shard_index.h"
+#include "worker/weights/safetensors/shard_index.h"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "worker/weights/mapped_pages.h"
+#include "worker/weights/safetensors/mapped_pages.h"
 
 #include <sys/mman.h>
 

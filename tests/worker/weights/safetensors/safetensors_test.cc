@@ -1,4 +1,4 @@
-#include "worker/weights/safetensors.h"
+#include "worker/weights/safetensors/safetensors.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -9,8 +9,8 @@
 
 #include "common/base/status.h"
 #include "common/config/file.h"
-#include "worker/weights/mapped_pages.h"
-#include "worker/weights/safetensors_header.h"
+#include "worker/weights/safetensors/mapped_pages.h"
+#include "worker/weights/safetensors/safetensors_header.h"
 
 namespace atl::worker {
 
