@@ -12,7 +12,7 @@
 #include "kernels/ops/rms_norm/rms_norm.h"
 #include "kernels/ops/router_topk/router_topk.h"
 #include "kernels/ops/sample/sample.h"
-#include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::kernels {

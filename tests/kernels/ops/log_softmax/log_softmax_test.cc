@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::kernels {

@@ -1,4 +1,4 @@
-#include "tests/kernels/attention_fixture.h"
+#include "tests/kernels/ops/attention/attention_fixture.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {

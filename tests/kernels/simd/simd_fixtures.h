@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 
 namespace atl::kernels {
 

@@ -1,5 +1,5 @@
 // Contexts of several spans.
-#include "tests/kernels/attention_fixture.h"
+#include "tests/kernels/ops/attention/attention_fixture.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {

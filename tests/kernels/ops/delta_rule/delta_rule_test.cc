@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "tests/kernels/delta_fixture.h"
+#include "tests/kernels/ops/delta_rule/delta_fixture.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "kernels/ops/attention/attention.h"
-#include "tests/kernels/kv_fixture.h"
+#include "tests/kernels/ops/kv_fixture.h"
 
 namespace atl::kernels {
 

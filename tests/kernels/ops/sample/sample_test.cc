@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "kernels/ops/sample/philox.h"
-#include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::kernels {

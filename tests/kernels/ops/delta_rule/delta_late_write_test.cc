@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/ops/delta_rule/delta_rule.h"
-#include "tests/kernels/delta_fixture.h"
+#include "tests/kernels/ops/delta_rule/delta_fixture.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {

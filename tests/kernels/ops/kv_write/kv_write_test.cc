@@ -4,7 +4,7 @@
 
 #include <tuple>
 
-#include "tests/kernels/kv_fixture.h"
+#include "tests/kernels/ops/kv_fixture.h"
 #include "tests/support/test_threads.h"
 
 namespace atl::kernels {

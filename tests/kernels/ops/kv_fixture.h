@@ -8,7 +8,7 @@
 #include "common/base/ids.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/ops/kv_write/kv_write.h"
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::kernels {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/ops/delta_rule/delta_rule.h"
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 #include "tests/support/status_matchers.h"
 
 namespace atl::kernels {

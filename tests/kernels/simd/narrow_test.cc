@@ -7,21 +7,21 @@
 
 #include "kernels/simd/f32x16.h"
 #include "kernels/tensor/dtype.h"
-#include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 
 ATOLL_PAGE_REF_BEGIN
 #include "kernels/simd/narrow_body.h"
-#include "tests/kernels/narrow_loads_body.h"
+#include "tests/kernels/simd/narrow_loads_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
 #include "kernels/simd/narrow_body.h"
-#include "tests/kernels/narrow_loads_body.h"
+#include "tests/kernels/simd/narrow_loads_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
 #include "kernels/simd/narrow_body.h"
-#include "tests/kernels/narrow_loads_body.h"
+#include "tests/kernels/simd/narrow_loads_body.h"
 ATOLL_PAGE_END
 
 namespace atl::kernels {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 

@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "kernels/simd/f32x16.h"
-#include "tests/kernels/kernel_fixtures.h"
-#include "tests/kernels/simd_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
+#include "tests/kernels/simd/simd_fixtures.h"
 
 ATOLL_PAGE_REF_BEGIN
-#include "tests/kernels/math_functions_body.h"
+#include "tests/kernels/simd/math_functions_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX2_BEGIN
 #include "kernels/simd/math_body.h"
 
-#include "tests/kernels/math_functions_body.h"
+#include "tests/kernels/simd/math_functions_body.h"
 ATOLL_PAGE_END
 
 ATOLL_PAGE_AVX512_BEGIN
 #include "kernels/simd/math_body.h"
 
-#include "tests/kernels/math_functions_body.h"
+#include "tests/kernels/simd/math_functions_body.h"
 ATOLL_PAGE_END
 
 namespace atl::kernels {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <deque>
 
-#include "tests/kernels/kernel_fixtures.h"
-#include "tests/kernels/panel_fixture.h"
+#include "tests/kernels/ops/gemm/panel_fixture.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 

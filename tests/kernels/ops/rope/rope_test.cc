@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 

@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "tests/kernels/kernel_fixtures.h"
+#include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_threads.h"
 

@@ -13,7 +13,7 @@
 
 #include "kernels/dispatch/kernel_context.h"
 #include "kernels/tensor/weight_view.h"
-#include "tests/kernels/sequence_fixtures.h"
+#include "tests/kernels/ops/sequence_fixtures.h"
 
 namespace atl::kernels {
 
