@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "tests/coordinator/http/http_client.h"
-#include "tests/integration/process.h"
 #include "tests/support/status_matchers.h"
+#include "tests/system/process.h"
 
 namespace atl::testing {
 namespace {
