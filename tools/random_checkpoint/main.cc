@@ -7,8 +7,8 @@
 #include "common/base/status_macros.h"
 #include "common/config/command_line.h"
 #include "tools/random_checkpoint/flags.h"
-#include "tools/random_checkpoint/progress.h"
 #include "tools/random_checkpoint/random_checkpoint.h"
+#include "tools/random_checkpoint/tensors/progress.h"
 
 namespace {
 

@@ -9,9 +9,9 @@
 #include "common/config/file.h"
 #include "common/config/model_config.h"
 #include "common/tokenizer/tokenizer_files.h"
-#include "tools/random_checkpoint/progress.h"
-#include "tools/random_checkpoint/shard_plan.h"
-#include "tools/random_checkpoint/tensor_writer.h"
+#include "tools/random_checkpoint/tensors/progress.h"
+#include "tools/random_checkpoint/tensors/shard_plan.h"
+#include "tools/random_checkpoint/tensors/tensor_writer.h"
 #include "tools/random_checkpoint/tokenizer_json.h"
 
 namespace atl::tools {

@@ -1,4 +1,4 @@
-#include "tools/random_checkpoint/fp8.h"
+#include "tools/random_checkpoint/tensors/fp8.h"
 
 #include <cmath>
 #include <vector>

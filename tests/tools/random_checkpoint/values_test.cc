@@ -1,4 +1,4 @@
-#include "tools/random_checkpoint/values.h"
+#include "tools/random_checkpoint/tensors/values.h"
 
 #include <algorithm>
 #include <cmath>
