@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:common/text/base64.cc
 #include "common/text/base64.h"
-========
-#include "common/text/base64.h"
->>>>>>>> 0e3ca06 (tools: folders checker and verify_checkpoint, split into rooms):tools/checker/question/base64.cc
 
 #include <cstdint>
 
