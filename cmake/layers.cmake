@@ -78,7 +78,7 @@ room(tools/loadgen/run DOOR load_run.h NEEDS boost MAY tools/loadgen common/conc
 room(tools/loadgen NEEDS boost MAY tools/loadgen)
 room(tools/checker/question DOOR flags.h MAY common/tokenizer coordinator/chat)
 room(tools/checker/logits DOOR logits_source.h NEEDS grpc MAY tools/checker/question common/concurrency
-     coordinator/engine coordinator/worker_link kernels/ops worker/executor worker/local)
+     coordinator/engine coordinator/worker_link kernels/ops worker/local)
 room(tools/checker/kinds DOOR kind.h NEEDS grpc MAY tools/checker/question tools/checker/logits common/tokenizer
      coordinator/chat coordinator/openai kernels/ops worker/sampling worker/weights)
 room(tools/checker DOOR run.h NEEDS grpc ucx MAY tools/checker/question tools/checker/kinds)
@@ -87,7 +87,7 @@ room(tools/random_checkpoint MAY tools/random_checkpoint/tensors common/concurre
      worker/weights)
 room(tools/verify_checkpoint/evidence DOOR report.h MAY tools/random_checkpoint/tensors worker/weights)
 room(tools/verify_checkpoint/checks DOOR tensor_check.h MAY tools/verify_checkpoint/evidence
-     tools/random_checkpoint/tensors common/concurrency common/tokenizer coordinator/chat kernels/ops worker/executor worker/local
-     worker/weights worker/weights/safetensors)
+     tools/random_checkpoint/tensors common/concurrency common/tokenizer coordinator/chat kernels/ops worker/local
+     worker/weights)
 room(tools/verify_checkpoint DOOR verify.h MAY tools/verify_checkpoint/evidence tools/verify_checkpoint/checks
      tools/random_checkpoint/tensors common/concurrency)
