@@ -15,7 +15,7 @@ absl::Status OpenGeneration(const std::string& folder) {
 }
 
 // A config that would be taken, but for `pair`, which comes last.
-std::string coordinator::With(const std::string& pair) {
+std::string With(const std::string& pair) {
   std::string text = R"({"model_type": "qwen3_5_moe_text")";
   const std::string key = pair.substr(0, pair.find(':'));
   for (const char* good :
@@ -37,7 +37,7 @@ HostileCase Text(const std::string& name, const std::string& text, std::vector<s
 
 HostileCase Pair(const std::string& name, const std::string& pair,
                  const std::vector<std::string>& says) {
-  return Text(name, coordinator::With(pair), says);
+  return Text(name, With(pair), says);
 }
 
 HostileCase Generation(const std::string& name, const std::string& text,

@@ -74,7 +74,7 @@ HostileCase Index(const std::string& name, const std::string& index,
           OpenCheckpoint, says};
 }
 
-std::string coordinator::Nano() {
+std::string Nano() {
   std::ifstream file(std::string("tools/nano/checkpoint/") + kModel, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -85,7 +85,7 @@ HostileCase Changed(const std::string& name, const std::function<void(std::strin
   return {name,
           [=](const HostileFolder& f) {
             f.Link("config.json");
-            std::string bytes = coordinator::Nano();
+            std::string bytes = Nano();
             change(bytes);
             f.Write(kModel, bytes);
           },
