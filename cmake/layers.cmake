@@ -38,17 +38,23 @@ room(kernels/ops DOOR gemm/gemm.h MAY kernels/tensor kernels/simd kernels/dispat
 
 room(coordinator/http DOOR http_server.h NEEDS boost)
 room(coordinator/request MAY common/step)
-room(coordinator/chat DOOR chat_template.h MAY common/jinja common/tokenizer)
-room(coordinator/openai DOOR request_parser.h MAY common/step)
+room(coordinator/output DOOR answer.h MAY common/step common/tokenizer coordinator/api/openai)
+room(coordinator/prompt MAY common/jinja common/tokenizer coordinator/output coordinator/request)
 room(coordinator/cache DOOR home_ledger.h)
 room(coordinator/membership)
 room(coordinator/scheduler MAY coordinator/request coordinator/cache common/step)
 room(coordinator/worker_link NEEDS grpc MAY common/step coordinator/membership proto)
 room(coordinator/engine MAY coordinator/request coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
-room(coordinator/metrics DOOR engine_metrics.h NEEDS prometheus MAY coordinator/engine coordinator/cache coordinator/worker_link)
-room(coordinator/frontend NEEDS boost prometheus MAY coordinator/http coordinator/engine coordinator/request coordinator/chat coordinator/openai common/step common/tokenizer
-     common/concurrency)
+room(coordinator/telemetry DOOR engine_metrics.h NEEDS prometheus MAY coordinator/cache coordinator/engine
+     coordinator/worker_link)
+room(coordinator/generation NEEDS prometheus MAY common/concurrency coordinator/api/openai coordinator/engine
+     coordinator/http coordinator/output coordinator/prompt coordinator/request)
+room(coordinator/api/openai/request DOOR request_parser.h MAY coordinator/request)
+room(coordinator/api/openai NEEDS boost prometheus MAY coordinator/engine coordinator/http coordinator/request)
+room(coordinator/api NEEDS boost prometheus MAY common/concurrency common/tokenizer coordinator/api/openai
+     coordinator/api/openai/request coordinator/engine coordinator/generation coordinator/http coordinator/prompt
+     coordinator/request)
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
 room(worker/weights/safetensors)
@@ -76,18 +82,18 @@ room(tools/loadgen/plan DOOR load_plan.h)
 room(tools/loadgen/client DOOR client_loop.h NEEDS boost MAY tools/loadgen/plan)
 room(tools/loadgen/run DOOR load_run.h NEEDS boost MAY tools/loadgen common/concurrency)
 room(tools/loadgen NEEDS boost MAY tools/loadgen)
-room(tools/checker/question DOOR flags.h MAY common/tokenizer coordinator/chat)
+room(tools/checker/question DOOR flags.h MAY common/tokenizer coordinator/prompt)
 room(tools/checker/logits DOOR logits_source.h NEEDS grpc MAY tools/checker/question common/concurrency
      coordinator/engine coordinator/worker_link kernels/ops worker/local)
 room(tools/checker/kinds DOOR kind.h NEEDS grpc MAY tools/checker/question tools/checker/logits common/tokenizer
-     coordinator/chat coordinator/openai kernels/ops worker/sampling worker/weights)
+     coordinator/prompt coordinator/api/openai/request kernels/ops worker/sampling worker/weights)
 room(tools/checker DOOR run.h NEEDS grpc ucx MAY tools/checker/question tools/checker/kinds)
 room(tools/random_checkpoint/tensors DOOR tensor_writer.h MAY common/concurrency kernels/tensor worker/weights)
 room(tools/random_checkpoint MAY tools/random_checkpoint/tensors common/concurrency common/step common/tokenizer
      worker/weights)
 room(tools/verify_checkpoint/evidence DOOR report.h MAY tools/random_checkpoint/tensors worker/weights)
 room(tools/verify_checkpoint/checks DOOR tensor_check.h MAY tools/verify_checkpoint/evidence
-     tools/random_checkpoint/tensors common/concurrency common/tokenizer coordinator/chat kernels/ops worker/local
+     tools/random_checkpoint/tensors common/concurrency common/tokenizer coordinator/prompt kernels/ops worker/local
      worker/weights)
 room(tools/verify_checkpoint DOOR verify.h MAY tools/verify_checkpoint/evidence tools/verify_checkpoint/checks
      tools/random_checkpoint/tensors common/concurrency)

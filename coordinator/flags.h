@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/log/log.h"
-#include "coordinator/metrics/engine_metrics.h"
+#include "coordinator/telemetry/engine_metrics.h"
 
 namespace atl::coordinator {
 

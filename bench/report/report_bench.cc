@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "common/metrics/registry.h"
 #include "common/step/step_codec.h"
-#include "coordinator/metrics/engine_metrics.h"
+#include "coordinator/telemetry/engine_metrics.h"
 #include "proto/atoll/v1/step.pb.h"
 
 namespace atl::bench {

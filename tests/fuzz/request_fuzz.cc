@@ -16,7 +16,7 @@
 #include "common/text/json_tree.h"
 #include "common/text/printable.h"
 #include "common/text/utf8.h"
-#include "coordinator/openai/request_parser.h"
+#include "coordinator/api/openai/request/request_parser.h"
 #include "tests/hostile/sentence.h"
 
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "common/base/check.h"
-#include "coordinator/chat/chat_template.h"
-#include "coordinator/chat/messages.h"
+#include "coordinator/prompt/chat_template.h"
+#include "coordinator/prompt/messages.h"
 #include "tests/hostile/sentence.h"
 
 namespace {

@@ -21,11 +21,11 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr std::array<std::string_view, 5> kReaders = {
-    "coordinator/frontend/access_log.cc",    // when a request came
-    "coordinator/frontend/access_log.h",     // …
-    "coordinator/frontend/frontend.cc",      // …
+    "coordinator/generation/access_log.cc",  // when a request came
+    "coordinator/generation/access_log.h",   // …
+    "coordinator/api/frontend.cc",           // …
     "coordinator/http/connection.cc",        // Date
-    "coordinator/frontend/served_model.cc",  // created
+    "coordinator/prompt/served_model.cc",    // created
 };
 constexpr std::array<std::string_view, 5> kNames = {"absl::Now", "system_clock", "CLOCK_REALTIME",
                                                     "gettimeofday(", "time("};
@@ -86,7 +86,7 @@ TEST(WallClockTest, TellsAReaderThatIsNotListed) {
                             {"common/c.cc", "runtime(x); c.time(); c->time(); int time = 0;\n"},
                             {"coordinator/d.cc", "return std::time(nullptr);\n"},
                             {"coordinator/e.cc", "time(&now); clock_gettime(CLOCK_REALTIME, t);\n"},
-                            {"coordinator/frontend/access_log.cc", "absl::Now();\n"},
+                            {"coordinator/generation/access_log.cc", "absl::Now();\n"},
                             {"docs/f.md", "absl::Now\n"},
                             {"tests/g.cc", "absl::Now();\n"}}};
   std::vector<std::string> where;

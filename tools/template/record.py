@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Records what Jinja makes of the Qwen3.6 template and of small templates, for tests/coordinator/chat.
+"""Records what Jinja makes of the Qwen3.6 template and of small templates, for tests/coordinator/prompt.
 
 Run from the repository root with Debian's python3-jinja2 (3.1.2):
   /usr/bin/python3 tools/template/record.py [FOLDER]

@@ -6,8 +6,8 @@
 
 #include "common/base/status_macros.h"
 #include "common/text/json_tree.h"
-#include "coordinator/chat/messages.h"
-#include "coordinator/openai/request_parser.h"
+#include "coordinator/api/openai/request/request_parser.h"
+#include "coordinator/prompt/messages.h"
 #include "tools/checker/kinds/kind.h"
 #include "tools/checker/question/fields.h"
 #include "tools/checker/question/named_files.h"

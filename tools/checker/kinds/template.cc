@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "coordinator/chat/messages.h"
+#include "coordinator/prompt/messages.h"
 #include "tools/checker/kinds/kind.h"
 #include "tools/checker/question/fields.h"
 #include "tools/checker/question/named_files.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/chat/chat_template.h"
+#include "coordinator/prompt/chat_template.h"
 #include "tools/checker/question/flags.h"
 
 namespace atl::tools {

@@ -8,8 +8,8 @@
 
 #include "common/base/status_macros.h"
 #include "common/config/file.h"
-#include "coordinator/chat/chat_template.h"
-#include "coordinator/chat/messages.h"
+#include "coordinator/prompt/chat_template.h"
+#include "coordinator/prompt/messages.h"
 
 namespace atl::tools {
 namespace {

@@ -1,0 +1,131 @@
+#include "coordinator/output/choice.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace atl::coordinator {
+namespace {
+
+// Of an entry in a list of logprobs, beside its text.
+constexpr size_t kEntryBytes = 16;
+
+size_t BytesOf(const ToldToken& told) {
+  size_t bytes = told.bytes.size() + kEntryBytes;
+  for (const ToldAlternative& other : told.top) bytes += other.bytes.size() + kEntryBytes;
+  return bytes;
+}
+
+// The first `bytes_max` bytes of `text`, or less so that no character is cut.
+std::string TakeFront(std::string* text, size_t bytes_max) {
+  if (text->size() <= bytes_max) return std::exchange(*text, {});
+  size_t end = bytes_max;
+  while (end > 1 && (static_cast<unsigned char>((*text)[end]) & 0xC0) == 0x80) --end;
+  std::string front = text->substr(0, end);
+  text->erase(0, end);
+  return front;
+}
+
+}  // namespace
+
+Choice::Choice(const Tokenizer& tokenizer, ChoiceOptions options)
+    : tokenizer_(tokenizer), options_(std::move(options)), stream_(tokenizer, options_.response) {
+  piece_.index = options_.index;
+  if (options_.logprobs) piece_.logprobs.emplace();
+  piece_.text.content = std::move(options_.echo);
+  if (!options_.echo_ids.empty()) Tell(options_.echo_ids[echo_told_++], nullptr);
+}
+
+// `logprobs` null: the first token of a prompt has none.
+size_t Choice::Tell(TokenId id, const TokenLogprobs* logprobs) {
+  ToldToken told{.bytes = std::string(tokenizer_.TokenBytes(id))};
+  if (logprobs != nullptr) {
+    told.logprob = logprobs->logprob;
+    told.top.reserve(logprobs->top.size());
+    for (const TokenLogprob& other : logprobs->top) {
+      told.top.push_back({std::string(tokenizer_.TokenBytes(other.id)), other.logprob});
+    }
+  }
+  piece_.logprobs->push_back(std::move(told));
+  return BytesOf(piece_.logprobs->back());
+}
+
+void Choice::Add(const AnswerDelta& delta) {
+  piece_.text.reasoning += delta.reasoning;
+  piece_.text.content += delta.content;
+  waiting_bytes_ += delta.reasoning.size() + delta.content.size();
+}
+
+void Choice::OnPrompt(std::span<const TokenLogprobs> logprobs) {
+  for (const TokenLogprobs& one : logprobs) {
+    if (echo_told_ >= options_.echo_ids.size()) return;
+    Tell(options_.echo_ids[echo_told_++], &one);
+  }
+}
+
+void Choice::OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs) {
+  if (ended() || options_.echo_only) return;
+  const int64_t before = stream_.num_tokens();
+  Add(stream_.Append(ids));
+  const auto taken = static_cast<size_t>(stream_.num_tokens() - before);
+  if (taken > 0) last_token_ = ids[taken - 1];
+  for (size_t i = 0; options_.logprobs && i < std::min(taken, logprobs.size()); ++i) {
+    waiting_bytes_ += Tell(ids[i], &logprobs[i]);
+  }
+  if (stream_.stopped()) End("stop", stream_.stop_string());
+}
+
+void Choice::OnEnd(FinishReason reason) {
+  if (ended()) return;
+  const auto& own = options_.stop_token_ids;
+  if (options_.echo_only || reason == FinishReason::kLength) return End("length", {});
+  const bool told = std::find(own.begin(), own.end(), last_token_) != own.end();
+  End("stop", told ? StopReason(last_token_) : StopReason());
+}
+
+void Choice::End(std::string finish_reason, StopReason stop_reason) {
+  Add(stream_.Finish());
+  // What was held back may have completed a stop string.
+  if (stream_.stopped()) {
+    finish_reason = "stop";
+    stop_reason = stream_.stop_string();
+  }
+  finish_reason_ = finish_reason;
+  piece_.end =
+      ChoiceEnd{.finish_reason = std::move(finish_reason), .stop_reason = std::move(stop_reason)};
+}
+
+bool Choice::has_piece() const {
+  return !piece_.text.empty() || piece_.end ||
+         (piece_.logprobs && told_taken_ < piece_.logprobs->size());
+}
+
+std::vector<ToldToken> Choice::TakeTold(size_t bytes_max) {
+  std::vector<ToldToken>& all = *piece_.logprobs;
+  std::vector<ToldToken> taken;
+  for (size_t bytes = 0; told_taken_ < all.size() && bytes < bytes_max; ++told_taken_) {
+    bytes += BytesOf(all[told_taken_]);
+    characters_ += NumCharacters(all[told_taken_].bytes);
+    taken.push_back(std::move(all[told_taken_]));
+  }
+  if (told_taken_ == all.size()) {
+    all.clear();
+    told_taken_ = 0;
+  }
+  return taken;
+}
+
+ChoicePiece Choice::TakePiece(size_t bytes_max) {
+  ChoicePiece taken{.index = options_.index, .text_offset = options_.logprobs ? characters_ : 0};
+  taken.text.reasoning = TakeFront(&piece_.text.reasoning, bytes_max);
+  if (piece_.text.reasoning.empty()) {
+    taken.text.content = TakeFront(&piece_.text.content, bytes_max);
+  }
+  if (options_.logprobs) taken.logprobs = TakeTold(bytes_max);
+  const bool all_taken = piece_.text.empty() && (!piece_.logprobs || piece_.logprobs->empty());
+  if (!all_taken) return taken;
+  taken.end = std::exchange(piece_.end, std::nullopt);
+  waiting_bytes_ = 0;
+  return taken;
+}
+
+}  // namespace atl::coordinator
