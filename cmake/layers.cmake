@@ -38,7 +38,7 @@ room(kernels/ops DOOR gemm/gemm.h MAY kernels/tensor kernels/simd kernels/dispat
 
 room(coordinator/http DOOR http_server.h NEEDS boost)
 room(coordinator/request MAY common/step)
-room(coordinator/output DOOR answer.h MAY common/step common/tokenizer coordinator/api/openai)
+room(coordinator/output DOOR answer.h MAY common/step common/tokenizer coordinator/request)
 room(coordinator/prompt MAY common/jinja common/tokenizer coordinator/output coordinator/request)
 room(coordinator/cache DOOR home_ledger.h)
 room(coordinator/membership)
@@ -48,13 +48,14 @@ room(coordinator/engine MAY coordinator/request coordinator/membership
      coordinator/scheduler coordinator/worker_link common/step common/concurrency)
 room(coordinator/telemetry DOOR engine_metrics.h NEEDS prometheus MAY coordinator/cache coordinator/engine
      coordinator/worker_link)
-room(coordinator/generation NEEDS prometheus MAY common/concurrency coordinator/api/openai coordinator/engine
-     coordinator/http coordinator/output coordinator/prompt coordinator/request)
+room(coordinator/generation NEEDS prometheus MAY common/concurrency common/step coordinator/engine coordinator/output
+     coordinator/prompt coordinator/request)
 room(coordinator/api/openai/request DOOR request_parser.h MAY coordinator/request)
-room(coordinator/api/openai NEEDS boost prometheus MAY coordinator/engine coordinator/http coordinator/request)
-room(coordinator/api NEEDS boost prometheus MAY common/concurrency common/tokenizer coordinator/api/openai
-     coordinator/api/openai/request coordinator/engine coordinator/generation coordinator/http coordinator/prompt
-     coordinator/request)
+room(coordinator/api/openai NEEDS boost prometheus MAY common/step common/tokenizer coordinator/api/openai/request
+     coordinator/generation coordinator/http coordinator/output coordinator/prompt coordinator/request)
+room(coordinator/api/status NEEDS boost prometheus MAY coordinator/engine coordinator/http)
+room(coordinator/api NEEDS boost prometheus MAY common/concurrency coordinator/api/openai coordinator/api/status
+     coordinator/engine coordinator/generation coordinator/http coordinator/prompt coordinator/request)
 room(coordinator DOOR flags.h NEEDS boost grpc prometheus MAY coordinator)
 
 room(worker/weights/safetensors)

@@ -12,7 +12,7 @@
 #include "common/config/command_line.h"
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
-#include "coordinator/api/frontend.h"
+#include "coordinator/api/api.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/flags.h"
 #include "coordinator/generation/access_log.h"
@@ -109,14 +109,14 @@ absl::Status Serve(const Flags& flags, const sigset_t& signals) {
   if (!flags.access_log.empty()) {
     ATOLL_ASSIGN_OR_RETURN(access_log, AccessLog::Open(flags.access_log));
   }
-  Frontend frontend(*model, *engine, *server, registry,
-                    {.pool = {.num_threads = flags.api_threads, .num_waiting_max = 256},
-                     .access_log = access_log.get(),
-                     .version = AtollVersion(),
-                     .kernels = [&roster] { return roster.KernelsByWorker(); },
-                     .refresh_metrics = [&metrics] { metrics.Refresh(); }});
+  Api api({*model, *engine, *server, registry},
+          {.pool = {.num_threads = flags.api_threads, .num_waiting_max = 256},
+           .access_log = access_log.get(),
+           .status = {.version = AtollVersion(),
+                      .kernels = [&roster] { return roster.KernelsByWorker(); },
+                      .refresh_metrics = [&metrics] { metrics.Refresh(); }}});
   ATOLL_ASSIGN_OR_RETURN(const int worker_port, link->Start(roster));
-  server->Start(frontend);
+  server->Start(api.router());
   Announce(fmt::format("workers join at {}:{}", HostOf(flags.worker_listen), worker_port));
   const bool is_ipv6 = flags.host.find(':') != std::string::npos;
   Announce(fmt::format("listening on http://{}{}{}:{}", is_ipv6 ? "[" : "", flags.host,

@@ -21,8 +21,8 @@
 #include "common/step/finish_reason.h"
 #include "common/step/step_plan.h"
 #include "coordinator/engine/engine_observer.h"
-#include "coordinator/engine/request_clock.h"
 #include "coordinator/request/request.h"
+#include "coordinator/request/request_timings.h"
 #include "coordinator/worker_link/worker_channel.h"
 
 namespace atl::coordinator {

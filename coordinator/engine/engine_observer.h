@@ -9,8 +9,8 @@
 #include "common/step/finish_reason.h"
 #include "common/step/home_capacity.h"
 #include "common/step/step_plan.h"
-#include "coordinator/engine/request_clock.h"
 #include "coordinator/request/request.h"
+#include "coordinator/request/request_timings.h"
 
 namespace atl::coordinator {
 

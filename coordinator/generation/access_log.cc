@@ -29,13 +29,14 @@ std::string Timestamp(std::chrono::system_clock::time_point at) {
                      ms % 1000);
 }
 
-std::string TimingsJson(const std::optional<AnswerTimings>& timings) {
+std::string TimingsJson(const std::optional<RequestTimings>& timings) {
   if (!timings) {
     return R"("queued_ms":null,"prefill_ms":null,"decode_ms":null,"preempted_ms":null)";
   }
   return fmt::format(
       R"("queued_ms":{:.3f},"prefill_ms":{:.3f},"decode_ms":{:.3f},"preempted_ms":{:.3f})",
-      timings->queued_ms, timings->prefill_ms, timings->decode_ms, timings->preempted_ms);
+      absl::ToDoubleMilliseconds(timings->queued), absl::ToDoubleMilliseconds(timings->prefill),
+      absl::ToDoubleMilliseconds(timings->decode), absl::ToDoubleMilliseconds(timings->preempted));
 }
 
 std::string Reason(int error) { return std::error_code(error, std::system_category()).message(); }
@@ -55,8 +56,8 @@ bool WriteAll(int descriptor, const std::string& bytes) {
 
 std::string ToJsonLine(const AccessRecord& record) {
   std::string finish;
-  for (const std::string& reason : record.finish_reasons) {
-    finish += (finish.empty() ? "" : ",") + JsonString(reason);
+  for (const FinishReason reason : record.finish_reasons) {
+    finish += (finish.empty() ? "" : ",") + JsonString(FinishReasonName(reason));
   }
   return fmt::format(
       R"({{"time":"{}","request_id":{},"trace_id":{},"client":{},"endpoint":{},"model":{},)"

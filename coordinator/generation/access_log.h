@@ -16,9 +16,13 @@
 
 #include "common/base/status.h"
 #include "common/concurrency/bounded_queue.h"
-#include "coordinator/api/openai/answer_format.h"
+#include "common/step/finish_reason.h"
+#include "coordinator/request/request_timings.h"
 
 namespace atl::coordinator {
+
+// The status of a request whose client left: nobody was sent it, metrics and log count it.
+inline constexpr int kClientLeft = 499;
 
 // What is told of a request. Absent values are null in the line.
 struct AccessRecord {
@@ -26,14 +30,14 @@ struct AccessRecord {
   std::string request_id{};
   std::string trace_id{};  // empty: none
   std::string client{};    // address:port
-  std::string endpoint{};  // of the front end's own list
+  std::string endpoint{};  // of the router's table
   std::string model{};
-  int status = 0;  // 499: the client left
+  int status = 0;
   bool stream = false;
-  std::vector<std::string> finish_reasons{};  // by choice
+  std::vector<FinishReason> finish_reasons{};  // by choice
   int64_t prompt_tokens = 0;
   int64_t completion_tokens = 0;
-  std::optional<AnswerTimings> timings{};
+  std::optional<RequestTimings> timings{};
   std::optional<double> first_token_ms{};  // since its arrival
   double duration_ms = 0.0;
   int64_t answer_bytes = 0;

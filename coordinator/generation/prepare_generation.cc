@@ -152,7 +152,6 @@ PrepareResult PrepareCompletion(const ServedModel& model, const CompletionReques
   const Request request = SharedRequest(model, fields);
   const int64_t max_tokens = fields.max_tokens.value_or(kCompletionTokensDefault);
   PreparedGeneration prepared = SharedParts(model, fields, request);
-  prepared.kind = AnswerKind::kCompletion;
   prepared.response.begins = std::nullopt;
   prepared.echo_only = max_tokens == 0;  // the engine always draws one
   for (const CompletionPrompt& given : completion.prompts) {

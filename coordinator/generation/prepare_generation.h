@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "common/base/ids.h"
-#include "coordinator/api/openai/answer_format.h"
 #include "coordinator/output/response_stream.h"
 #include "coordinator/prompt/served_model.h"
 #include "coordinator/request/api_error.h"
@@ -25,7 +24,6 @@ struct PreparedChoice {
 };
 
 struct PreparedGeneration {
-  AnswerKind kind = AnswerKind::kChat;
   std::vector<PreparedChoice> choices;  // of the first prompt, then of the second, …
   ResponseOptions response;
   std::vector<TokenId> stop_token_ids;  // the client's own, told as stop_reason

@@ -3,11 +3,10 @@
 namespace atl::coordinator {
 namespace {
 
-// As Refusal and AnswerFinish.
+// As Refusal.
 constexpr const char* kRefusals[kNumRefusals] = {
     "invalid", "too_long",   "too_large",     "not_found", "timeout",
     "busy",    "queue_full", "queue_timeout", "not_ready", "internal"};
-constexpr const char* kFinishes[kNumAnswerFinishes] = {"stop", "length", "cancelled", "error"};
 
 MetricId Tokens(const char* kind) {
   return {"atoll_tokens_total", "Tokens of accepted prompts and of answers.", {{"kind", kind}}};
@@ -40,7 +39,7 @@ Refusal RefusalOf(const ApiError& error) {
   }
 }
 
-FrontendMetrics::FrontendMetrics(Registry& registry)
+RequestMetrics::RequestMetrics(Registry& registry)
     : registry_(registry),
       prompt_tokens_(registry.AddCounter(Tokens("prompt"))),
       generated_tokens_(registry.AddCounter(Tokens("generated"))),
@@ -74,13 +73,15 @@ FrontendMetrics::FrontendMetrics(Registry& registry)
                                             "Requests without an answer, by reason.",
                                             {{"reason", reason}}}));
   }
-  for (const char* finish : kFinishes) {
-    finished_.push_back(registry.AddCounter(
-        {"atoll_choices_total", "Choices of answers, by how they ended.", {{"finish", finish}}}));
+  for (const FinishReason reason : {FinishReason::kStop, FinishReason::kLength,
+                                    FinishReason::kCancelled, FinishReason::kError}) {
+    finished_.emplace(reason, registry.AddCounter({"atoll_choices_total",
+                                                   "Choices of answers, by how they ended.",
+                                                   {{"finish", FinishReasonName(reason)}}}));
   }
 }
 
-void FrontendMetrics::OnAnswer(const std::string& endpoint, int code) {
+void RequestMetrics::OnAnswer(const std::string& endpoint, int code) {
   registry_
       .AddCounter({"atoll_http_requests_total",
                    "Requests answered, by endpoint and status code.",
@@ -88,18 +89,18 @@ void FrontendMetrics::OnAnswer(const std::string& endpoint, int code) {
       .Add();
 }
 
-void FrontendMetrics::OnGeneration(std::chrono::duration<double> since_arrival,
-                                   int64_t prompt_tokens, int64_t generated_tokens) {
+void RequestMetrics::OnGeneration(std::chrono::duration<double> since_arrival,
+                                  int64_t prompt_tokens, int64_t generated_tokens) {
   request_.Observe(since_arrival.count());
   request_prompt_tokens_.Observe(static_cast<double>(prompt_tokens));
   request_generated_tokens_.Observe(static_cast<double>(generated_tokens));
 }
 
-void FrontendMetrics::OnFirstToken(std::chrono::duration<double> since_arrival) {
+void RequestMetrics::OnFirstToken(std::chrono::duration<double> since_arrival) {
   first_token_.Observe(since_arrival.count());
 }
 
-void FrontendMetrics::OnNextToken(std::chrono::duration<double> since_last) {
+void RequestMetrics::OnNextToken(std::chrono::duration<double> since_last) {
   next_token_.Observe(since_last.count());
 }
 

@@ -1,12 +1,14 @@
-// What the front end tells /metrics.
+// What requests tell /metrics: those that came, how they ended, how long they took.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "common/metrics/registry.h"
+#include "common/step/finish_reason.h"
 #include "coordinator/request/api_error.h"
 
 namespace atl::coordinator {
@@ -30,22 +32,19 @@ inline constexpr size_t kNumRefusals = 10;
 // knows.
 Refusal RefusalOf(const ApiError& error);
 
-// How one choice of an answer ended.
-enum class AnswerFinish : uint8_t { kStop, kLength, kCancelled, kError };
-inline constexpr size_t kNumAnswerFinishes = 4;
-
 // **Threads**: the I/O thread's. **Lifetime**: the registry outlives it.
-class FrontendMetrics {
+class RequestMetrics {
  public:
-  explicit FrontendMetrics(Registry& registry);
+  explicit RequestMetrics(Registry& registry);
 
-  // `endpoint` comes from the front end's own list, never from a client; code 499: the client left.
+  // `endpoint` comes from the router's table, never from a client; `code` may be kClientLeft.
   void OnAnswer(const std::string& endpoint, int code);
   void OnRefused(Refusal why) { refused_[static_cast<size_t>(why)].Add(); }
   // Of a request for text that was answered, its tokens over all choices.
   void OnGeneration(std::chrono::duration<double> since_arrival, int64_t prompt_tokens,
                     int64_t generated_tokens);
-  void OnFinish(AnswerFinish finish) { finished_[static_cast<size_t>(finish)].Add(); }
+  // How one choice of an answer ended.
+  void OnFinish(FinishReason reason) { finished_.at(reason).Add(); }
   void OnPrompt(int64_t tokens) { prompt_tokens_.Add(static_cast<double>(tokens)); }
   void OnFirstToken(std::chrono::duration<double> since_arrival);
   void OnNextToken(std::chrono::duration<double> since_last);
@@ -61,8 +60,8 @@ class FrontendMetrics {
  private:
   Registry& registry_;
   int64_t num_streams_ = 0;
-  std::vector<Counter> refused_;   // by Refusal
-  std::vector<Counter> finished_;  // by AnswerFinish
+  std::vector<Counter> refused_;  // by Refusal
+  std::map<FinishReason, Counter> finished_;
   Counter prompt_tokens_;
   Counter generated_tokens_;
   Counter clients_left_;

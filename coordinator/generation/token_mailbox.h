@@ -11,13 +11,15 @@
 
 #include "common/base/ids.h"
 #include "coordinator/engine/engine.h"
-#include "coordinator/http/http_server.h"
 
 namespace atl::coordinator {
 
-// The sequence that answers one choice of a request.
+// One request for text. Whoever starts it gives it its number.
+enum class GenerationId : uint64_t {};
+
+// The sequence that answers one choice of it.
 struct ChoiceId {
-  ExchangeId exchange{};
+  GenerationId generation{};
   int32_t index = 0;
 };
 

@@ -49,10 +49,9 @@ size_t Choice::Tell(TokenId id, const TokenLogprobs* logprobs) {
   return BytesOf(piece_.logprobs->back());
 }
 
-void Choice::Add(const AnswerDelta& delta) {
-  piece_.text.reasoning += delta.reasoning;
-  piece_.text.content += delta.content;
-  waiting_bytes_ += delta.reasoning.size() + delta.content.size();
+void Choice::Add(const TextDelta& delta) {
+  piece_.text.Append(delta);
+  waiting_bytes_ += delta.size_bytes();
 }
 
 void Choice::OnPrompt(std::span<const TokenLogprobs> logprobs) {
@@ -71,27 +70,26 @@ void Choice::OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprob
   for (size_t i = 0; options_.logprobs && i < std::min(taken, logprobs.size()); ++i) {
     waiting_bytes_ += Tell(ids[i], &logprobs[i]);
   }
-  if (stream_.stopped()) End("stop", stream_.stop_string());
+  if (stream_.stopped()) End(FinishReason::kStop, stream_.stop_string());
 }
 
 void Choice::OnEnd(FinishReason reason) {
   if (ended()) return;
   const auto& own = options_.stop_token_ids;
-  if (options_.echo_only || reason == FinishReason::kLength) return End("length", {});
+  if (options_.echo_only || reason == FinishReason::kLength) return End(FinishReason::kLength, {});
   const bool told = std::find(own.begin(), own.end(), last_token_) != own.end();
-  End("stop", told ? StopReason(last_token_) : StopReason());
+  End(FinishReason::kStop, told ? StopReason(last_token_) : StopReason());
 }
 
-void Choice::End(std::string finish_reason, StopReason stop_reason) {
+void Choice::End(FinishReason reason, StopReason stop_reason) {
   Add(stream_.Finish());
   // What was held back may have completed a stop string.
   if (stream_.stopped()) {
-    finish_reason = "stop";
+    reason = FinishReason::kStop;
     stop_reason = stream_.stop_string();
   }
-  finish_reason_ = finish_reason;
-  piece_.end =
-      ChoiceEnd{.finish_reason = std::move(finish_reason), .stop_reason = std::move(stop_reason)};
+  finish_reason_ = reason;
+  piece_.end = ChoiceEnd{.finish_reason = reason, .stop_reason = std::move(stop_reason)};
 }
 
 bool Choice::has_piece() const {

@@ -3,10 +3,11 @@
 //   Choice choice(tokenizer, {.index = 0, .response = {.stop = {"END"}}});
 //   choice.OnTokens(ids, logprobs);
 //   if (choice.ended()) engine.Cancel(seq);  // a stop string was found
-//   Send(PieceEvents(header, choice.TakePiece()));
+//   writer.AddDelta(choice.TakePiece(bytes_max));
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@
 #include "common/step/finish_reason.h"
 #include "common/step/sampling_params.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/api/openai/answer_format.h"
+#include "coordinator/output/answer.h"
 #include "coordinator/output/response_stream.h"
 
 namespace atl::coordinator {
@@ -43,8 +44,8 @@ class Choice {
   void OnEnd(FinishReason reason);
 
   // All of the text is known: the sequence has ended, or a stop string was found.
-  bool ended() const { return !finish_reason_.empty(); }
-  const std::string& finish_reason() const { return finish_reason_; }
+  bool ended() const { return finish_reason_.has_value(); }
+  std::optional<FinishReason> finish_reason() const { return finish_reason_; }
   int64_t num_tokens() const { return options_.echo_only ? 0 : stream_.num_tokens(); }
 
   int32_t index() const { return options_.index; }
@@ -60,8 +61,8 @@ class Choice {
   // Returns about how many bytes that is.
   size_t Tell(TokenId id, const TokenLogprobs* logprobs);
   std::vector<ToldToken> TakeTold(size_t bytes_max);
-  void Add(const AnswerDelta& delta);
-  void End(std::string finish_reason, StopReason stop_reason);
+  void Add(const TextDelta& delta);
+  void End(FinishReason reason, StopReason stop_reason);
 
   const Tokenizer& tokenizer_;
   ChoiceOptions options_;
@@ -72,7 +73,7 @@ class Choice {
   size_t echo_told_ = 0;    // tokens of the prompt
   int64_t characters_ = 0;  // of the tokens told before this piece
   TokenId last_token_{-1};
-  std::string finish_reason_;
+  std::optional<FinishReason> finish_reason_;
 };
 
 }  // namespace atl::coordinator

@@ -27,20 +27,20 @@ std::string_view WithoutLeadingNewlines(std::string_view text) {
 
 }  // namespace
 
-OutputDelta OutputParser::Append(std::string_view text) {
-  OutputDelta delta;
+TextDelta OutputParser::Append(std::string_view text) {
+  TextDelta delta;
   pending_ += text;
   Drain(Input::kGoesOn, delta);
   return delta;
 }
 
-OutputDelta OutputParser::Finish() {
-  OutputDelta delta;
+TextDelta OutputParser::Finish() {
+  TextDelta delta;
   Drain(Input::kEnds, delta);
   return delta;
 }
 
-void OutputParser::Drain(Input input, OutputDelta& delta) {
+void OutputParser::Drain(Input input, TextDelta& delta) {
   size_t begin = 0;
   // Each step takes up to where it must wait, or changes the state at a tag.
   while (begin < pending_.size()) {
@@ -79,7 +79,7 @@ size_t OutputParser::TakeStart(size_t begin, Input input) {
   return begin;
 }
 
-size_t OutputParser::TakeReasoning(size_t begin, Input input, OutputDelta& delta) {
+size_t OutputParser::TakeReasoning(size_t begin, Input input, TextDelta& delta) {
   const std::string_view text = std::string_view(pending_).substr(begin);
   const size_t end_think = text.find(kEndThink);
   const size_t tool_call = text.substr(0, end_think).find(kToolCall);
@@ -95,7 +95,7 @@ size_t OutputParser::TakeReasoning(size_t begin, Input input, OutputDelta& delta
   return begin + end + (end == end_think ? kEndThink.size() : 0);
 }
 
-size_t OutputParser::TakeContent(size_t begin, Input input, OutputDelta& delta) {
+size_t OutputParser::TakeContent(size_t begin, Input input, TextDelta& delta) {
   const std::string_view text = std::string_view(pending_).substr(begin);
   const size_t tag = text.find(kEndThink);
   if (tag != std::string_view::npos) {
@@ -107,7 +107,7 @@ size_t OutputParser::TakeContent(size_t begin, Input input, OutputDelta& delta) 
   return pending_.size() - open;
 }
 
-void OutputParser::AddReasoning(std::string_view text, OutputDelta& delta) {
+void OutputParser::AddReasoning(std::string_view text, TextDelta& delta) {
   if (!reasoning_begun_) text = WithoutLeadingNewlines(text);
   const size_t last = text.find_last_not_of('\n');
   if (last == std::string_view::npos) {
@@ -120,7 +120,7 @@ void OutputParser::AddReasoning(std::string_view text, OutputDelta& delta) {
   newlines_held_ = text.size() - last - 1;
 }
 
-void OutputParser::AddContent(std::string_view text, OutputDelta& delta) {
+void OutputParser::AddContent(std::string_view text, TextDelta& delta) {
   if (!content_begun_) text = WithoutLeadingNewlines(text);
   content_begun_ = content_begun_ || !text.empty();
   delta.content += text;

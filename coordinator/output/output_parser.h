@@ -7,21 +7,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "coordinator/output/answer.h"
+
 namespace atl::coordinator {
-
-// Where the prompt left off.
-enum class AnswerBegins : uint8_t { kInContent, kInReasoning };
-
-struct OutputDelta {
-  std::string reasoning;
-  std::string content;
-
-  bool empty() const { return reasoning.empty() && content.empty(); }
-};
 
 // The deltas joined are the same however the text was cut: newlines that may turn out to stand at
 // an edge, and what may become a tag, wait for what follows. Newlines around the reasoning and
@@ -34,9 +25,9 @@ class OutputParser {
   explicit OutputParser(AnswerBegins begins)
       : state_(begins == AnswerBegins::kInReasoning ? State::kStart : State::kPlain) {}
 
-  OutputDelta Append(std::string_view text);
+  TextDelta Append(std::string_view text);
   // What was held back. Nothing may be appended afterwards.
-  OutputDelta Finish();
+  TextDelta Finish();
 
   bool in_reasoning() const { return state_ == State::kStart || state_ == State::kReasoning; }
 
@@ -50,12 +41,12 @@ class OutputParser {
   enum class Input { kGoesOn, kEnds };
 
   // Takes from pending_ what is decided, into `delta`.
-  void Drain(Input input, OutputDelta& delta);
+  void Drain(Input input, TextDelta& delta);
   size_t TakeStart(size_t begin, Input input);
-  size_t TakeReasoning(size_t begin, Input input, OutputDelta& delta);
-  size_t TakeContent(size_t begin, Input input, OutputDelta& delta);
-  void AddReasoning(std::string_view text, OutputDelta& delta);
-  void AddContent(std::string_view text, OutputDelta& delta);
+  size_t TakeReasoning(size_t begin, Input input, TextDelta& delta);
+  size_t TakeContent(size_t begin, Input input, TextDelta& delta);
+  void AddReasoning(std::string_view text, TextDelta& delta);
+  void AddContent(std::string_view text, TextDelta& delta);
 
   State state_;
   std::string pending_;

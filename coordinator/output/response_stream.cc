@@ -4,15 +4,6 @@
 #include <utility>
 
 namespace atl::coordinator {
-namespace {
-
-void Add(const OutputDelta& part, AnswerDelta* delta) {
-  delta->reasoning += part.reasoning;
-  delta->content += part.content;
-}
-
-}  // namespace
-
 ResponseStream::ResponseStream(const Tokenizer& tokenizer, ResponseOptions options)
     : options_(std::move(options)),
       detokenizer_(tokenizer, options_.special),
@@ -27,8 +18,8 @@ bool ResponseStream::IsHidden(TokenId id) const {
 }
 
 // Token by token: which one completes a stop string must not depend on how they came.
-AnswerDelta ResponseStream::Append(std::span<const TokenId> ids) {
-  AnswerDelta delta;
+TextDelta ResponseStream::Append(std::span<const TokenId> ids) {
+  TextDelta delta;
   for (const TokenId& id : ids) {
     if (stopped()) break;
     ++num_tokens_;
@@ -37,24 +28,24 @@ AnswerDelta ResponseStream::Append(std::span<const TokenId> ids) {
   return delta;
 }
 
-void ResponseStream::AppendText(const std::string& text, AnswerDelta* delta) {
+void ResponseStream::AppendText(const std::string& text, TextDelta* delta) {
   Split(num_tokens_ > options_.min_tokens ? stop_matcher_.Append(text) : stop_matcher_.Pass(text),
         delta);
 }
 
-void ResponseStream::Split(const std::string& text, AnswerDelta* delta) {
+void ResponseStream::Split(const std::string& text, TextDelta* delta) {
   if (parser_) {
-    Add(parser_->Append(text), delta);
+    delta->Append(parser_->Append(text));
   } else {
     delta->content += text;
   }
 }
 
-AnswerDelta ResponseStream::Finish() {
-  AnswerDelta delta;
+TextDelta ResponseStream::Finish() {
+  TextDelta delta;
   AppendText(detokenizer_.Finish(), &delta);
   Split(stop_matcher_.Finish(), &delta);
-  if (parser_) Add(parser_->Finish(), &delta);
+  if (parser_) delta.Append(parser_->Finish());
   return delta;
 }
 

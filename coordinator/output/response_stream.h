@@ -16,7 +16,7 @@
 #include "common/base/ids.h"
 #include "common/tokenizer/detokenizer.h"
 #include "common/tokenizer/tokenizer.h"
-#include "coordinator/api/openai/answer_format.h"
+#include "coordinator/output/answer.h"
 #include "coordinator/output/output_parser.h"
 #include "coordinator/output/stop_matcher.h"
 
@@ -38,9 +38,9 @@ class ResponseStream {
   ResponseStream(const Tokenizer& tokenizer, ResponseOptions options);
 
   // Takes tokens up to the one that completes a stop string; the rest is dropped.
-  AnswerDelta Append(std::span<const TokenId> ids);
+  TextDelta Append(std::span<const TokenId> ids);
   // What was held back: the start of a stop string, half a character, white space.
-  AnswerDelta Finish();
+  TextDelta Finish();
 
   bool stopped() const { return stop_matcher_.stopped(); }
   // The stop string that was found.
@@ -50,8 +50,8 @@ class ResponseStream {
 
  private:
   bool IsHidden(TokenId id) const;
-  void AppendText(const std::string& text, AnswerDelta* delta);
-  void Split(const std::string& text, AnswerDelta* delta);
+  void AppendText(const std::string& text, TextDelta* delta);
+  void Split(const std::string& text, TextDelta* delta);
 
   const ResponseOptions options_;
   Detokenizer detokenizer_;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
-#include "coordinator/output/output_parser.h"
+#include "coordinator/output/answer.h"
 #include "coordinator/prompt/served_model.h"
 #include "coordinator/request/api_error.h"
 #include "coordinator/request/api_requests.h"

@@ -4,18 +4,9 @@
 
 #include <utility>
 
-#include "common/text/json_text.h"
 #include "common/text/printable.h"
 
 namespace atl::coordinator {
-namespace {
-
-std::string StringOrNull(const std::string& text) {
-  return text.empty() ? "null" : JsonString(text);
-}
-
-}  // namespace
-
 ApiError BadRequest(std::string message, std::string param) {
   return {.status = 400, .message = std::move(message), .param = std::move(param)};
 }
@@ -52,10 +43,8 @@ ApiError ToApiError(const absl::Status& status) {
   }
 }
 
-std::string ToJson(const ApiError& error) {
-  return "{\"error\":{\"message\":" + JsonString(error.message) +
-         ",\"type\":" + StringOrNull(error.type) + ",\"param\":" + StringOrNull(error.param) +
-         ",\"code\":" + StringOrNull(error.code) + "}}";
+ApiError TooBusy() {
+  return ToApiError(ResourceExhausted("The server has too many requests waiting; try again."));
 }
 
 }  // namespace atl::coordinator

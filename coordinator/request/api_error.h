@@ -1,4 +1,4 @@
-// Errors in the shape that OpenAI's clients read: {"error": {"message", "type", "param", "code"}}.
+// What went wrong with a request, in words and codes for its sender. A dialect spells it.
 //
 // What reads a request gives std::variant<T, ApiError>, as only it knows the field at fault. Rooms
 // below give absl::Status, and ToApiError says what that means to a client.
@@ -28,7 +28,7 @@ ApiError ModelNotFound(const std::string& name);
 // inside.
 ApiError ToApiError(const absl::Status& status);
 
-// The whole envelope, on one line.
-std::string ToJson(const ApiError& error);
+// 429 of a request that finds too many others waiting to be read.
+ApiError TooBusy();
 
 }  // namespace atl::coordinator

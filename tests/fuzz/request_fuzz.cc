@@ -16,6 +16,7 @@
 #include "common/text/json_tree.h"
 #include "common/text/printable.h"
 #include "common/text/utf8.h"
+#include "coordinator/api/openai/request/error_json.h"
 #include "coordinator/api/openai/request/request_parser.h"
 #include "tests/hostile/sentence.h"
 

@@ -1,24 +1,44 @@
-// The front end over the real engine, with workers that need no model.
+// The API over the real engine, with workers that need no model.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "coordinator/api/frontend.h"
+#include "coordinator/api/api.h"
 #include "coordinator/api/openai/request/request_parser.h"
+#include "coordinator/generation/prepare_generation.h"
+#include "coordinator/output/response_stream.h"
 #include "coordinator/telemetry/engine_metrics.h"
 #include "coordinator/telemetry/worker_roster.h"
 #include "tests/coordinator/http/http_client.h"
 #include "tests/support/fake_channel.h"
 #include "tests/support/status_matchers.h"
 
-namespace atl::coordinator {
+namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
-using testing::FakeChannel;
-using testing::FakeCluster;
-using testing::FakeWorker;
-using testing::FakeWorkerOptions;
+using coordinator::Api;
+using coordinator::ApiOptions;
+using coordinator::ApiParts;
+using coordinator::ChatRequest;
+using coordinator::ClientAnswer;
+using coordinator::Engine;
+using coordinator::EngineMetrics;
+using coordinator::EventsOf;
+using coordinator::ExpertRows;
+using coordinator::HttpClient;
+using coordinator::HttpServer;
+using coordinator::LoadServedModel;
+using coordinator::ParseChatRequest;
+using coordinator::PostText;
+using coordinator::PrepareChat;
+using coordinator::PreparedGeneration;
+using coordinator::Request;
+using coordinator::ResponseStream;
+using coordinator::ServedModel;
+using coordinator::WorkerEvents;
+using coordinator::WorkerId;
+using coordinator::WorkerRoster;
 using ::testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
@@ -67,9 +87,9 @@ class ClusterTest : public ::testing::Test {
     auto server = HttpServer::Listen({});
     CHECK_OK(server.status());
     server_ = std::move(*server);
-    frontend_ = std::make_unique<Frontend>(Nano(), *engine_, *server_, registry_,
-                                           FrontendOptions{.pool = {.num_threads = 2}});
-    server_->Start(*frontend_);
+    api_ = std::make_unique<Api>(ApiParts{Nano(), *engine_, *server_, registry_},
+                                 ApiOptions{.pool = {.num_threads = 2}});
+    server_->Start(api_->router());
   }
   ~ClusterTest() override {
     server_->Stop(std::chrono::milliseconds(0));
@@ -99,7 +119,7 @@ class ClusterTest : public ::testing::Test {
   std::unique_ptr<WorkerRoster> roster_;
   std::unique_ptr<NanoVocabulary> events_;
   std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<Frontend> frontend_;
+  std::unique_ptr<Api> api_;
   std::unique_ptr<FakeCluster> cluster_;
 };
 
@@ -117,8 +137,8 @@ std::string Expected(int i) {
   const Request& request = std::get<PreparedGeneration>(prepared).choices[0].request;
   ResponseStream stream(*Nano().tokenizer, {.stop_ids = request.stop_ids});
   std::string text = stream
-                         .Append(testing::FakeAnswer(request.prompt, request.max_new_tokens,
-                                                     request.stop_ids, kWorker.vocab_size))
+                         .Append(FakeAnswer(request.prompt, request.max_new_tokens,
+                                            request.stop_ids, kWorker.vocab_size))
                          .content;
   return text + stream.Finish().content;
 }
@@ -180,8 +200,8 @@ TEST_F(ClusterTest, DrainingRefusesAndSaysSo) {
 class OneWorkerTest : public ClusterTest {
  protected:
   OneWorkerTest() : ClusterTest(1), worker_(kWorker) {
-    events_->OnHello(kId, testing::FakeHello(0));
-    events_->OnReady(kId, testing::FakeReady(channel_.Expect<EpochStart>(kId), kWorker));
+    events_->OnHello(kId, FakeHello(0));
+    events_->OnReady(kId, FakeReady(channel_.Expect<EpochStart>(kId), kWorker));
     AwaitReady();
   }
 
@@ -238,4 +258,4 @@ TEST_F(OneWorkerTest, ALostWorkerEndsEverythingWithAWord) {
 }
 
 }  // namespace
-}  // namespace atl::coordinator
+}  // namespace atl::testing

@@ -4,7 +4,9 @@
 
 #include <iterator>
 
+#include "common/step/finish_reason.h"
 #include "common/text/json_text.h"
+#include "coordinator/api/openai/logprobs_format.h"
 
 namespace atl::coordinator {
 namespace {
@@ -36,8 +38,11 @@ void AppendUsage(const Usage& usage, std::string* out) {
     fmt::format_to(std::back_inserter(*out),
                    R"(,"timings":{{"queued_ms":{:.3f},"prefill_ms":{:.3f},"decode_ms":{:.3f},)"
                    R"("preempted_ms":{:.3f},"preemptions":{}}})",
-                   usage.timings->queued_ms, usage.timings->prefill_ms, usage.timings->decode_ms,
-                   usage.timings->preempted_ms, usage.timings->preemptions);
+                   absl::ToDoubleMilliseconds(usage.timings->queued),
+                   absl::ToDoubleMilliseconds(usage.timings->prefill),
+                   absl::ToDoubleMilliseconds(usage.timings->decode),
+                   absl::ToDoubleMilliseconds(usage.timings->preempted),
+                   usage.timings->preemptions);
   }
   out->push_back('}');
 }
@@ -65,13 +70,13 @@ void AppendEnd(const std::optional<ChoiceEnd>& end, std::string* out) {
     out->append("null");
     return;
   }
-  AppendJsonString(end->finish_reason, out);
+  AppendJsonString(FinishReasonName(end->finish_reason), out);
   out->append(R"(,"stop_reason":)");
   AppendStopReason(end->stop_reason, out);
 }
 
 // Members of a chunk's delta. Tokens without a whole character yet come with an empty content.
-std::string DeltaMembers(const AnswerDelta& delta) {
+std::string DeltaMembers(const TextDelta& delta) {
   std::string out;
   if (!delta.reasoning.empty()) {
     out.append(R"("reasoning_content":)");

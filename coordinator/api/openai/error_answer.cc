@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <string>
 
+#include "coordinator/api/openai/request/error_json.h"
+
 namespace atl::coordinator {
 
-HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine) {
+HttpAnswer ErrorAnswer(const ApiError& error, absl::Duration retry_after) {
   HttpAnswer answer{.status = error.status, .body = ToJson(error)};
   if (error.status == 429 || error.status == 503) {
-    const int64_t seconds = absl::ToInt64Seconds(absl::Ceil(engine.RetryAfter(), absl::Seconds(1)));
+    const int64_t seconds = absl::ToInt64Seconds(absl::Ceil(retry_after, absl::Seconds(1)));
     answer.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(seconds, 1)));
   }
   return answer;

@@ -1,13 +1,13 @@
-// An error as the answer to a request.
+// An error as the response to a request.
 #pragma once
 
-#include "coordinator/engine/engine.h"
+#include "absl/time/time.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/request/api_error.h"
 
 namespace atl::coordinator {
 
-// 429 and 503 say when to try again, as the engine estimates it.
-HttpAnswer ErrorAnswer(const ApiError& error, const Engine& engine);
+// 429 and 503 say when to try again.
+HttpAnswer ErrorAnswer(const ApiError& error, absl::Duration retry_after);
 
 }  // namespace atl::coordinator

@@ -103,10 +103,4 @@ std::string CompletionLogprobsJson(std::span<const ToldToken> tokens, int64_t te
   return out;
 }
 
-int64_t NumCharacters(std::string_view bytes) {
-  return std::count_if(bytes.begin(), bytes.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;  // no continuation byte
-  });
-}
-
 }  // namespace atl::coordinator

@@ -37,7 +37,7 @@ TEST(RequestIdsTest, TakesValidTraces) {
   }
 }
 
-class AccessLogTest : public FrontendTest {
+class AccessLogTest : public ApiTest {
  protected:
   AccessLogTest() {
     file_ = ::testing::TempDir() + "atoll_access_log_" + std::to_string(::getpid());
@@ -52,7 +52,7 @@ class AccessLogTest : public FrontendTest {
   // Stops everything and reads what was written.
   std::vector<Json> Lines() {
     server_->Stop(std::chrono::milliseconds(1000));
-    frontend_.reset();
+    api_.reset();
     access_log_.reset();
     std::vector<Json> lines;
     std::ifstream file(file_);

@@ -1,4 +1,4 @@
-// A front end over an engine whose answers the test writes.
+// The API over an engine whose answers the test writes.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/check.h"
-#include "coordinator/api/frontend.h"
+#include "coordinator/api/api.h"
 #include "tests/coordinator/generation/fake_engine.h"
 #include "tests/coordinator/http/http_client.h"
 #include "tests/support/fake_clock.h"
@@ -51,25 +51,25 @@ inline std::vector<nlohmann::json> ChunksOf(const std::string& body) {
   return chunks;
 }
 
-class FrontendTest : public ::testing::Test {
+class ApiTest : public ::testing::Test {
  protected:
-  FrontendTest() { Start({}); }
-  ~FrontendTest() override { server_->Stop(std::chrono::milliseconds(0)); }
+  ApiTest() { Start({}); }
+  ~ApiTest() override { server_->Stop(std::chrono::milliseconds(0)); }
 
   void Start(const HttpOptions& http) {
     if (server_) server_->Stop(std::chrono::milliseconds(0));
     auto server = HttpServer::Listen(http);
     CHECK_OK(server.status());
     server_ = std::move(*server);
-    FrontendOptions options;
+    ApiOptions options;
     options.streams.backlog_bytes = http.backlog_bytes;
-    options.version = "1.2.3";
-    options.kernels = [] { return std::map<std::string, std::string>{{"0", "avx2"}}; };
+    options.status.version = "1.2.3";
+    options.status.kernels = [] { return std::map<std::string, std::string>{{"0", "avx2"}}; };
     options.access_log = access_log_.get();
     options.clock = &clock_;
-    frontend_ =
-        std::make_unique<Frontend>(Nano(), engine_, *server_, registry_, std::move(options));
-    server_->Start(*frontend_);
+    api_ =
+        std::make_unique<Api>(ApiParts{Nano(), engine_, *server_, registry_}, std::move(options));
+    server_->Start(api_->router());
   }
 
   // Sends a chat and lets the engine accept it.
@@ -96,7 +96,7 @@ class FrontendTest : public ::testing::Test {
   // Time passes, then a second strikes.
   void Tick(int64_t ms) {
     clock_.Advance(absl::Milliseconds(ms));
-    OnServer([this] { frontend_->OnTick(); });
+    OnServer([this] { api_->router().OnTick(); });
   }
   bool MetricsHave(const std::string& line) {
     return registry_.Render().find(line) != std::string::npos;
@@ -107,7 +107,7 @@ class FrontendTest : public ::testing::Test {
   FakeEngine engine_;
   std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<HttpServer> server_;
-  std::unique_ptr<Frontend> frontend_;
+  std::unique_ptr<Api> api_;
 };
 
 }  // namespace atl::coordinator

@@ -1,4 +1,4 @@
-#include "coordinator/api/frontend.h"
+#include "coordinator/api/api.h"
 
 #include <nlohmann/json.hpp>
 
@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST_F(FrontendTest, AnswersWhole) {
+TEST_F(ApiTest, AnswersWhole) {
   HttpClient client(port());
   auto asked = Ask(&client, R"("max_tokens":50)");
   EXPECT_EQ(asked.request.max_new_tokens, 50);
@@ -52,7 +52,7 @@ TEST_F(FrontendTest, AnswersWhole) {
   EXPECT_EQ(json["usage"]["total_tokens"], prompt_tokens + tokens + 1);
 }
 
-TEST_F(FrontendTest, StreamsChunksInOrder) {
+TEST_F(ApiTest, StreamsChunksInOrder) {
   HttpClient client(port());
   auto asked = Ask(&client, R"("stream":true,"stream_options":{"include_usage":true})");
   asked.sink->OnTokens(Ids("hm"), {});
@@ -95,7 +95,7 @@ TEST_F(FrontendTest, StreamsChunksInOrder) {
   EXPECT_EQ(client.Get("/health").status, 200);
 }
 
-TEST_F(FrontendTest, WithoutUsageNoUsageChunk) {
+TEST_F(ApiTest, WithoutUsageNoUsageChunk) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stream":true,)") + kNoThinking);
   asked.sink->OnTokens(Ids("Hi"), {});
@@ -107,7 +107,7 @@ TEST_F(FrontendTest, WithoutUsageNoUsageChunk) {
   EXPECT_EQ(events[3], "[DONE]");
 }
 
-TEST_F(FrontendTest, SendsEachStepAtOnce) {
+TEST_F(ApiTest, SendsEachStepAtOnce) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stream":true,)") + kNoThinking);
   asked.sink->OnTokens(Ids("first"), {});
@@ -118,7 +118,7 @@ TEST_F(FrontendTest, SendsEachStepAtOnce) {
   EXPECT_TRUE(client.ReadUntil("[DONE]"));
 }
 
-TEST_F(FrontendTest, AStopStringEndsTheSequence) {
+TEST_F(ApiTest, AStopStringEndsTheSequence) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("stop":["END","never"],)") + kNoThinking);
   asked.sink->OnTokens(Ids("one two E"), {});
@@ -135,7 +135,7 @@ TEST_F(FrontendTest, AStopStringEndsTheSequence) {
   EXPECT_EQ(client.Get("/health").status, 200);
 }
 
-TEST_F(FrontendTest, TheRequestOverridesTheDefaults) {
+TEST_F(ApiTest, TheRequestOverridesTheDefaults) {
   HttpClient client(port());
   auto asked = Ask(&client,
                    R"("temperature":0,"top_p":0.5,"top_k":-1,"seed":7,"ignore_eos":true,
@@ -148,7 +148,7 @@ TEST_F(FrontendTest, TheRequestOverridesTheDefaults) {
   EXPECT_THAT(asked.request.stop_ids, ::testing::IsEmpty());
 }
 
-TEST_F(FrontendTest, EverySamplingFieldReachesTheEngine) {
+TEST_F(ApiTest, EverySamplingFieldReachesTheEngine) {
   HttpClient client(port());
   auto asked = Ask(&client,
                    R"("min_p":0.25,"presence_penalty":-1.5,"frequency_penalty":0.5,
@@ -169,7 +169,7 @@ TEST_F(FrontendTest, EverySamplingFieldReachesTheEngine) {
   EXPECT_EQ(asked.request.priority, -2);
 }
 
-TEST_F(FrontendTest, StopIdsOfTheClientAreHiddenAndTold) {
+TEST_F(ApiTest, StopIdsOfTheClientAreHiddenAndTold) {
   HttpClient client(port());
   const TokenId own = Ids("four").back();
   const std::string fields =
@@ -185,7 +185,7 @@ TEST_F(FrontendTest, StopIdsOfTheClientAreHiddenAndTold) {
   EXPECT_EQ(choice["stop_reason"], Value(own));
 }
 
-TEST_F(FrontendTest, SpecialTokensAreShownWhereAsked) {
+TEST_F(ApiTest, SpecialTokensAreShownWhereAsked) {
   HttpClient client(port());
   auto asked = Ask(&client, std::string(R"("skip_special_tokens":false,)") + kNoThinking);
   asked.sink->OnTokens(Ids("a<|im_start|>b"), {});
@@ -195,7 +195,7 @@ TEST_F(FrontendTest, SpecialTokensAreShownWhereAsked) {
   EXPECT_EQ(choice["message"]["content"], "a<|im_start|>b");
 }
 
-TEST_F(FrontendTest, MaxTokensDefaultsToWhatIsLeft) {
+TEST_F(ApiTest, MaxTokensDefaultsToWhatIsLeft) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
   EXPECT_EQ(asked.request.max_new_tokens + static_cast<int>(asked.request.prompt.size()), 8192);
@@ -205,7 +205,7 @@ TEST_F(FrontendTest, MaxTokensDefaultsToWhatIsLeft) {
   EXPECT_EQ(asked.request.max_new_tokens + static_cast<int>(asked.request.prompt.size()), 1000);
 }
 
-TEST_F(FrontendTest, UserTextNeverBecomesAControlToken) {
+TEST_F(ApiTest, UserTextNeverBecomesAControlToken) {
   HttpClient client(port());
   client.Send(PostText(kChat, R"({"messages":[{"role":"user","content":"<|im_end|>"}]})"));
   const auto asked = engine_.AwaitSubmitted();
@@ -215,7 +215,7 @@ TEST_F(FrontendTest, UserTextNeverBecomesAControlToken) {
               HasSubstr("user\n<|im_end|><|im_end|>\n"));
 }
 
-TEST_F(FrontendTest, ToolsAreRendered) {
+TEST_F(ApiTest, ToolsAreRendered) {
   HttpClient client(port());
   const std::string tools =
       R"("tools":[{"type":"function","function":{"name":"get_x","parameters":{"z":1,"a":2}}}])";
@@ -225,7 +225,7 @@ TEST_F(FrontendTest, ToolsAreRendered) {
                         R"("parameters": {"z": 1, "a": 2}}})"));
 }
 
-TEST_F(FrontendTest, RefusesWithOpenAisEnvelope) {
+TEST_F(ApiTest, RefusesWithOpenAisEnvelope) {
   struct Case {
     std::string body;
     int status;
@@ -260,7 +260,7 @@ TEST_F(FrontendTest, RefusesWithOpenAisEnvelope) {
   }
 }
 
-TEST_F(FrontendTest, LongPromptsAreToldWhatFits) {
+TEST_F(ApiTest, LongPromptsAreToldWhatFits) {
   HttpClient client(port());
   std::string words;
   for (int i = 0; i < 9000; ++i) words += "word ";
@@ -272,7 +272,7 @@ TEST_F(FrontendTest, LongPromptsAreToldWhatFits) {
   EXPECT_EQ(error["param"], "messages");
 }
 
-TEST_F(FrontendTest, EnginesRefusalsGetTheirStatus) {
+TEST_F(ApiTest, EnginesRefusalsGetTheirStatus) {
   HttpClient client(port());
   engine_.Refuse(ResourceExhausted("the queue is full"));
   ClientAnswer answer = client.Post(kChat, ChatBody(R"("stream":true)"));
@@ -284,7 +284,7 @@ TEST_F(FrontendTest, EnginesRefusalsGetTheirStatus) {
   EXPECT_EQ(Json::parse(answer.body)["error"]["message"], "lost worker 1 (host b)");
 }
 
-TEST_F(FrontendTest, WithoutAClusterNothingIsParsed) {
+TEST_F(ApiTest, WithoutAClusterNothingIsParsed) {
   engine_.SetReady({.ready = false, .reason = "waiting for 1 of 2 workers"});
   HttpClient client(port());
   const ClientAnswer answer = client.Post(kChat, "{");
@@ -294,7 +294,7 @@ TEST_F(FrontendTest, WithoutAClusterNothingIsParsed) {
   EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"not_ready\"} 1\n"));
 }
 
-TEST_F(FrontendTest, WaitingTooLongIsARefusalOfItsOwn) {
+TEST_F(ApiTest, WaitingTooLongIsARefusalOfItsOwn) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
   asked.sink->OnFinish(
@@ -303,7 +303,7 @@ TEST_F(FrontendTest, WaitingTooLongIsARefusalOfItsOwn) {
   EXPECT_TRUE(MetricsHave("atoll_requests_refused_total{reason=\"queue_timeout\"} 1\n"));
 }
 
-TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
+TEST_F(ApiTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
   const absl::Status lost = Unavailable("lost worker 1");
   HttpClient whole(port()), waiting(port()), begun(port());
   auto first = Ask(&whole, "");
@@ -325,7 +325,7 @@ TEST_F(FrontendTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
   EXPECT_EQ(events.back(), "[DONE]");
 }
 
-TEST_F(FrontendTest, InternalErrorsTellNothing) {
+TEST_F(ApiTest, InternalErrorsTellNothing) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
   asked.sink->OnFinish({.reason = FinishReason::kError, .status = Internal("/secret/path")});
@@ -334,7 +334,7 @@ TEST_F(FrontendTest, InternalErrorsTellNothing) {
   EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
 }
 
-TEST_F(FrontendTest, LeavingCancels) {
+TEST_F(ApiTest, LeavingCancels) {
   HttpClient whole(port()), stream(port());
   const auto first = Ask(&whole, "");
   auto second = Ask(&stream, R"("stream":true)");
@@ -347,7 +347,7 @@ TEST_F(FrontendTest, LeavingCancels) {
   engine_.AwaitCancelled(second.seq);
 }
 
-TEST_F(FrontendTest, ManyStreamsAtOnce) {
+TEST_F(ApiTest, ManyStreamsAtOnce) {
   constexpr int kStreams = 64;
   std::vector<std::unique_ptr<HttpClient>> clients;
   std::vector<FakeEngine::Submitted> asked;
@@ -373,7 +373,7 @@ TEST_F(FrontendTest, ManyStreamsAtOnce) {
   }
 }
 
-TEST_F(FrontendTest, TheSmallEndpoints) {
+TEST_F(ApiTest, TheSmallEndpoints) {
   HttpClient client(port());
   EXPECT_EQ(client.Get("/health").status, 200);
   const Json models = Json::parse(client.Get("/v1/models").body);
@@ -394,7 +394,7 @@ TEST_F(FrontendTest, TheSmallEndpoints) {
   EXPECT_EQ(Json::parse(ready.body)["reason"], "lost worker 1 (host b)");
 }
 
-TEST_F(FrontendTest, UnknownPathsAndMethods) {
+TEST_F(ApiTest, UnknownPathsAndMethods) {
   HttpClient client(port());
   ClientAnswer answer = client.Get("/v1/nothing");
   EXPECT_EQ(answer.status, 404);
@@ -413,7 +413,7 @@ TEST_F(FrontendTest, UnknownPathsAndMethods) {
   EXPECT_TRUE(Json::parse(answer.body)["error"].is_object());
 }
 
-TEST_F(FrontendTest, CountsWhatItDoes) {
+TEST_F(ApiTest, CountsWhatItDoes) {
   HttpClient client(port());
   client.Post(kChat, "{");
   client.Get("/nothing");

@@ -11,7 +11,7 @@ using ::testing::HasSubstr;
 
 const std::string kThree = std::string(R"("n":3,"seed":40,)") + kNoThinking;
 
-class ChoicesTest : public FrontendTest {};
+class ChoicesTest : public ApiTest {};
 
 // Three sequences that say "a0 a1", "b0" and "c0 STOP"; the second draws its stop id.
 void Play(std::vector<FakeEngine::Submitted>* asked) {

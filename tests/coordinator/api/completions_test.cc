@@ -11,7 +11,7 @@ using Json = nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class CompletionsTest : public FrontendTest {
+class CompletionsTest : public ApiTest {
  protected:
   FakeEngine::Submitted AskFor(HttpClient* client, const std::string& fields) {
     client->Send(PostText(kCompletions, "{" + fields + "}"));

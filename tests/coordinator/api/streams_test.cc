@@ -15,7 +15,7 @@ const std::string kStream = std::string(R"("stream":true,)") + kNoThinking;
 // Little enough that a few dozen events fill what the system buffers.
 const HttpOptions kNarrow{.backlog_bytes = 1024, .send_buffer_bytes = 4096};
 
-class StreamsTest : public FrontendTest {};
+class StreamsTest : public ApiTest {};
 
 TEST_F(StreamsTest, WhatASlowReaderMissedComesAsOneEvent) {
   Start(kNarrow);

@@ -16,10 +16,10 @@ struct Case {
   std::string content;
 };
 
-OutputDelta Parse(bool thinking, const std::vector<std::string>& chunks) {
+TextDelta Parse(bool thinking, const std::vector<std::string>& chunks) {
   OutputParser parser(thinking ? AnswerBegins::kInReasoning : AnswerBegins::kInContent);
-  OutputDelta all;
-  const auto add = [&](const OutputDelta& delta) {
+  TextDelta all;
+  const auto add = [&](const TextDelta& delta) {
     // Reasoning never follows content.
     EXPECT_TRUE(delta.reasoning.empty() || all.content.empty());
     all.reasoning += delta.reasoning;
@@ -73,7 +73,7 @@ const std::vector<Case>& Cases() {
 TEST(OutputParserTest, SplitsWhole) {
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.text);
-    const OutputDelta got = Parse(c.thinking, {c.text});
+    const TextDelta got = Parse(c.thinking, {c.text});
     EXPECT_EQ(got.reasoning, c.reasoning);
     EXPECT_EQ(got.content, c.content);
   }
@@ -84,7 +84,7 @@ TEST(OutputParserTest, SplitsByteByByte) {
     SCOPED_TRACE(c.text);
     std::vector<std::string> bytes;
     for (const char byte : c.text) bytes.emplace_back(1, byte);
-    const OutputDelta got = Parse(c.thinking, bytes);
+    const TextDelta got = Parse(c.thinking, bytes);
     EXPECT_EQ(got.reasoning, c.reasoning);
     EXPECT_EQ(got.content, c.content);
   }
@@ -99,14 +99,14 @@ TEST(OutputParserTest, AnySplitGivesTheSame) {
     std::string text;
     for (size_t i = rng() % 9; i > 0; --i) text += pieces[rng() % pieces.size()];
     const bool thinking = rng() % 4 != 0;
-    const OutputDelta whole = Parse(thinking, {text});
+    const TextDelta whole = Parse(thinking, {text});
     std::vector<std::string> chunks;
     for (size_t begin = 0; begin < text.size();) {
       const size_t length = std::min<size_t>(rng() % 5, text.size() - begin);  // empty chunks too
       chunks.push_back(text.substr(begin, length));
       begin += length;
     }
-    const OutputDelta split = Parse(thinking, chunks);
+    const TextDelta split = Parse(thinking, chunks);
     ASSERT_EQ(split.reasoning, whole.reasoning) << "round " << round << ": " << text;
     ASSERT_EQ(split.content, whole.content) << "round " << round << ": " << text;
   }

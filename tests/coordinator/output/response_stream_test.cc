@@ -23,7 +23,7 @@ std::vector<TokenId> Ids(const std::string& text) {
 }
 
 struct Outcome {
-  AnswerDelta text;
+  TextDelta text;
   bool stopped = false;
 };
 
@@ -32,7 +32,7 @@ template <typename Next>
 Outcome Deal(const std::vector<TokenId>& ids, const ResponseOptions& options, Next next) {
   ResponseStream stream(NanoTokenizer(), options);
   Outcome outcome;
-  const auto add = [&](const AnswerDelta& delta) {
+  const auto add = [&](const TextDelta& delta) {
     outcome.text.reasoning += delta.reasoning;
     outcome.text.content += delta.content;
   };

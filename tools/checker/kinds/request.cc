@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/text/json_tree.h"
+#include "coordinator/api/openai/request/error_json.h"
 #include "coordinator/api/openai/request/request_parser.h"
 #include "coordinator/prompt/messages.h"
 #include "tools/checker/kinds/kind.h"

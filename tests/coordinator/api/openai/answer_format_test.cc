@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/text/utf8.h"
+#include "coordinator/api/openai/logprobs_format.h"
 #include "coordinator/api/openai/tokenize_format.h"
 
 namespace atl::coordinator {
@@ -79,8 +80,10 @@ TEST(ChatStreamTest, TokensWithoutTextAreTold) {
 }
 
 TEST(ChatStreamTest, TheEndHasItsOwnChunk) {
-  const std::vector<Json> events = Events(PieceEvents(
-      kChat, {.index = 2, .text = {.content = "x"}, .end = ChoiceEnd{"stop", std::string("\"E")}}));
+  const std::vector<Json> events =
+      Events(PieceEvents(kChat, {.index = 2,
+                                 .text = {.content = "x"},
+                                 .end = ChoiceEnd{FinishReason::kStop, std::string("\"E")}}));
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[0]["choices"][0]["finish_reason"], nullptr);
   EXPECT_FALSE(events[0]["choices"][0].contains("stop_reason"));
@@ -95,11 +98,11 @@ TEST(UsageTest, TellsTimesWhereAsked) {
   EXPECT_THAT(plain["choices"], IsEmpty());
   EXPECT_EQ(plain["usage"],
             Json({{"prompt_tokens", 5}, {"completion_tokens", 3}, {"total_tokens", 8}}));
-  usage.timings = AnswerTimings{.queued_ms = 0.25,
-                                .prefill_ms = 1e7,
-                                .decode_ms = 3,
-                                .preempted_ms = 0.0004,
-                                .preemptions = 2};
+  usage.timings = RequestTimings{.queued = absl::Milliseconds(0.25),
+                                 .prefill = absl::Milliseconds(1e7),
+                                 .decode = absl::Milliseconds(3),
+                                 .preempted = absl::Milliseconds(0.0004),
+                                 .preemptions = 2};
   EXPECT_EQ(Event(UsageEvent(kText, usage))["usage"]["timings"],
             Json::parse(R"({"queued_ms": 0.25, "prefill_ms": 10000000.0, "decode_ms": 3.0,
                             "preempted_ms": 0.0, "preemptions": 2})"));
@@ -107,11 +110,11 @@ TEST(UsageTest, TellsTimesWhereAsked) {
 
 TEST(ChatAnswerTest, HoldsEveryChoice) {
   const std::vector<ChoicePiece> choices = {
-      {.index = 0, .text = {.content = "a"}, .end = ChoiceEnd{"length"}},
+      {.index = 0, .text = {.content = "a"}, .end = ChoiceEnd{FinishReason::kLength}},
       {.index = 1,
        .text = {.reasoning = "r", .content = "b"},
        .logprobs = std::vector<ToldToken>{{.bytes = "b", .logprob = -1e-7f}},
-       .end = ChoiceEnd{"stop", TokenId{42}}}};
+       .end = ChoiceEnd{FinishReason::kStop, TokenId{42}}}};
   const Json answer = Json::parse(WholeAnswer(kChat, choices, {.prompt_tokens = 1}));
   EXPECT_EQ(answer["object"], "chat.completion");
   EXPECT_EQ(answer["choices"][0], Json::parse(R"({
@@ -131,7 +134,7 @@ TEST(CompletionTest, OneChunkTellsTextTokensAndEnd) {
                                          {.bytes = "\x96", .logprob = -0.1f, .top = {{"a", -0.1f}}},
                                          {.bytes = "!", .logprob = -kInfinity}},
       .text_offset = 10,
-      .end = ChoiceEnd{"length"}};
+      .end = ChoiceEnd{FinishReason::kLength}};
   EXPECT_EQ(BeginEvent(kText, 4), "");
   const std::string event = PieceEvents(kText, piece);
   EXPECT_THAT(event, HasSubstr("-0.1,"));
@@ -192,7 +195,7 @@ TEST(AnswerFormatTest, AnyBytesReadBackRepaired) {
     repairer.Finish(&repaired);
     const ChoicePiece piece{.text = {.content = text},
                             .logprobs = std::vector{ToldToken{.bytes = text, .logprob = -1.0f}},
-                            .end = ChoiceEnd{"stop", text}};
+                            .end = ChoiceEnd{FinishReason::kStop, text}};
     const Json choice = Json::parse(WholeAnswer(kText, std::vector{piece}, {}))["choices"][0];
     EXPECT_EQ(choice["text"], repaired);
     EXPECT_EQ(choice["stop_reason"], repaired);

@@ -1,4 +1,4 @@
-#include "coordinator/request/api_error.h"
+#include "coordinator/api/openai/request/error_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
