@@ -17,7 +17,7 @@ coordinator::Request MakeRequest(int32_t prompt_tokens) {
 
 // `num_running` sequences that decode at two homes, and as many that wait: no slot is free.
 coordinator::Scheduler MakeScheduler(int32_t num_running) {
-  const coordinator::HomeCapacity home{
+  const HomeCapacity home{
       .kv_blocks = 1 << 22, .state_slots = num_running / 2, .spares = 1, .late_rows = 1};
   coordinator::Scheduler scheduler({.max_num_seqs = num_running,
                                     .max_num_batched_tokens = 4 * num_running,

@@ -44,7 +44,7 @@ class Folder {
 };
 
 TEST(SafetensorsTest, ReadsShapesAndBytes) {
-  const std::string bytes = SafetensorsBytes(
+  const std::string bytes = testing::SafetensorsBytes(
       R"({"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[],"data_offsets":[12,16]}})",
       16);
   ASSERT_OK_AND_ASSIGN(auto file,
@@ -64,8 +64,8 @@ struct BadFile {
 };
 class BadSafetensorsTest : public ::testing::TestWithParam<BadFile> {};
 TEST_P(BadSafetensorsTest, IsRefusedNamingTheTensor) {
-  EXPECT_STATUS(OpenBytes(SafetensorsBytes(GetParam().header, GetParam().data_bytes)), kDataLoss,
-                GetParam().says);
+  EXPECT_STATUS(OpenBytes(testing::SafetensorsBytes(GetParam().header, GetParam().data_bytes)),
+                kDataLoss, GetParam().says);
 }
 INSTANTIATE_TEST_SUITE_P(
     All, BadSafetensorsTest,
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{R"([1])", 0, "not a JSON object"}, BadFile{"{\"a\":", 0, "not a JSON object"}));
 
 TEST(SafetensorsTest, HeaderThatClaimsMoreThanTheFile) {
-  std::string bytes = SafetensorsBytes("{}", 0);
+  std::string bytes = testing::SafetensorsBytes("{}", 0);
   const uint64_t huge = uint64_t{1} << 63;
   std::memcpy(bytes.data(), &huge, 8);
   EXPECT_STATUS(OpenBytes(bytes), kDataLoss, "its header claims");
@@ -142,7 +142,7 @@ absl::Status OpenNamed(const std::string& name) {
   folder.Write("config.json", "{}");
   folder.Write(
       "model.safetensors",
-      SafetensorsBytes(
+      testing::SafetensorsBytes(
           Json{{name, {{"dtype", "F32"}, {"shape", {1}}, {"data_offsets", {0, 4}}}}}.dump(), 4));
   return Checkpoint::Open(folder.path()).status();
 }
@@ -170,7 +170,8 @@ absl::StatusOr<std::unique_ptr<Checkpoint>> OpenTensors(const Folder& folder,
                                                         const std::string& data) {
   folder.Write("config.json", "{}");
   const size_t padding = (8 - header.size() % 8) % 8;  // as writers align the data
-  folder.Write("model.safetensors", SafetensorsBytes(header + std::string(padding, ' '), 0) + data);
+  folder.Write("model.safetensors",
+               testing::SafetensorsBytes(header + std::string(padding, ' '), 0) + data);
   return Checkpoint::Open(folder.path());
 }
 
@@ -270,9 +271,9 @@ TEST(CheckpointTest, ExpertsFusedOrOneByOneAreTheSameViews) {
 TEST(CheckpointTest, ShardsMustAgreeWithTheIndex) {
   Folder folder;
   folder.Write("config.json", "{}");
-  folder.Write(
-      "a.safetensors",
-      SafetensorsBytes(R"({"norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4));
+  folder.Write("a.safetensors",
+               testing::SafetensorsBytes(
+                   R"({"norm.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4));
   folder.Write("model.safetensors.index.json", R"({"weight_map":{"norm.weight":"a.safetensors"}})");
   EXPECT_OK(Checkpoint::Open(folder.path()));
   folder.Write(

@@ -160,7 +160,7 @@ TEST(UcxProcessTest, AKilledProcessIsUnavailable) {
 }  // namespace atl::worker
 
 int main(int argc, char** argv) {
-  if (argc > 1 && argv[1] == atl::testing::kRankFlag) return atl::testing::RankMain();
+  if (argc > 1 && argv[1] == atl::worker::kRankFlag) return atl::worker::RankMain();
   ::testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -17,7 +17,7 @@ constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 absl::Status Open(const std::string& header, size_t data_bytes) {
-  const std::string bytes = SafetensorsBytes(header, data_bytes);
+  const std::string bytes = testing::SafetensorsBytes(header, data_bytes);
   return SafetensorsFile::FromBytes(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(),
                                     "x.safetensors")
       .status();
@@ -110,7 +110,7 @@ class SafetensorsPathTest : public ::testing::Test {
 
 TEST_F(SafetensorsPathTest, PlainFile) {
   std::ofstream(path(), std::ios::binary)
-      << SafetensorsBytes(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", 3);
+      << testing::SafetensorsBytes(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", 3);
   ASSERT_OK_AND_ASSIGN(const auto file, SafetensorsFile::Open(path()));
   EXPECT_EQ(file->tensors().at("a").size_bytes, 3u);
   EXPECT_TRUE(file->Contains(file->tensors().at("a").data + 2));
