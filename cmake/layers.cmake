@@ -1,7 +1,7 @@
 # The include rule as data: room(PATH [NEEDS LIBRARY...] [DOOR HEADER] [MAY ROOM...]). A room may include itself, what its line
 # names, and common/{base,config,log,metrics,text,trace} (rooms of kernels/: common/base only), as far as it stands above the
 # room in this table; a folder (`kernels`) stands for every room below it. CMake adds the rooms in this order and links
-# each with what it may include; tests/tidy checks the includes and the map in README.md against this table.
+# each with what it may include; tests/tidy checks the includes and the map in docs/ARCHITECTURE.md against this table.
 # DOOR: the header to read first, where it is not <room>.h.
 # NEEDS: boost, grpc (and protobuf), prometheus, ucx; a room that needs one of ATOLL_LEAVE_OUT is not built.
 set(ATOLL_ROOMS)

@@ -234,14 +234,16 @@ Violations CheckRooms(const Tree& tree, const Layers& layers) {
   return violations;
 }
 
-Violations CheckReadmeMap(const Tree& tree, const Layers& layers) {
-  const auto readme = std::find_if(tree.files.begin(), tree.files.end(),
-                                   [](const TextFile& file) { return file.path == "README.md"; });
-  if (readme == tree.files.end()) return {"README.md: not there"};
+Violations CheckMap(const Tree& tree, const Layers& layers) {
+  const auto page = std::find_if(tree.files.begin(), tree.files.end(), [](const TextFile& file) {
+    return file.path == "docs/ARCHITECTURE.md";
+  });
+  if (page == tree.files.end()) return {"docs/ARCHITECTURE.md: not there"};
   Violations violations;
   for (const Room& room : layers.rooms()) {
-    if (readme->text.find(fmt::format("`{}/`", room.path)) == std::string::npos) {
-      violations.push_back(fmt::format("README.md: the map leaves out `{}/`", room.path));
+    if (page->text.find(fmt::format("`{}/`", room.path)) == std::string::npos) {
+      violations.push_back(
+          fmt::format("docs/ARCHITECTURE.md: the map leaves out `{}/`", room.path));
     }
   }
   const auto names_missing_folder = [&](string_view line) -> std::optional<std::string> {
@@ -257,7 +259,7 @@ Violations CheckReadmeMap(const Tree& tree, const Layers& layers) {
     }
     return std::nullopt;
   };
-  ForEachLine(*readme, names_missing_folder, &violations);
+  ForEachLine(*page, names_missing_folder, &violations);
   return violations;
 }
 

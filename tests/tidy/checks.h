@@ -21,8 +21,8 @@ Violations CheckDoors(const Tree& tree);
 // Every room of the table exists, every folder of sources has a room.
 Violations CheckRooms(const Tree& tree, const Layers& layers);
 
-// README.md names every room as `folder/`, and no folder that is not there.
-Violations CheckReadmeMap(const Tree& tree, const Layers& layers);
+// docs/ARCHITECTURE.md names every room as `folder/`, and no folder that is not there.
+Violations CheckMap(const Tree& tree, const Layers& layers);
 
 // At most 600 lines a source file or script.
 Violations CheckLengths(const Tree& tree);

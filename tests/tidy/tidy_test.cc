@@ -24,21 +24,21 @@ using ::testing::IsEmpty;
 TEST_F(HouseTest, IncludesKeepToTheTable) { EXPECT_THAT(CheckIncludes(tree_, layers_), IsEmpty()); }
 TEST_F(HouseTest, LibrariesEnterByTheirDoors) { EXPECT_THAT(CheckDoors(tree_), IsEmpty()); }
 TEST_F(HouseTest, RoomsAndFoldersAgree) { EXPECT_THAT(CheckRooms(tree_, layers_), IsEmpty()); }
-TEST_F(HouseTest, ReadmeMapsEveryRoom) { EXPECT_THAT(CheckReadmeMap(tree_, layers_), IsEmpty()); }
+TEST_F(HouseTest, ArchitectureMapsEveryRoom) { EXPECT_THAT(CheckMap(tree_, layers_), IsEmpty()); }
 TEST_F(HouseTest, FilesAreShort) { EXPECT_THAT(CheckLengths(tree_), IsEmpty()); }
 TEST_F(HouseTest, NothingIsLeftOver) { EXPECT_THAT(CheckLeftovers(tree_), IsEmpty()); }
 TEST_F(HouseTest, NamesSayWhatTheyName) { EXPECT_THAT(CheckNames(tree_), IsEmpty()); }
 TEST_F(HouseTest, NoRegistryHostIsNamed) { EXPECT_THAT(CheckRegistryHosts(tree_), IsEmpty()); }
 
 TEST_F(PlantedTest, ACleanTreeIsClean) {
-  Plant("README.md",
+  Plant("docs/ARCHITECTURE.md",
         "`common/base/` `common/log/` `kernels/tensor/` `worker/moe/` "
         "`worker/`\n");
   const Tree tree = Read();
   EXPECT_THAT(CheckIncludes(tree, layers_), IsEmpty());
   EXPECT_THAT(CheckDoors(tree), IsEmpty());
   EXPECT_THAT(CheckRooms(tree, layers_), IsEmpty());
-  EXPECT_THAT(CheckReadmeMap(tree, layers_), IsEmpty());
+  EXPECT_THAT(CheckMap(tree, layers_), IsEmpty());
   EXPECT_THAT(CheckLengths(tree), IsEmpty());
   EXPECT_THAT(CheckLeftovers(tree), IsEmpty());
   EXPECT_THAT(CheckNames(tree), IsEmpty());
@@ -115,12 +115,12 @@ TEST_F(PlantedTest, FoldersWithoutARoomAndRoomsWithoutFiles) {
 }
 
 TEST_F(PlantedTest, MapsThatLeaveOutOrInvent) {
-  Plant("README.md",
+  Plant("docs/ARCHITECTURE.md",
         "`common/base/` `common/log/` `kernels/tensor/`\n`worker/` "
         "`worker/gone/`\n");
-  EXPECT_THAT(CheckReadmeMap(Read(), layers_),
-              ElementsAre("README.md: the map leaves out `worker/moe/`",
-                          "README.md:2: names `worker/gone/`, which is no folder"));
+  EXPECT_THAT(CheckMap(Read(), layers_),
+              ElementsAre("docs/ARCHITECTURE.md: the map leaves out `worker/moe/`",
+                          "docs/ARCHITECTURE.md:2: names `worker/gone/`, which is no folder"));
 }
 
 TEST_F(PlantedTest, LongFiles) {
