@@ -17,10 +17,7 @@ namespace atl::testing {
 namespace {
 
 using Json = nlohmann::json;
-using coordinator::ClientAnswer;
-using coordinator::EventsOf;
 using coordinator::HttpClient;
-using coordinator::PostText;
 using ::testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
@@ -249,7 +246,7 @@ TEST_F(ScriptedClusterTest, AHungWorkerStillStops) {
 }
 
 TEST_F(ScriptedClusterTest, MistakesAreToldAtTheStart) {
-  const auto refused = [](const char* program, std::vector<std::string> args) {
+  const auto refused = [](const char* program, const std::vector<std::string>& args) {
     return Process::Start(program, args)->Wait();
   };
   EXPECT_EQ(refused(ATOLL_WORKER_PROGRAM, {"--model", "scripted:/nowhere"}), 1);

@@ -68,7 +68,7 @@ class ScriptedRunnerTest : public ::testing::Test {
          .hello = {.host = "here"},
          .clock = std::make_unique<FakeClock>(hands_),
          .crash = [] { std::_Exit(kCrashStatus); },
-          .hang = [this] { ++num_hangs_; }});
+         .hang = [this] { ++num_hangs_; }});
     ASSERT_OK(runner);
     runner_ = std::move(*runner);
     ASSERT_OK(runner_->JoinEpoch(
