@@ -7,11 +7,10 @@
 
 namespace atl {
 
-enum class TokenId : int32_t {};   // an entry of the vocabulary
-enum class SeqId : uint64_t {};    // a sequence, unique for the life of a coordinator
-enum class BlockId : int32_t {};   // 64 tokens of KV of one home, in all its attention layers
-enum class SlotId : int32_t {};    // a DeltaNet state of one home
-enum class ExpertId : int32_t {};  // a routed expert of a layer
+enum class TokenId : int32_t {};  // an entry of the vocabulary
+enum class SeqId : uint64_t {};   // a sequence, unique for the life of a coordinator
+enum class BlockId : int32_t {};  // 64 tokens of KV of one home, in all its attention layers
+enum class SlotId : int32_t {};   // a DeltaNet state of one home
 
 // The number behind an id.
 template <typename Id>

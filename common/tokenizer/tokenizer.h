@@ -79,9 +79,7 @@ class Tokenizer {
   // The id of an added token's literal or of an entry's bytes.
   std::optional<TokenId> IdOf(std::string_view bytes) const;
 
-  bool IsAdded(TokenId id) const { return added_.FindId(id) != nullptr; }
   bool IsSpecial(TokenId id) const;  // added and hidden from users: <|im_end|> is, <think> is not
-  bool IsInUse(TokenId id) const { return !TokenBytes(id).empty(); }
 
   int32_t vocab_size() const { return vocab_size_; }  // one past the highest id in use
   const std::vector<AddedToken>& added_tokens() const { return added_.tokens(); }
