@@ -64,7 +64,7 @@ room(worker/packed_weights DOOR packed_store.h MAY worker/weights kernels/tensor
 room(worker/transport MAY common/concurrency common/step)
 room(worker/transport/ucx DOOR ucx_transport.h NEEDS ucx MAY worker/transport common/concurrency common/step)
 room(worker/kv_cache MAY kernels/tensor kernels/ops)
-room(worker/moe DOOR moe_block.h MAY worker/weights worker/transport kernels/tensor kernels/dispatch kernels/ops)
+room(worker/moe DOOR moe_layer.h MAY worker/weights worker/transport kernels/tensor kernels/dispatch kernels/ops)
 room(worker/layers DOOR attention_layer.h MAY worker/weights worker/kv_cache kernels/tensor kernels/dispatch kernels/ops)
 room(worker/model DOOR decoder.h MAY worker/layers worker/weights worker/kv_cache worker/moe kernels/tensor kernels/dispatch
      kernels/ops)

@@ -1,7 +1,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/attention/attention.h"
 #include "kernels/tensor/buffer.h"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/delta_rule/delta_rule.h"
 #include "kernels/tensor/buffer.h"
 

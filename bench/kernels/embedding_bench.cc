@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/embedding/embedding.h"
 #include "kernels/tensor/buffer.h"
 

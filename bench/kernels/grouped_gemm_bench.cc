@@ -1,5 +1,5 @@
 #include "bench/kernels/cold_weights.h"
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/grouped_gemm/grouped_gemm.h"
 
 namespace atl::kernels {

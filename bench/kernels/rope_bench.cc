@@ -1,4 +1,4 @@
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/rope/rope.h"
 
 namespace atl::kernels {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "bench/kernels/pages.h"
+#include "bench/kernels/kernel_bench.h"
 #include "kernels/ops/log_softmax/log_softmax.h"
 #include "kernels/ops/sample/sample.h"
 #include "worker/sampling/sampler.h"

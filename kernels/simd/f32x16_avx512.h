@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/simd/pages.h"
+#include "kernels/simd/isas.h"
 #include "kernels/tensor/dtype.h"
 
 ATOLL_PAGE_AVX512_BEGIN

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/simd/pages.h"
+#include "kernels/simd/isas.h"
 #include "kernels/tensor/dtype.h"
 
 ATOLL_PAGE_REF_BEGIN

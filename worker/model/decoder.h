@@ -14,7 +14,7 @@
 #include "worker/kv_cache/sequence_rows.h"
 #include "worker/layers/attention_layer.h"
 #include "worker/layers/delta_net_layer.h"
-#include "worker/moe/moe_block.h"
+#include "worker/moe/moe_layer.h"
 #include "worker/weights/model_weights.h"
 
 namespace atl::worker {

@@ -8,7 +8,7 @@
 #include "worker/kv_cache/kv_cache.h"
 #include "worker/layers/attention_layer.h"
 #include "worker/layers/delta_net_layer.h"
-#include "worker/moe/moe_block.h"
+#include "worker/moe/moe_layer.h"
 #include "worker/moe/token_dispatcher.h"
 
 namespace atl::worker {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "coordinator/api/openai/answer_format.h"
-#include "coordinator/api/openai/error_answer.h"
+#include "coordinator/api/openai/error_response.h"
 #include "coordinator/api/openai/request/error_json.h"
 
 namespace atl::coordinator {

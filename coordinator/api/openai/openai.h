@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "coordinator/api/openai/answer_writer.h"
-#include "coordinator/api/openai/error_answer.h"
+#include "coordinator/api/openai/error_response.h"
 #include "coordinator/generation/prepare_generation.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/prompt/served_model.h"

@@ -1,4 +1,4 @@
-#include "worker/moe/moe_block.h"
+#include "worker/moe/moe_layer.h"
 
 #include <algorithm>
 

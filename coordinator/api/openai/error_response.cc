@@ -1,4 +1,4 @@
-#include "coordinator/api/openai/error_answer.h"
+#include "coordinator/api/openai/error_response.h"
 
 #include <algorithm>
 #include <string>
