@@ -29,7 +29,7 @@ if(ATOLL_SANITIZE)
   add_link_options(-fsanitize=${ATOLL_SANITIZE})
   # For files with vectors of 64 bytes, which GCC misaligns in the frames that ASan keeps to find uses after return
   # (GCC bug 110027).
-  set(ATOLL_PAGE_FRAMES "$<$<CXX_COMPILER_ID:GNU>:--param=asan-use-after-return=0>")
+  set(ATOLL_ISA_FRAMES "$<$<CXX_COMPILER_ID:GNU>:--param=asan-use-after-return=0>")
 endif()
 
 find_program(CCACHE_PROGRAM ccache)

@@ -65,20 +65,20 @@ function(cc_library)
   add_library(atoll::${ARG_NAME} ALIAS atoll_${ARG_NAME})
 endfunction()
 
-# kernel_library: the same; its *_isa.cc pages may not be vectorised by the compiler, or the scalar oracle would not be scalar.
+# kernel_library: the same; its *_isa.cc files may not be vectorised by the compiler, or the scalar oracle would not be scalar.
 function(kernel_library)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;HDRS;DEPS" ${ARGN})
   cc_library(NAME ${ARG_NAME} SRCS ${ARG_SRCS} HDRS ${ARG_HDRS} DEPS ${ARG_DEPS})
-  # Checked code at -O3 takes GCC minutes a page, at -O1 seconds.
-  set(page_level "-O3")
+  # Checked code at -O3 takes GCC minutes an ISA, at -O1 seconds.
+  set(isa_level "-O3")
   if(ATOLL_SANITIZE OR ATOLL_QUICK)
-    set(page_level "-O1")
+    set(isa_level "-O1")
   endif()
   foreach(src ${ARG_SRCS})
     if(src MATCHES "_isa\\.cc$")
       # GCC 12's AVX-512 header trips -Wuninitialized on its own undefined vectors.
       set_source_files_properties(${src} PROPERTIES COMPILE_OPTIONS
-        "${page_level};${ATOLL_PAGE_FRAMES};-fno-tree-vectorize;-fno-tree-slp-vectorize;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+        "${isa_level};${ATOLL_ISA_FRAMES};-fno-tree-vectorize;-fno-tree-slp-vectorize;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
     endif()
   endforeach()
 endfunction()

@@ -74,7 +74,7 @@ void AddEngine(CLI::App* app, Flags* flags) {
       ->capture_default_str()
       ->check(CLI::Range(0, 86400));
   app->add_option("--step-time-target-ms", flags->step_time_target_ms,
-                  "Milliseconds that a step should take at most: prompts are cut into pieces that "
+                  "Milliseconds that a step should take at most: prompts are cut into chunks that "
                   "fit beside the running answers; 0: no target")
       ->capture_default_str()
       ->check(CLI::Range(0, 600'000));

@@ -11,7 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array<int, 2> kThreads = {1, 2};
-constexpr std::array<Backend, 3> kPages = {Backend::kRef, Backend::kAvx2, Backend::kAvx512};
+constexpr std::array<Backend, 3> kIsas = {Backend::kRef, Backend::kAvx2, Backend::kAvx512};
 
 // The memory of a shared machine is quicker at one time than at another.
 constexpr std::chrono::seconds kRooflineAgeMax(10);
@@ -39,11 +39,11 @@ bench::Roofline RooflineOf(int num_threads) {
   return last->roofline;
 }
 
-KernelBench::KernelBench(benchmark::State& state, Backend page, int num_threads)
+KernelBench::KernelBench(benchmark::State& state, Backend isa, int num_threads)
     : state_(state),
       pool_({.num_threads = num_threads, .on_thread_start = SetDenormalsToZero}),
       lender_(pool_),
-      context_(page, &lender_),
+      context_(isa, &lender_),
       roofline_(RooflineOf(num_threads)) {}
 
 void KernelBench::OnOp(const OpCost& cost, std::chrono::nanoseconds /*time*/) {
@@ -64,13 +64,13 @@ void KernelBench::SetCounters(std::chrono::duration<double> elapsed) {
 bool RegisterKernelBench(const std::string& name, KernelBenchBody body,
                          const std::vector<std::string>& dims,
                          const std::vector<std::vector<int64_t>>& shapes) {
-  for (const Backend page : kPages) {
+  for (const Backend isa : kIsas) {
     for (const int num_threads : kThreads) {
       auto* const registered = benchmark::RegisterBenchmark(
-          fmt::format("{}/{}/threads:{}", name, NameOf(page), num_threads).c_str(),
-          [body, page, num_threads](benchmark::State& state) {
-            if (!PageRuns(state, page)) return;
-            KernelBench bench(state, page, num_threads);
+          fmt::format("{}/{}/threads:{}", name, NameOf(isa), num_threads).c_str(),
+          [body, isa, num_threads](benchmark::State& state) {
+            if (!IsaRuns(state, isa)) return;
+            KernelBench bench(state, isa, num_threads);
             body(bench);
           });
       registered->ArgNames(dims)->Unit(benchmark::kMicrosecond)->UseRealTime();

@@ -1,4 +1,4 @@
-// What the kernel benches share: an operator runs on every page that this CPU has, on one thread
+// What the kernel benches share: an operator runs on every ISA that this CPU has, on one thread
 // and on two, in wall time, and what it reports of itself is set against what the machine can do.
 //
 //   void BenchRmsNorm(KernelBench& bench) {
@@ -24,17 +24,17 @@
 
 namespace atl::kernels {
 
-// Of the best page that this CPU has, on so many threads, not older than some seconds. One
-// yardstick for all pages, so that their fractions compare.
+// Of the best ISA that this CPU has, on so many threads, not older than some seconds. One
+// yardstick for all ISAs, so that their fractions compare.
 bench::Roofline RooflineOf(int num_threads);
 
-// One page and one number of threads. Counters of a run: of_bw and of_fma, its bytes and FLOPs a
+// One ISA and one number of threads. Counters of a run: of_bw and of_fma, its bytes and FLOPs a
 // second as fractions of what was measured; of_roofline, the least time that it could take as a
 // fraction of the time it took; read_gb_per_s and gflop_per_s, what was measured. What an operator
 // finds in a cache can make of_bw exceed 1.
 class KernelBench : private OpObserver {
  public:
-  KernelBench(benchmark::State& state, Backend page, int num_threads);
+  KernelBench(benchmark::State& state, Backend isa, int num_threads);
 
   KernelContext& context() { return context_; }
   int64_t shape(size_t i) const { return state_.range(i); }
@@ -63,7 +63,7 @@ class KernelBench : private OpObserver {
 
 using KernelBenchBody = void (*)(KernelBench&);
 
-// Registers "name/page/threads:n/shape" for every shape, whose numbers are called `dims`.
+// Registers "name/ISA/threads:n/shape" for every shape, whose numbers are called `dims`.
 bool RegisterKernelBench(const std::string& name, KernelBenchBody body,
                          const std::vector<std::string>& dims,
                          const std::vector<std::vector<int64_t>>& shapes);
@@ -71,10 +71,10 @@ bool RegisterKernelBench(const std::string& name, KernelBenchBody body,
   [[maybe_unused]] static const bool registered_##name = \
       ::atl::kernels::RegisterKernelBench(#name, body, __VA_ARGS__)
 
-// The page of the bench's argument; false (and the bench skips) where the CPU lacks it.
-inline bool PageRuns(benchmark::State& state, Backend page) {
+// The ISA of the bench's argument; false (and the bench skips) where the CPU lacks it.
+inline bool IsaRuns(benchmark::State& state, Backend isa) {
   SetDenormalsToZero();
-  const auto chosen = ChooseBackend(std::string(NameOf(page)));
+  const auto chosen = ChooseBackend(std::string(NameOf(isa)));
   if (!chosen.ok()) state.SkipWithError(MessageOf(chosen.status()).c_str());
   return chosen.ok();
 }

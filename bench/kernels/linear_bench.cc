@@ -21,7 +21,7 @@ void BenchLinear(KernelBench& bench) {
 }
 
 // The largest and the smallest projection into a mixer, the one out of it, and the head; one row,
-// batches, a piece of a prompt. Then odd ones.
+// batches, a chunk of a prompt. Then odd ones.
 const Shapes kShapes = {{1, 8192, 2048},  {1, 512, 2048},     {1, 2048, 4096},  {1, 248320, 2048},
                         {16, 8192, 2048}, {16, 248320, 2048}, {64, 8192, 2048}, {512, 8192, 2048},
                         {512, 512, 2048}, {512, 2048, 4096},  {7, 1000, 333},   {13, 33, 70}};

@@ -23,7 +23,7 @@ void BenchRope(KernelBench& bench) {
                       .sin = F32(sin.data(), {rows, kRotaryDim / 2})};
   bench.Measure([&] { return Rope(bench.context(), args); });
 }
-// The query and the key heads of a row, of a large batch, of a piece of a prompt.
+// The query and the key heads of a row, of a large batch, of a chunk of a prompt.
 ATOLL_KERNEL_BENCH(rope, BenchRope, {"rows", "heads"},
                    {{1, 16}, {1, 2}, {64, 16}, {512, 16}, {7, 3}});
 

@@ -54,7 +54,7 @@ void BenchLogSoftmax(KernelBench& bench) {
 }
 ATOLL_KERNEL_BENCH(log_softmax, BenchLogSoftmax, {"vocab"}, kVocabularies);
 
-// What a worker does for one drawn token with Qwen's filters, from the row of the head on.
+// What a worker does for one sampled token with Qwen's filters, from the row of the head on.
 void Answer(benchmark::State& state, const StartSequence& start) {
   SetDenormalsToZero();
   KernelContext context(BestBackend().value(), nullptr);
@@ -69,8 +69,8 @@ void Answer(benchmark::State& state, const StartSequence& start) {
   for (auto _ : state) {
     std::copy(raw.begin(), raw.end(), logits.begin());
     benchmark::DoNotOptimize(
-        worker::DrawToken(context, 0, {.start = start, .counts = &counts, .position = position++},
-                          logits)
+        worker::SampleNext(context, 0, {.start = start, .counts = &counts, .position = position++},
+                           logits)
             .value());
   }
 }

@@ -67,11 +67,11 @@ Roofline MeasureRoofline(kernels::KernelContext& context) {
   Roofline roofline;
   const double read_s = MedianSeconds(context, [&](int thread) {
     const size_t i = static_cast<size_t>(thread);
-    ATOLL_ON_PAGE(context, SumFloats(memory.f32() + i * per_thread, per_thread, &sinks[i * 16]));
+    ATOLL_ON_ISA(context, SumFloats(memory.f32() + i * per_thread, per_thread, &sinks[i * 16]));
   });
   roofline.read_bytes_per_s = static_cast<double>(per_thread * threads * sizeof(float)) / read_s;
   const double fma_s = MedianSeconds(context, [&](int thread) {
-    ATOLL_ON_PAGE(context, RunMultiplyAdds(kTurns, &sinks[static_cast<size_t>(thread) * 16]));
+    ATOLL_ON_ISA(context, RunMultiplyAdds(kTurns, &sinks[static_cast<size_t>(thread) * 16]));
   });
   roofline.flops_per_s = static_cast<double>(threads) * kTurns * kernels::kPeakFlopsPerTurn / fma_s;
   return roofline;

@@ -17,7 +17,7 @@ struct Roofline {
 // The mean of two: what was there around something measured between them.
 Roofline Between(const Roofline& before, const Roofline& after);
 
-// Takes about half a second. The page and the threads are those of `context`; its threads may have
+// Takes about half a second. The ISA and the threads are those of `context`; its threads may have
 // slept before.
 Roofline MeasureRoofline(kernels::KernelContext& context);
 

@@ -1,4 +1,4 @@
-// What a page can do at most; included once a page (see kernels/simd/f32x16.h).
+// What an ISA can do at most; included once an ISA (see kernels/simd/f32x16.h).
 
 namespace {
 

@@ -1,4 +1,4 @@
-// The pages of the two measurements; only roofline.cc and roofline_isa.cc include it.
+// The ISAs of the two measurements; only roofline.cc and roofline_isa.cc include it.
 #pragma once
 
 #include <cstddef>

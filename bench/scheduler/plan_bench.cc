@@ -33,7 +33,7 @@ void ApplyAll(coordinator::Scheduler& scheduler, const coordinator::PlannedStep&
   for (size_t rank = 0; rank < step.plans.size(); ++rank) {
     for (const SequenceWork& work : step.plans[rank].work) {
       SequenceResult result{.seq = work.seq, .length = work.begin + work.num_rows};
-      if (work.draw) result.ids = {TokenId{7}};
+      if (work.sample) result.ids = {TokenId{7}};
       CHECK(scheduler.Apply(static_cast<int32_t>(rank), result).ok());
     }
   }

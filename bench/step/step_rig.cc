@@ -170,7 +170,8 @@ absl::StatusOr<double> StepRig::Step(std::vector<int32_t> rows_by_rank) {
     CHECK(NumBlocks(sequence.length + rows) <= static_cast<int>(sequence.blocks.size()),
           "sequence {} of {} tokens has {} blocks", i, sequence.length + rows,
           sequence.blocks.size());
-    work[i] = {.seq = sequence.start.seq, .begin = sequence.length, .num_rows = rows, .draw = true};
+    work[i] = {
+        .seq = sequence.start.seq, .begin = sequence.length, .num_rows = rows, .sample = true};
     batch.entries.push_back({.sequence = &sequence, .work = &work[i]});
     batch.rows.push_back({.row_begin = static_cast<int>(batch.ids.size()),
                           .num_rows = rows,
@@ -203,7 +204,7 @@ absl::Status StepRig::Run(const worker::BatchInput& batch, std::vector<int32_t> 
                                            .positions = batch.positions,
                                            .sequences = batch.rows,
                                            .rows_by_rank = rows_by_rank}));
-  ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::EntryOutcome> outcomes, head_->Draw(batch));
+  ATOLL_ASSIGN_OR_RETURN(const std::vector<worker::EntryOutcome> outcomes, head_->Sample(batch));
   for (size_t i = 0; i < outcomes.size(); ++i) {
     ATOLL_RETURN_IF_ERROR(outcomes[i].status);
     const worker::SequenceRows& rows = batch.rows[i];

@@ -48,7 +48,7 @@ class StepRig {
 
   // Sequences of `shape` with random histories; those before are forgotten.
   void Start(const StepShape& shape);
-  // One step of all of them with random tokens: layers, head, greedy draw, commit. A step of
+  // One step of all of them with random tokens: layers, head, greedy sample, commit. A step of
   // several rows is committed as the next depth, one of a single row too. rows_by_rank: as in a
   // plan; empty where this rank is alone. Seconds it took.
   absl::StatusOr<double> Step(std::vector<int32_t> rows_by_rank = {});

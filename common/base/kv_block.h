@@ -1,5 +1,5 @@
-// The unit in which keys and values are kept, counted and moved. The coordinator's ledger, the workers' caches and the
-// kernels agree on it at compile time.
+// The unit in which keys and values are kept, counted and moved. The coordinator's ledger, the
+// workers' caches and the kernels agree on it at compile time.
 #pragma once
 
 namespace atl {

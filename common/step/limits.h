@@ -1,5 +1,5 @@
-// Bounds of what the coordinator and a worker may ask of each other, each said once. The codec refuses what lies beyond
-// them, so what comes out of it is safe to size buffers by.
+// Bounds of what the coordinator and a worker may ask of each other, each said once. The codec
+// refuses what lies beyond them, so what comes out of it is safe to size buffers by.
 #pragma once
 
 #include <cstdint>

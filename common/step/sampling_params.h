@@ -1,5 +1,5 @@
-// How a token is drawn and what is told of the draw: the same words from a client's request to the
-// worker that draws.
+// How a token is sampled and what is told of the sample: the same words from a client's request to
+// the worker that samples.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct LogitBias {
 };
 
 // Applied in vLLM's order: bias and min_tokens, repetition, frequency and presence penalty; then
-// the largest if temperature is 0, else temperature, min_p, top_k, top_p, one draw.
+// the largest if temperature is 0, else temperature, min_p, top_k, top_p, one sample.
 struct SamplingParams {
   float temperature = 1.0f;        // 0: greedy
   int32_t top_k = 0;               // 0: off
@@ -26,7 +26,7 @@ struct SamplingParams {
   // Above 0: divides positive and multiplies negative logits of tokens that prompt or answer
   // hold; 1: off.
   float repetition_penalty = 1.0f;
-  int32_t min_tokens = 0;               // before so many are drawn no stop id can be
+  int32_t min_tokens = 0;               // before so many are sampled no stop id can be
   std::vector<LogitBias> logit_bias{};  // each id once
   uint64_t seed = 0;
 };

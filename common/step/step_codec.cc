@@ -27,7 +27,7 @@ void EncodeStart(const StartSequence& start, ::atollpb::v1::StartSequence* out) 
   Encode(start.sampling, out->mutable_sampling());
   out->set_rope_factor(start.rope_factor);
   out->set_vocab_limit(start.vocab_limit);
-  out->set_num_drawn(start.num_drawn);
+  out->set_num_sampled(start.num_sampled);
   if (start.top_logprobs >= 0) out->set_top_logprobs(start.top_logprobs);
   out->set_prompt_logprobs(start.prompt_logprobs);
 }
@@ -52,8 +52,9 @@ absl::StatusOr<StartSequence> DecodeStart(const ::atollpb::v1::StartSequence& in
     return InvalidArgument("start.vocab_limit is {}, not a number of ids", in.vocab_limit());
   }
   start.vocab_limit = in.vocab_limit();
-  ATOLL_RETURN_IF_ERROR(CheckRange("start.num_drawn", in.num_drawn(), 0, in.max_new_tokens() - 1));
-  start.num_drawn = in.num_drawn();
+  ATOLL_RETURN_IF_ERROR(
+      CheckRange("start.num_sampled", in.num_sampled(), 0, in.max_new_tokens() - 1));
+  start.num_sampled = in.num_sampled();
   if (in.has_top_logprobs()) {
     ATOLL_RETURN_IF_ERROR(CheckRange("start.top_logprobs", in.top_logprobs(), 0, kTopLogprobsMax));
     start.top_logprobs = in.top_logprobs();
@@ -71,7 +72,7 @@ void EncodeWork(const SequenceWork& work, ::atollpb::v1::SequenceWork* out) {
   out->set_num_rows(work.num_rows);
   for (const TokenId id : work.ids) out->add_ids(Value(id));
   for (const BlockId id : work.new_blocks) out->add_new_blocks(Value(id));
-  out->set_draw(work.draw);
+  out->set_sample(work.sample);
   out->set_probe(static_cast<::atollpb::v1::Probe>(work.probe));
   if (Value(work.next_id) >= 0) out->set_next_id(Value(work.next_id));
 }
@@ -92,7 +93,7 @@ absl::StatusOr<SequenceWork> DecodeWork(const ::atollpb::v1::SequenceWork& in) {
     return InvalidArgument("work of sequence {} names {} ids for {} rows", in.seq(),
                            work.ids.size(), work.num_rows);
   }
-  work.draw = in.draw();
+  work.sample = in.sample();
   work.probe = static_cast<Probe>(in.probe());
   if (in.has_next_id()) {
     ATOLL_RETURN_IF_ERROR(CheckRange("work.next_id", in.next_id(), 0, INT32_MAX));

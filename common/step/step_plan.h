@@ -17,37 +17,37 @@ namespace atl {
 
 // A sequence's first mention, or the first after it was preempted. state_slot and blocks are given
 // out by the coordinator's ledger and belong to the home. The seed is always set: a coordinator
-// draws one where the client gave none.
+// samples one where the client gave none.
 struct StartSequence {
   SeqId seq{};
   SlotId state_slot{};
   int32_t prompt_length = 0;
-  // Drawn before it was preempted; pieces bring these ids after the prompt's.
-  int32_t num_drawn = 0;
-  int32_t max_new_tokens = 0;  // num_drawn included
-  // Drawing one of them ends the sequence (kStop); it is reported.
+  // Sampled before it was preempted; chunks bring these ids after the prompt's.
+  int32_t num_sampled = 0;
+  int32_t max_new_tokens = 0;  // num_sampled included
+  // Sampling one of them ends the sequence (kStop); it is reported.
   std::vector<TokenId> stop_ids{};
   SamplingParams sampling{};
   float rope_factor = 1.0f;
-  int32_t vocab_limit = 0;    // ids from here on are padding of the head and never drawn; 0: none
-  int32_t top_logprobs = -1;  // how many are reported with each drawn token; -1: no logprobs
+  int32_t vocab_limit = 0;    // ids from here on are padding of the head and never sampled; 0: none
+  int32_t top_logprobs = -1;  // how many are reported with each sampled token; -1: no logprobs
   bool prompt_logprobs = false;  // the same for the prompt's tokens; needs top_logprobs >= 0
 };
 
 enum class Probe : uint8_t { kNone, kDigest, kLogits };
 
-// Rows of one sequence in this step, in batch order. `ids` is a piece (of the prompt, then of what
-// a preempted sequence had drawn), or empty: the id drawn last, and up to num_rows − 1 rows more
-// that the worker guesses itself where HomeCapacity::tokens_per_step allows it. Then it commits and
-// draws between 1 and num_rows tokens.
+// Rows of one sequence in this step, in batch order. `ids` is a chunk (of the prompt, then of what
+// a preempted sequence had sampled), or empty: the id sampled last, and up to num_rows − 1 rows
+// more that the worker guesses itself where HomeCapacity::tokens_per_step allows it. Then it
+// commits and samples between 1 and num_rows tokens.
 struct SequenceWork {
   SeqId seq{};
   int32_t begin = 0;  // the sequence's committed length when this step runs
   int32_t num_rows = 0;
   std::vector<TokenId> ids{};
   std::vector<BlockId> new_blocks{};  // appended to the sequence's block table first
-  bool draw = false;                  // draw a token from the last row
-  TokenId next_id{-1};         // the prompt's token after this piece, for prompt_logprobs; -1: none
+  bool sample = false;                // sample a token from the last row
+  TokenId next_id{-1};         // the prompt's token after this chunk, for prompt_logprobs; -1: none
   Probe probe = Probe::kNone;  // of every row of this work
 };
 
@@ -65,7 +65,7 @@ struct StepPlan {
 struct SequenceResult {
   SeqId seq{};
   int32_t length = 0;          // committed tokens after this step
-  std::vector<TokenId> ids{};  // drawn in this step
+  std::vector<TokenId> ids{};  // sampled in this step
   FinishReason finish = FinishReason::kNone;
   std::vector<TokenLogprobs> logprobs{};  // by ids; empty unless asked for
   // Of the prompt's tokens that follow this step's rows, in order; empty unless asked for.

@@ -1,6 +1,6 @@
-// Base64 as RFC 4648 section 4 has it: padded, without line breaks. It is our own: OpenSSL's decoder
-// skips white space, takes bits that belong to no byte and does not say where a mistake is, and
-// absl/strings is barred.
+// Base64 as RFC 4648 section 4 has it: padded, without line breaks. It is our own: OpenSSL's
+// decoder skips white space, takes bits that belong to no byte and does not say where a mistake is,
+// and absl/strings is barred.
 #pragma once
 
 #include <cstddef>

@@ -132,17 +132,17 @@ absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(
   return EncodeStretches(text, control, EncodeOptions::Nfc::kOn);
 }
 
-absl::StatusOr<std::vector<std::string>> Tokenizer::Pieces(std::string_view text,
-                                                           const EncodeOptions& options) const {
+absl::StatusOr<std::vector<std::string>> Tokenizer::Words(std::string_view text,
+                                                          const EncodeOptions& options) const {
   ATOLL_RETURN_IF_ERROR(CheckText(text));
   const Stretch whole = {0, text.size()};
   const bool parse = options.special == EncodeOptions::Special::kParse;
-  std::vector<std::string> pieces;
+  std::vector<std::string> words;
   Walk(
       text, std::span(&whole, parse ? 1 : 0), options.nfc,
-      [&](std::string_view word) { pieces.emplace_back(word); },
-      [&](TokenId id) { pieces.emplace_back(TokenBytes(id)); });
-  return pieces;
+      [&](std::string_view word) { words.emplace_back(word); },
+      [&](TokenId id) { words.emplace_back(TokenBytes(id)); });
+  return words;
 }
 
 std::string_view Tokenizer::TokenBytes(TokenId id) const {

@@ -69,8 +69,8 @@ class Tokenizer {
   absl::StatusOr<std::vector<TokenId>> Encode(std::span<const TextSegment> segments) const;
 
   // The words that BPE works on, normalised; an added token that is parsed is a word by itself.
-  absl::StatusOr<std::vector<std::string>> Pieces(std::string_view text,
-                                                  const EncodeOptions& options) const;
+  absl::StatusOr<std::vector<std::string>> Words(std::string_view text,
+                                                 const EncodeOptions& options) const;
 
   // The bytes an id stands for, not always whole characters; empty for an id not in use (the
   // embedding has more rows than the vocabulary has entries). Lives as long as the tokenizer.

@@ -16,7 +16,7 @@ Api::Api(const ApiParts& parts, ApiOptions options)
                   .clock = *options_.clock,
                   .spell_error =
                       [&engine = parts.engine](const ApiError& error) {
-                        return ErrorAnswer(error, engine.RetryAfter());
+                        return ErrorResponse(error, engine.RetryAfter());
                       }}),
       host_({.model = parts.model,
              .engine = parts.engine,
@@ -44,8 +44,9 @@ std::vector<Route> Api::Routes() {
   };
   // Answered at once, and often: such calls are not logged.
   const auto probe = [this](auto answer) {
-    return
-        [this, answer](const Call& call) { responder_.RespondToProbe(call, answer(call.request)); };
+    return [this, answer](const Call& call) {
+      responder_.RespondUnlogged(call, answer(call.request));
+    };
   };
   const ServedModel& model = parts_.model;
   const StatusParts status{parts_.engine, parts_.registry, options_.status};

@@ -11,7 +11,7 @@
 namespace atl::coordinator {
 
 struct Call {
-  ExchangeId id{};
+  CallId id{};
   std::string name;  // unique among all calls of all coordinators
   HttpRequest request;
   AccessRecord record;  // ids, client and endpoint are filled in
@@ -37,8 +37,8 @@ struct Route {
 class OpenCalls {
  public:
   virtual ~OpenCalls() = default;
-  virtual void OnGone(ExchangeId id) = 0;
-  virtual void OnDrained(ExchangeId) {}
+  virtual void OnGone(CallId id) = 0;
+  virtual void OnDrained(CallId) {}
   // Once a second.
   virtual void OnTick() {}
 };

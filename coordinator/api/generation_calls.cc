@@ -6,7 +6,7 @@
 namespace atl::coordinator {
 namespace {
 
-GenerationId GenerationOf(ExchangeId id) { return GenerationId{Value(id)}; }
+GenerationId GenerationOf(CallId id) { return GenerationId{Value(id)}; }
 
 }  // namespace
 
@@ -24,9 +24,9 @@ void GenerationCalls::Start(Call call, const GenerationDialect& dialect) {
                       int64_t tokens_max) { return prepare(model, body, tokens_max); }});
 }
 
-void GenerationCalls::OnGone(ExchangeId id) { host_.OnGone(GenerationOf(id)); }
+void GenerationCalls::OnGone(CallId id) { host_.OnGone(GenerationOf(id)); }
 
-void GenerationCalls::OnDrained(ExchangeId id) { host_.OnDrained(GenerationOf(id)); }
+void GenerationCalls::OnDrained(CallId id) { host_.OnDrained(GenerationOf(id)); }
 
 void GenerationCalls::OnTick() { host_.OnTick(); }
 

@@ -25,8 +25,8 @@ class GenerationCalls : public OpenCalls {
       : model_(model), server_(server), host_(host) {}
 
   void Start(Call call, const GenerationDialect& dialect);
-  void OnGone(ExchangeId id) override;
-  void OnDrained(ExchangeId id) override;
+  void OnGone(CallId id) override;
+  void OnDrained(CallId id) override;
   void OnTick() override;
 
  private:

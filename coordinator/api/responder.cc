@@ -6,38 +6,38 @@ namespace atl::coordinator {
 
 Responder::Responder(ResponderParts parts) : parts_(std::move(parts)) {}
 
-void Responder::Respond(Call call, HttpAnswer answer) {
+void Responder::Respond(Call call, HttpResponse response) {
   AccessRecord& record = call.record;
-  record.status = answer.status;
-  record.answer_bytes = static_cast<int64_t>(answer.body.size());
+  record.status = response.status;
+  record.response_bytes = static_cast<int64_t>(response.body.size());
   record.duration_ms = absl::ToDoubleMilliseconds(Now() - call.arrived);
-  RespondToProbe(call, std::move(answer));
+  RespondToProbe(call, std::move(response));
   Log(record);
 }
 
-void Responder::RespondToProbe(const Call& call, HttpAnswer answer) {
-  answer.headers.emplace_back("X-Request-Id", call.record.request_id);
-  parts_.server.Answer(call.id, answer);
-  parts_.metrics.OnAnswer(call.record.endpoint, answer.status);
+void Responder::RespondToProbe(const Call& call, HttpResponse response) {
+  response.headers.emplace_back("X-Request-Id", call.record.request_id);
+  parts_.server.Respond(call.id, response);
+  parts_.metrics.OnResponse(call.record.endpoint, response.status);
 }
 
 void Responder::Refuse(Call call, const ApiError& error, Refusal why, const HttpHeaders& headers) {
   parts_.metrics.OnRefused(why);
-  HttpAnswer answer = parts_.spell_error(error);
-  answer.headers.insert(answer.headers.end(), headers.begin(), headers.end());
-  Respond(std::move(call), std::move(answer));
+  HttpResponse response = parts_.spell_error(error);
+  response.headers.insert(response.headers.end(), headers.begin(), headers.end());
+  Respond(std::move(call), std::move(response));
 }
 
 void Responder::OnGone(Call call) {
   call.record.status = kClientLeft;
   parts_.metrics.OnClientLeft();
-  parts_.metrics.OnAnswer(call.record.endpoint, kClientLeft);
+  parts_.metrics.OnResponse(call.record.endpoint, kClientLeft);
   Log(call.record);
 }
 
-HttpAnswer Responder::OnRefused(const ApiError& error) {
+HttpResponse Responder::OnRefused(const ApiError& error) {
   parts_.metrics.OnRefused(RefusalOf(error));
-  parts_.metrics.OnAnswer(kOtherEndpoint, error.status);
+  parts_.metrics.OnResponse(kOtherEndpoint, error.status);
   return parts_.spell_error(error);
 }
 

@@ -19,7 +19,7 @@ struct ResponderParts {
   AccessLog* access_log;  // may be null
   const Clock& clock;
   // An error in the words of the server's first dialect.
-  std::function<HttpAnswer(const ApiError&)> spell_error;
+  std::function<HttpResponse(const ApiError&)> spell_error;
 };
 
 // **Threads**: the I/O thread's.
@@ -30,16 +30,16 @@ class Responder {
   MonotonicTime Now() const { return parts_.clock.Now(); }
 
   // Counted and logged.
-  void Respond(Call call, HttpAnswer answer);
+  void Respond(Call call, HttpResponse response);
   // Counted only: what machines ask all the time.
-  void RespondToProbe(const Call& call, HttpAnswer answer);
+  void RespondToProbe(const Call& call, HttpResponse response);
   // `headers` beside those of the error.
   void Refuse(Call call, const ApiError& error, Refusal why, const HttpHeaders& headers = {});
   // The client went away before its response.
   void OnGone(Call call);
 
   // The response to what the HTTP server itself refuses: no call came of it.
-  HttpAnswer OnRefused(const ApiError& error);
+  HttpResponse OnRefused(const ApiError& error);
   // Once a second.
   void OnTick();
 

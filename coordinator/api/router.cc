@@ -49,7 +49,7 @@ const Route* Router::Find(const std::string& path) const {
   return nullptr;
 }
 
-void Router::OnRequest(ExchangeId id, HttpRequest request) {
+void Router::OnRequest(CallId id, HttpRequest request) {
   const Route* route = Find(request.path);
   std::string name = fmt::format("{}{:08x}", name_prefix_, static_cast<uint64_t>(id));
   AccessRecord record{.arrived = std::chrono::system_clock::now(),
@@ -75,15 +75,15 @@ void Router::OnRequest(ExchangeId id, HttpRequest request) {
   route->handler(std::move(call));
 }
 
-HttpAnswer Router::OnRefused(int status, const std::string& message) {
+HttpResponse Router::OnRefused(int status, const std::string& message) {
   return responder_.OnRefused({.status = status, .message = message});
 }
 
-void Router::OnGone(ExchangeId id) {
+void Router::OnGone(CallId id) {
   for (OpenCalls* calls : open_calls_) calls->OnGone(id);
 }
 
-void Router::OnDrained(ExchangeId id) {
+void Router::OnDrained(CallId id) {
   for (OpenCalls* calls : open_calls_) calls->OnDrained(id);
 }
 

@@ -18,10 +18,10 @@ class Router : public HttpHandler {
  public:
   Router(std::vector<Route> routes, std::vector<OpenCalls*> open_calls, Responder& responder);
 
-  void OnRequest(ExchangeId id, HttpRequest request) override;
-  void OnGone(ExchangeId id) override;
-  HttpAnswer OnRefused(int status, const std::string& message) override;
-  void OnDrained(ExchangeId id) override;
+  void OnRequest(CallId id, HttpRequest request) override;
+  void OnGone(CallId id) override;
+  HttpResponse OnRefused(int status, const std::string& message) override;
+  void OnDrained(CallId id) override;
   void OnTick() override;
 
  private:

@@ -7,7 +7,7 @@ namespace atl::coordinator {
 TextCalls::TextCalls(TextCallsParts parts) : parts_(std::move(parts)) {}
 
 void TextCalls::Start(Call call, AnswerText answer) {
-  const ExchangeId id = call.id;
+  const CallId id = call.id;
   call.record.model = parts_.model.name;
   const absl::Status accepted =
       parts_.pool.Submit([this, id, answer, body = std::move(call.request.body)] {
@@ -17,7 +17,7 @@ void TextCalls::Start(Call call, AnswerText answer) {
   open_.emplace(id, std::move(call));
 }
 
-void TextCalls::OnResult(ExchangeId id, const Result& result) {
+void TextCalls::OnResult(CallId id, const Result& result) {
   auto node = open_.extract(id);
   if (node.empty()) return;  // the client has left
   Call& call = node.mapped();
@@ -27,7 +27,7 @@ void TextCalls::OnResult(ExchangeId id, const Result& result) {
   parts_.responder.Respond(std::move(call), {.body = std::get<std::string>(result)});
 }
 
-void TextCalls::OnGone(ExchangeId id) {
+void TextCalls::OnGone(CallId id) {
   auto node = open_.extract(id);
   if (!node.empty()) parts_.responder.OnGone(std::move(node.mapped()));
 }

@@ -19,8 +19,8 @@ namespace atl::coordinator {
 using AnswerText = std::variant<std::string, ApiError> (*)(const ServedModel& model,
                                                            const std::string& body);
 
-// All of it outlives the calls, but for the pool, whose tasks may run until its own end. `post` runs
-// a task on the I/O thread and may be called from any other.
+// All of it outlives the calls, but for the pool, whose tasks may run until its own end. `post`
+// runs a task on the I/O thread and may be called from any other.
 struct TextCallsParts {
   const ServedModel& model;
   TaskPool& pool;
@@ -34,14 +34,14 @@ class TextCalls : public OpenCalls {
   explicit TextCalls(TextCallsParts parts);
 
   void Start(Call call, AnswerText answer);
-  void OnGone(ExchangeId id) override;
+  void OnGone(CallId id) override;
 
  private:
   using Result = std::variant<std::string, ApiError>;
-  void OnResult(ExchangeId id, const Result& result);
+  void OnResult(CallId id, const Result& result);
 
   const TextCallsParts parts_;
-  std::unordered_map<ExchangeId, Call> open_;
+  std::unordered_map<CallId, Call> open_;
 };
 
 }  // namespace atl::coordinator

@@ -252,7 +252,7 @@ void EngineThread::StartRun() {
                     .epoch = membership_.epoch(),
                     .workers = {},
                     .homes = homes_,
-                    .draw_seed = options_.draw_seed ? options_.draw_seed : RandomSeed,
+                    .make_seed = options_.make_seed ? options_.make_seed : RandomSeed,
                     .clock = options_.clock};
   for (const Member& member : membership_.members()) args.workers.push_back(member.id);
   run_ = std::make_unique<EpochRun>(std::move(args), channel_, observer_, inbox_);

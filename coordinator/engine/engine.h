@@ -1,4 +1,4 @@
-// Engine: the coordinator's heartbeat. One thread of its own takes requests, plans steps, sends the
+// Engine: the coordinator's step loop. One thread of its own takes requests, plans steps, sends the
 // plans to the workers, applies what they report and hands the tokens out.
 //
 //   auto engine = Engine::Create({.num_workers = 2, .max_model_len = 8192}, *channel, observer);
@@ -40,11 +40,11 @@ struct RequestEnd {
 class RequestSink {
  public:
   virtual ~RequestSink() = default;
-  // A piece of the prompt has run: `tokens_done` of its tokens in all. `logprobs` of the tokens
-  // that follow the piece's rows, where asked for. Not called again for a prompt that is
+  // A chunk of the prompt has run: `tokens_done` of its tokens in all. `logprobs` of the tokens
+  // that follow the chunk's rows, where asked for. Not called again for a prompt that is
   // recomputed.
   virtual void OnPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) = 0;
-  // Tokens drawn in one step, a stop id included; `logprobs` one for each where asked for.
+  // Tokens sampled in one step, a stop id included; `logprobs` one for each where asked for.
   virtual void OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprobs> logprobs) = 0;
   // Rows of a request that asked for probes; they come before the tokens of their step.
   virtual void OnProbe(const ProbeResult& probe) = 0;
@@ -58,7 +58,7 @@ struct EngineOptions {
   int32_t max_queue = 1024;              // requests that wait for admission
   int32_t max_model_len = 0;
   int32_t steps_in_flight = 2;  // 1: never plan ahead
-  // What a step should take at most: pieces of prompts are cut to it. Infinite: only by
+  // What a step should take at most: chunks of prompts are cut to it. Infinite: only by
   // max_num_batched_tokens.
   absl::Duration step_time_target = absl::InfiniteDuration();
   // A request that has waited so long for its first admission ends with kUnavailable.
@@ -68,7 +68,7 @@ struct EngineOptions {
   absl::Duration peer_loss_grace = absl::Seconds(5);
   // A worker that has not reported a step for so long is called lost though its stream is open.
   absl::Duration step_limit = absl::Minutes(10);
-  std::function<uint64_t()> draw_seed{};  // for requests without one; empty: std::random_device
+  std::function<uint64_t()> make_seed{};  // for requests without one; empty: std::random_device
   const Clock* clock = &RealClock();      // of durations and limits; outlives the engine
 };
 
@@ -80,8 +80,8 @@ struct ReadyState {
 
 class Engine {
  public:
-  // Starts the thread. `channel` and `observer` (may be null) outlive the engine; `observer` is called on
-  // the engine thread. kInvalidArgument: options that contradict each other.
+  // Starts the thread. `channel` and `observer` (may be null) outlive the engine; `observer` is
+  // called on the engine thread. kInvalidArgument: options that contradict each other.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(EngineOptions options,
                                                         WorkerChannel& channel,
                                                         EngineObserver* observer);

@@ -41,13 +41,13 @@ EpochRun::EpochRun(EpochRunArgs args, WorkerChannel& channel, EngineObserver& ob
 void EpochRun::Add(Submission submission) {
   const MonotonicTime now = args_.clock->Now();
   if (clients_.empty()) retry_.OnBusy(now);
-  // The plan alone decides what is drawn, so a seed that the client did not give is drawn here.
-  if (!submission.request.seed) submission.request.seed = args_.draw_seed();
+  // The plan alone decides what is sampled, so a seed that the client did not give is drawn here.
+  if (!submission.request.seed) submission.request.seed = args_.make_seed();
   const auto prompt_tokens = static_cast<int64_t>(submission.request.prompt.size());
   clients_.insert({submission.id, Client{.sink = std::move(submission.sink),
                                          .clock = RequestClock(now),
                                          .prompt_tokens = prompt_tokens,
-                                         .progress_told = now}});
+                                         .progress_reported = now}});
   if (args_.queue_timeout != absl::InfiniteDuration()) {
     queue_limits_.push_back({now + args_.queue_timeout, submission.id});
   }
@@ -146,14 +146,14 @@ absl::Status EpochRun::Report(int32_t rank, StepResult result) {
 absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result) {
   for (const TokenId id : result.ids) {
     if (Value(id) >= args_.vocab_size) {
-      return DataLoss("it drew token {} of a vocabulary of {}", Value(id), args_.vocab_size);
+      return DataLoss("it sampled token {} of a vocabulary of {}", Value(id), args_.vocab_size);
     }
   }
   ATOLL_ASSIGN_OR_RETURN(const SequenceUpdate update, scheduler_.Apply(rank, result));
   if (!update.known) return absl::OkStatus();  // cancelled meanwhile
   Client& client = clients_.at(result.seq);
   client.generated_tokens += static_cast<int64_t>(result.ids.size());
-  TellPrompt(result.seq, client, result);
+  ReportPrompt(result.seq, client, result);
   if (!result.ids.empty()) {
     client.clock.OnTokens(args_.clock->Now());
     client.sink->OnTokens(result.ids, result.logprobs);
@@ -166,8 +166,8 @@ absl::Status EpochRun::ReportSequence(int32_t rank, const SequenceResult& result
   return absl::OkStatus();
 }
 
-// What a recomputed piece says of the prompt has been told, as far as the prompt had run before.
-void EpochRun::TellPrompt(SeqId seq, Client& client, const SequenceResult& result) {
+// What a recomputed chunk says of the prompt has been told, as far as the prompt had run before.
+void EpochRun::ReportPrompt(SeqId seq, Client& client, const SequenceResult& result) {
   const int64_t done = std::min<int64_t>(result.length, client.prompt_tokens);
   if (done <= client.prompt_done) return;
   // The rows that ran speak of the tokens after them, up to the prompt's last.
@@ -178,8 +178,8 @@ void EpochRun::TellPrompt(SeqId seq, Client& client, const SequenceResult& resul
   client.prompt_done = done;
   client.sink->OnPrompt(static_cast<int32_t>(done), logprobs);
   const MonotonicTime now = args_.clock->Now();
-  if (done == client.prompt_tokens || now - client.progress_told < kProgressInterval) return;
-  client.progress_told = now;
+  if (done == client.prompt_tokens || now - client.progress_reported < kProgressInterval) return;
+  client.progress_reported = now;
   LOG_INFO("request {}: {} of {} prompt tokens", Value(seq), Grouped(done),
            Grouped(client.prompt_tokens));
 }

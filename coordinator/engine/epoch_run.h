@@ -26,7 +26,7 @@ struct EpochRunArgs {
   Epoch epoch;
   std::vector<WorkerId> workers;    // by rank
   std::vector<HomeCapacity> homes;  // by rank
-  std::function<uint64_t()> draw_seed;
+  std::function<uint64_t()> make_seed;
   const Clock* clock = nullptr;
 };
 
@@ -63,7 +63,7 @@ class EpochRun {
     int64_t prompt_tokens = 0;
     int64_t prompt_done = 0;  // tokens of it that have run, at the most
     int64_t generated_tokens = 0;
-    MonotonicTime progress_told;  // in the log
+    MonotonicTime progress_reported;  // in the log
   };
   struct StepInFlight {
     StepSummary summary;
@@ -74,7 +74,7 @@ class EpochRun {
 
   void Send(const PlannedStep& step);
   void NotePlanned(const PlannedStep& step, MonotonicTime now);
-  void TellPrompt(SeqId seq, Client& client, const SequenceResult& result);
+  void ReportPrompt(SeqId seq, Client& client, const SequenceResult& result);
   absl::Status ReportSequence(int32_t rank, const SequenceResult& result);
   void CompleteSteps();
   void Finish(SeqId seq, FinishReason reason, const absl::Status& status);

@@ -23,7 +23,7 @@ class RequestClock {
   RequestTimings At(MonotonicTime now) const;
 
  private:
-  // kLost: preempted and not yet started again; what steps in flight still draw changes nothing.
+  // kLost: preempted and not yet started again; what steps in flight still sample changes nothing.
   enum class State : uint8_t { kQueued, kPrefill, kDecode, kLost, kRecompute };
   void Enter(State state, MonotonicTime now);
 

@@ -62,14 +62,14 @@ std::string ToJsonLine(const AccessRecord& record) {
   return fmt::format(
       R"({{"time":"{}","request_id":{},"trace_id":{},"client":{},"endpoint":{},"model":{},)"
       R"("status":{},"stream":{},"finish_reasons":[{}],"prompt_tokens":{},"completion_tokens":{},)"
-      R"({},"first_token_ms":{},"duration_ms":{:.3f},"answer_bytes":{}}})"
+      R"({},"first_token_ms":{},"duration_ms":{:.3f},"response_bytes":{}}})"
       "\n",
       Timestamp(record.arrived), JsonString(record.request_id), StringOrNull(record.trace_id),
       StringOrNull(record.client), JsonString(record.endpoint), StringOrNull(record.model),
       record.status, record.stream, finish, record.prompt_tokens, record.completion_tokens,
       TimingsJson(record.timings),
       record.first_token_ms ? fmt::format("{:.3f}", *record.first_token_ms) : "null",
-      record.duration_ms, record.answer_bytes);
+      record.duration_ms, record.response_bytes);
 }
 
 absl::StatusOr<std::unique_ptr<AccessLog>> AccessLog::Open(const std::string& file) {

@@ -40,7 +40,7 @@ struct AccessRecord {
   std::optional<RequestTimings> timings{};
   std::optional<double> first_token_ms{};  // since its arrival
   double duration_ms = 0.0;
-  int64_t answer_bytes = 0;
+  int64_t response_bytes = 0;
 };
 
 // On one line, which it ends.

@@ -34,12 +34,12 @@ class AnswerWriter {
   virtual ~AnswerWriter() = default;
 
   // Everything at once: each choice with all of its text and its end.
-  virtual void WriteComplete(std::span<const ChoicePiece> choices, const Usage& usage) = 0;
+  virtual void WriteComplete(std::span<const ChoiceDelta> choices, const Usage& usage) = 0;
 
   // A stream: for each choice BeginChoice and its parts, the last of them with its end; then
   // EndStream. Choices may alternate. BeginChoice and AddDelta gather what Send sends.
   virtual void BeginChoice(int32_t index) = 0;
-  virtual void AddDelta(const ChoicePiece& piece) = 0;
+  virtual void AddDelta(const ChoiceDelta& delta) = 0;
   virtual size_t gathered_bytes() const = 0;
   virtual void Send() = 0;
   // Sent at once, so that nobody on the way takes a silent stream for a dead one.

@@ -112,11 +112,11 @@ void Generation::Flush() {
   if (state_ != State::kRunning) return;
   const bool complete = Complete();
   if (!streamed_) {
-    if (complete) AnswerWhole();
+    if (complete) RespondComplete();
     return;
   }
   while (writer_->backlog_bytes() <= context_.streams.backlog_bytes) {
-    if (SendPieces() == Left::kSome) continue;
+    if (SendDeltas() == Left::kSome) continue;
     held_back_ = false;
     if (complete) EndStream();
     return;
@@ -127,15 +127,15 @@ void Generation::Flush() {
 }
 
 // As much as one write may hold.
-Generation::Left Generation::SendPieces() {
+Generation::Left Generation::SendDeltas() {
   Left left = Left::kNothing;
   for (Sequence& sequence : sequences_) {
     if (!sequence.begun && !sequence.choice.ended()) continue;
     if (!std::exchange(sequence.announced, true)) writer_->BeginChoice(sequence.choice.index());
-    while (sequence.choice.has_piece() && writer_->gathered_bytes() < kWriteBytes) {
-      writer_->AddDelta(sequence.choice.TakePiece(kWriteBytes));
+    while (sequence.choice.has_delta() && writer_->gathered_bytes() < kWriteBytes) {
+      writer_->AddDelta(sequence.choice.TakeDelta(kWriteBytes));
     }
-    if (sequence.choice.has_piece()) left = Left::kSome;
+    if (sequence.choice.has_delta()) left = Left::kSome;
   }
   // The status goes out with the first tokens, so that what fails before them gets its own.
   if (writer_->gathered_bytes() > 0) {
@@ -151,12 +151,12 @@ void Generation::EndStream() {
   Close(200);
 }
 
-void Generation::AnswerWhole() {
-  std::vector<ChoicePiece> pieces;
+void Generation::RespondComplete() {
+  std::vector<ChoiceDelta> deltas;
   for (Sequence& sequence : sequences_) {
-    pieces.push_back(sequence.choice.TakePiece(std::numeric_limits<size_t>::max()));
+    deltas.push_back(sequence.choice.TakeDelta(std::numeric_limits<size_t>::max()));
   }
-  writer_->WriteComplete(pieces, UsageSoFar());
+  writer_->WriteComplete(deltas, UsageSoFar());
   Close(200);
 }
 
@@ -183,7 +183,7 @@ void Generation::DropSlowReader() {
 }
 
 void Generation::OnGone() {
-  if (state_ == State::kAnswered) return;
+  if (state_ == State::kResponded) return;
   CancelAll();
   held_back_ ? context_.metrics.OnSlowReaderDropped() : context_.metrics.OnClientLeft();
   Close(kClientLeft);
@@ -200,7 +200,7 @@ void Generation::Close(int status) {
   const absl::Duration duration = context_.clock.Now() - arrived_;
   const Usage usage = UsageSoFar();
   record_.status = status;
-  record_.answer_bytes = writer_->bytes_written();
+  record_.response_bytes = writer_->bytes_written();
   record_.completion_tokens = usage.completion_tokens;
   record_.duration_ms = absl::ToDoubleMilliseconds(duration);
   const FinishReason cut = status == kClientLeft ? FinishReason::kCancelled : FinishReason::kError;
@@ -214,8 +214,8 @@ void Generation::Close(int status) {
                                   usage.completion_tokens);
   }
   if (stream_begun_) context_.metrics.OnStreamOver();
-  context_.metrics.OnAnswer(record_.endpoint, status);
-  state_ = State::kAnswered;
+  context_.metrics.OnResponse(record_.endpoint, status);
+  state_ = State::kResponded;
 }
 
 Usage Generation::UsageSoFar() const {

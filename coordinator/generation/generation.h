@@ -58,11 +58,11 @@ class Generation {
   void OnGone();
 
   // Answered, and the engine will tell no more of its sequences.
-  bool over() const { return state_ == State::kAnswered && ends_owed_ == 0; }
+  bool over() const { return state_ == State::kResponded && ends_owed_ == 0; }
   const AccessRecord& record() const { return record_; }
 
  private:
-  enum class State { kPreparing, kRunning, kAnswered };
+  enum class State { kPreparing, kRunning, kResponded };
   enum class Left { kNothing, kSome };
   struct Sequence {
     SeqId id{};
@@ -78,8 +78,8 @@ class Generation {
   void OnTokens(Sequence* sequence, const EngineEvent& event);
   void OnEnd(Sequence* sequence, const RequestEnd& end);
   bool Complete() const;
-  void AnswerWhole();
-  Left SendPieces();
+  void RespondComplete();
+  Left SendDeltas();
   void EndStream();
   // Before each write of a stream; the first begins it.
   void OnWrite();

@@ -20,12 +20,12 @@ ApiError TooLong(std::string message, std::string param) {
 }
 
 // What a request must fit into.
-struct Room {
+struct ContextLimit {
   int64_t tokens = 0;
   std::string words;  // "This model's maximum context length is 8192 tokens"
 };
 
-Room RoomOf(const ServedModel& model, int64_t tokens_max) {
+ContextLimit ContextLimitOf(const ServedModel& model, int64_t tokens_max) {
   if (tokens_max > 0 && tokens_max < model.max_model_len) {
     return {tokens_max,
             fmt::format("The cache of this server holds {} tokens of a request", tokens_max)};
@@ -34,23 +34,24 @@ Room RoomOf(const ServedModel& model, int64_t tokens_max) {
           fmt::format("This model's maximum context length is {} tokens", model.max_model_len)};
 }
 
-// max_new_tokens within the room, or the error that says how many fit.
-std::variant<int32_t, ApiError> AnswerLength(const Room& room, std::optional<int64_t> max_tokens,
+// max_new_tokens within the limit, or the error that says how many fit.
+std::variant<int32_t, ApiError> AnswerLength(const ContextLimit& limit,
+                                             std::optional<int64_t> max_tokens,
                                              int64_t prompt_tokens, const char* prompt_param) {
-  if (prompt_tokens >= room.tokens) {
+  if (prompt_tokens >= limit.tokens) {
     return TooLong(fmt::format("{}. However, your {} {} {} tokens, which leaves none for the "
                                "answer. Please reduce the length to at most {} tokens.",
-                               room.words, prompt_param,
+                               limit.words, prompt_param,
                                prompt_param == std::string("messages") ? "have" : "has",
-                               prompt_tokens, room.tokens - 1),
+                               prompt_tokens, limit.tokens - 1),
                    prompt_param);
   }
-  const int64_t left = room.tokens - prompt_tokens;
+  const int64_t left = limit.tokens - prompt_tokens;
   if (max_tokens && *max_tokens > left) {
     return TooLong(
         fmt::format("{}. However, you requested {} tokens ({} in the {}, {} in the answer). Please "
                     "reduce max_tokens to at most {}, or the length of the {}.",
-                    room.words, prompt_tokens + *max_tokens, prompt_tokens, prompt_param,
+                    limit.words, prompt_tokens + *max_tokens, prompt_tokens, prompt_param,
                     *max_tokens, left, prompt_param),
         "max_tokens");
   }
@@ -133,7 +134,7 @@ PrepareResult PrepareChat(const ServedModel& model, const ChatRequest& chat, int
   auto rendered = ChatPrompt(model, chat);
   if (const auto* error = std::get_if<ApiError>(&rendered)) return *error;
   Prompt& prompt = std::get<Prompt>(rendered);
-  const auto length = AnswerLength(RoomOf(model, tokens_max), fields.max_tokens,
+  const auto length = AnswerLength(ContextLimitOf(model, tokens_max), fields.max_tokens,
                                    static_cast<int64_t>(prompt.ids.size()), "messages");
   if (const auto* error = std::get_if<ApiError>(&length)) return *error;
   PreparedChoice choice{.request = SharedRequest(model, fields), .echo = ""};
@@ -153,13 +154,14 @@ PrepareResult PrepareCompletion(const ServedModel& model, const CompletionReques
   const int64_t max_tokens = fields.max_tokens.value_or(kCompletionTokensDefault);
   PreparedGeneration prepared = SharedParts(model, fields, request);
   prepared.response.begins = std::nullopt;
-  prepared.echo_only = max_tokens == 0;  // the engine always draws one
+  prepared.echo_only = max_tokens == 0;  // the engine always samples one
   for (const CompletionPrompt& given : completion.prompts) {
     auto tokenised = PromptOf(model, given);
     if (const auto* error = std::get_if<ApiError>(&tokenised)) return *error;
     Prompt& prompt = std::get<Prompt>(tokenised);
-    const auto length = AnswerLength(RoomOf(model, tokens_max), std::max<int64_t>(max_tokens, 1),
-                                     static_cast<int64_t>(prompt.ids.size()), "prompt");
+    const auto length =
+        AnswerLength(ContextLimitOf(model, tokens_max), std::max<int64_t>(max_tokens, 1),
+                     static_cast<int64_t>(prompt.ids.size()), "prompt");
     if (const auto* error = std::get_if<ApiError>(&length)) return *error;
     PreparedChoice choice{.request = request,
                           .echo = completion.echo ? std::move(prompt.text) : ""};

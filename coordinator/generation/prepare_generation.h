@@ -28,7 +28,7 @@ struct PreparedGeneration {
   ResponseOptions response;
   std::vector<TokenId> stop_token_ids;  // the client's own, told as stop_reason
   int64_t prompt_tokens = 0;            // each prompt once, however many choices it has
-  bool echo_only = false;               // what is drawn is not shown: max_tokens is 0
+  bool echo_only = false;               // what is sampled is not shown: max_tokens is 0
   bool stream = false;
   bool include_usage = false;
   bool include_timings = false;

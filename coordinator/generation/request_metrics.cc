@@ -81,7 +81,7 @@ RequestMetrics::RequestMetrics(Registry& registry)
   }
 }
 
-void RequestMetrics::OnAnswer(const std::string& endpoint, int code) {
+void RequestMetrics::OnResponse(const std::string& endpoint, int code) {
   registry_
       .AddCounter({"atoll_http_requests_total",
                    "Requests answered, by endpoint and status code.",

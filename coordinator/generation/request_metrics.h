@@ -38,7 +38,7 @@ class RequestMetrics {
   explicit RequestMetrics(Registry& registry);
 
   // `endpoint` comes from the router's table, never from a client; `code` may be kClientLeft.
-  void OnAnswer(const std::string& endpoint, int code);
+  void OnResponse(const std::string& endpoint, int code);
   void OnRefused(Refusal why) { refused_[static_cast<size_t>(why)].Add(); }
   // Of a request for text that was answered, its tokens over all choices.
   void OnGeneration(std::chrono::duration<double> since_arrival, int64_t prompt_tokens,

@@ -23,7 +23,7 @@ struct ChoiceId {
   int32_t index = 0;
 };
 
-// One of: tokens, a piece of the prompt that has run, the end.
+// One of: tokens, a chunk of the prompt that has run, the end.
 struct EngineEvent {
   ChoiceId choice{};
   int32_t prompt_done = 0;

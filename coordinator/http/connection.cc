@@ -57,8 +57,8 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
 
   void Start() override { BecomeIdle(); }
   void TurnAway(int status, const std::string& message) override { Refuse(status, message); }
-  void Answer(const HttpAnswer& answer) override {
-    if (IsOwed() && !streaming_) SendWhole(answer);
+  void Respond(const HttpResponse& response) override {
+    if (IsOwed() && !streaming_) SendComplete(response);
   }
   void BeginStream(const std::string& content_type, HttpHeaders headers) override;
   void Write(const std::string& bytes) override;
@@ -69,9 +69,9 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
 
  private:
   using Time = std::chrono::steady_clock::time_point;
-  enum class State { kIdle, kReading, kAnswering, kLingering, kClosed };
+  enum class State { kIdle, kReading, kResponding, kLingering, kClosed };
 
-  bool IsOwed() const { return state_ == State::kAnswering && !answered_; }
+  bool IsOwed() const { return state_ == State::kResponding && !responded_; }
 
   void Arm(std::chrono::milliseconds limit);
   void Extend(size_t bytes, std::chrono::milliseconds limit);
@@ -81,7 +81,7 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
 
   void Watch();
   void OnReadable();
-  bool Receive(std::span<char> room, size_t* size);
+  bool Receive(std::span<char> free, size_t* size);
   void Take(std::string_view bytes);
   void Advance(size_t bytes);
   void CountBody(size_t bytes);
@@ -89,11 +89,11 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
   void OnRequest();
   void Refuse(int status, const std::string& message);
 
-  void SendWhole(const HttpAnswer& answer);
+  void SendComplete(const HttpResponse& response);
   void Send(std::string_view bytes);
   void Flush();
   void OnFlushed();
-  void FinishExchange();
+  void FinishCall();
 
   ConnectionHost& host_;
   tcp::socket socket_;
@@ -110,7 +110,7 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
   size_t counted_body_ = 0;  // in ConnectionHost::body_bytes
 
   // The exchange under way.
-  uint64_t exchange_ = 0;
+  uint64_t call_ = 0;
   int minor_version_ = 1;
   bool in_body_ = false;
   bool keep_alive_ = false;
@@ -118,7 +118,7 @@ class TcpConnection : public Connection, public std::enable_shared_from_this<Tcp
   bool streaming_ = false;
   bool chunked_ = false;
   bool refused_ = false;     // what follows cannot be understood
-  bool answered_ = false;    // all of the answer is in the outbox
+  bool responded_ = false;   // all of the response is in the outbox
   bool backlogged_ = false;  // more than backlog_bytes has waited; OnDrained is owed
 
   std::string outbox_;
@@ -145,15 +145,14 @@ void TcpConnection::Close() {
   if (state_ == State::kClosed) return;
   if (IsOwed()) {
     // Posted: the handler may be the one who is calling.
-    asio::post(host_.io,
-               [handler = host_.handler, id = exchange_] { handler->OnGone(ExchangeId{id}); });
+    asio::post(host_.io, [handler = host_.handler, id = call_] { handler->OnGone(CallId{id}); });
   }
   state_ = State::kClosed;
   CountBody(0);
   ErrorCode ignored;
   socket_.close(ignored);
   timer_.cancel();
-  if (exchange_ != 0) host_.exchanges.erase(exchange_);
+  if (call_ != 0) host_.calls.erase(call_);
   --host_.num_connections;
   const auto self = shared_from_this();  // until this call returns
   host_.connections.erase(self);
@@ -195,7 +194,7 @@ void TcpConnection::OnTimer() {
   if (steady_clock::now() < deadline_) return StartTimer();
   const bool is_late = state_ == State::kReading && reader_->begun();
   if (is_late) return Refuse(408, "The request did not arrive in time.");
-  Close();  // idle, lingering, or a client that does not take its answer
+  Close();  // idle, lingering, or a client that does not take its response
 }
 
 void TcpConnection::Watch() {
@@ -210,22 +209,22 @@ void TcpConnection::Watch() {
 
 void TcpConnection::OnReadable() {
   // While it answers: the next request, ahead of its turn; more than fits is left to the kernel.
-  const size_t room = kInboxBytesMax - inbox_.size();
-  if (state_ == State::kAnswering && room == 0) return;
+  const size_t free = kInboxBytesMax - inbox_.size();
+  if (state_ == State::kResponding && free == 0) return;
   std::array<char, kReadBytes> bytes;
   size_t size = 0;
-  if (!Receive({bytes.data(), state_ == State::kAnswering ? room : bytes.size()}, &size)) return;
+  if (!Receive({bytes.data(), state_ == State::kResponding ? free : bytes.size()}, &size)) return;
   if (state_ == State::kLingering) return Watch();
-  if (state_ != State::kAnswering) return Take({bytes.data(), size});
+  if (state_ != State::kResponding) return Take({bytes.data(), size});
   inbox_.append(bytes.data(), size);
   Watch();
 }
 
 // False: nothing has come, and the connection watches or is closed. A client that has shut its
 // side counts as gone.
-bool TcpConnection::Receive(std::span<char> room, size_t* size) {
+bool TcpConnection::Receive(std::span<char> free, size_t* size) {
   ErrorCode error;
-  *size = socket_.read_some(asio::buffer(room.data(), room.size()), error);
+  *size = socket_.read_some(asio::buffer(free.data(), free.size()), error);
   if (!error) return true;
   IsTransient(error) ? Watch() : Close();
   return false;
@@ -286,42 +285,42 @@ void TcpConnection::OnRequest() {
   HttpRequest request = reader_->Release();
   reader_.reset();
   CountBody(0);
-  state_ = State::kAnswering;
-  answered_ = streaming_ = backlogged_ = false;
+  state_ = State::kResponding;
+  responded_ = streaming_ = backlogged_ = false;
   head_only_ = request.method == "HEAD";
   if (head_only_) request.method = "GET";
   request.client = ClientOf(socket_);
   Disarm();
-  exchange_ = host_.next_exchange++;
-  host_.exchanges.emplace(exchange_, shared_from_this());
+  call_ = host_.next_call++;
+  host_.calls.emplace(call_, shared_from_this());
   Watch();
-  host_.handler->OnRequest(ExchangeId{exchange_}, std::move(request));
+  host_.handler->OnRequest(CallId{call_}, std::move(request));
 }
 
-// The rest of what the client sends cannot be understood: one answer, then the end.
+// The rest of what the client sends cannot be understood: one response, then the end.
 void TcpConnection::Refuse(int status, const std::string& message) {
-  state_ = State::kAnswering;
-  exchange_ = 0;
+  state_ = State::kResponding;
+  call_ = 0;
   refused_ = true;
-  answered_ = streaming_ = backlogged_ = head_only_ = keep_alive_ = false;
+  responded_ = streaming_ = backlogged_ = head_only_ = keep_alive_ = false;
   Disarm();
-  const HttpAnswer answer = host_.handler->OnRefused(status, message);
+  const HttpResponse response = host_.handler->OnRefused(status, message);
   reader_.reset();
   CountBody(0);
   std::string().swap(inbox_);
-  SendWhole(answer);
+  SendComplete(response);
 }
 
-void TcpConnection::SendWhole(const HttpAnswer& answer) {
-  answered_ = true;
+void TcpConnection::SendComplete(const HttpResponse& response) {
+  responded_ = true;
   if (host_.draining.load()) keep_alive_ = false;
-  Send(FormatHead({.status = answer.status,
-                   .body_bytes = answer.body.size(),
+  Send(FormatHead({.status = response.status,
+                   .body_bytes = response.body.size(),
                    .keep_alive = keep_alive_,
-                   .content_type = answer.content_type,
-                   .headers = answer.headers},
+                   .content_type = response.content_type,
+                   .headers = response.headers},
                   std::time(nullptr)));
-  if (!head_only_) Send(answer.body);
+  if (!head_only_) Send(response.body);
 }
 
 void TcpConnection::BeginStream(const std::string& content_type, HttpHeaders headers) {
@@ -346,7 +345,7 @@ void TcpConnection::Write(const std::string& bytes) {
 
 void TcpConnection::EndStream() {
   if (!IsOwed() || !streaming_) return;
-  answered_ = true;
+  responded_ = true;
   Send(chunked_ && !head_only_ ? kLastChunk : "");
 }
 
@@ -375,7 +374,7 @@ void TcpConnection::Flush() {
   }
   if (error && !IsTransient(error)) return Close();
   if (Backlog() == 0) return OnFlushed();
-  if (state_ == State::kAnswering) {
+  if (state_ == State::kResponding) {
     deadline_ == Time::max() ? Arm(host_.options.write_timeout)
                              : Extend(left_now, host_.options.write_timeout);
   }
@@ -388,21 +387,21 @@ void TcpConnection::Flush() {
 void TcpConnection::OnFlushed() {
   outbox_.clear();
   sent_ = 0;
-  if (state_ != State::kAnswering) return;
+  if (state_ != State::kResponding) return;
   Disarm();
-  if (answered_) return FinishExchange();
+  if (responded_) return FinishCall();
   if (std::exchange(backlogged_, false) && streaming_) {
-    host_.handler->OnDrained(ExchangeId{exchange_});
+    host_.handler->OnDrained(CallId{call_});
   }
 }
 
-void TcpConnection::FinishExchange() {
-  if (exchange_ != 0) host_.exchanges.erase(exchange_);
-  exchange_ = 0;
+void TcpConnection::FinishCall() {
+  if (call_ != 0) host_.calls.erase(call_);
+  call_ = 0;
   if (keep_alive_) return BecomeIdle();
   ErrorCode ignored;
   if (!refused_ && inbox_.empty() && socket_.available(ignored) == 0) return Close();
-  // Closing while the client still sends would reset the connection and might take the answer
+  // Closing while the client still sends would reset the connection and might take the response
   // with it: say that all is said, then listen to the rest for a moment.
   state_ = State::kLingering;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);

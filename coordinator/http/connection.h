@@ -26,11 +26,11 @@ struct ConnectionHost {
   boost::asio::io_context& io;
   HttpHandler* handler = nullptr;
   std::unordered_set<std::shared_ptr<Connection>> connections = {};
-  std::unordered_map<uint64_t, std::shared_ptr<Connection>> exchanges = {};
-  uint64_t next_exchange = 1;
+  std::unordered_map<uint64_t, std::shared_ptr<Connection>> calls = {};
+  uint64_t next_call = 1;
   size_t body_bytes = 0;  // of requests that are being read
   std::atomic<int> num_connections{0};
-  std::atomic<bool> draining{false};  // each answer is its connection's last
+  std::atomic<bool> draining{false};  // each response is its connection's last
   std::function<void()> on_close = {};
 };
 
@@ -45,13 +45,13 @@ class Connection {
   virtual void TurnAway(int status, const std::string& message) = 0;
 
   // As HttpServer's.
-  virtual void Answer(const HttpAnswer& answer) = 0;
+  virtual void Respond(const HttpResponse& response) = 0;
   virtual void BeginStream(const std::string& content_type, HttpHeaders headers) = 0;
   virtual void Write(const std::string& bytes) = 0;
   virtual void EndStream() = 0;
   virtual size_t Backlog() const = 0;
 
-  // What is idle goes at once, what is answering after its answer.
+  // What is idle goes at once, what is answering after its response.
   virtual void StopSoon() = 0;
   virtual void Close() = 0;
 };

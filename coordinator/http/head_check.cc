@@ -40,7 +40,7 @@ std::optional<HttpRefusal> CheckHost(const HttpRequest& request, int minor_versi
   return HttpRefusal{400, "The request's Host field is not a host and port."};
 }
 
-// What would change the meaning of the body or of the answer is understood or refused.
+// What would change the meaning of the body or of the response is understood or refused.
 std::optional<HttpRefusal> CheckUnderstood(const HttpRequest& request, int minor_version) {
   for (const auto& [name, value] : request.headers) {
     const std::string wanted = Lower(value);

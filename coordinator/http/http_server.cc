@@ -28,7 +28,7 @@ constexpr int kAcceptsOfATurn = 64;
 constexpr milliseconds kAcceptPause{100};
 constexpr milliseconds kAcceptWarningPause{10'000};
 constexpr milliseconds kTick{1'000};
-// Beyond connections_max, for the moment that an answer of 503 takes.
+// Beyond connections_max, for the moment that an response of 503 takes.
 constexpr int kTurnedAwayMax = 256;
 
 }  // namespace
@@ -43,7 +43,7 @@ struct HttpServerImpl {
   void Welcome(int socket);
   void Tick();
   void Stop(milliseconds grace);
-  std::shared_ptr<Connection> Find(ExchangeId id) const;
+  std::shared_ptr<Connection> Find(CallId id) const;
 
   asio::io_context io{1};
   ConnectionHost host;
@@ -130,9 +130,9 @@ void HttpServerImpl::Stop(milliseconds grace) {
   });
 }
 
-std::shared_ptr<Connection> HttpServerImpl::Find(ExchangeId id) const {
-  const auto it = host.exchanges.find(static_cast<uint64_t>(id));
-  return it == host.exchanges.end() ? nullptr : it->second;
+std::shared_ptr<Connection> HttpServerImpl::Find(CallId id) const {
+  const auto it = host.calls.find(static_cast<uint64_t>(id));
+  return it == host.calls.end() ? nullptr : it->second;
 }
 
 std::string_view HttpRequest::Header(std::string_view name) const {
@@ -183,21 +183,21 @@ int HttpServer::num_connections() const { return impl_->host.num_connections.loa
 
 void HttpServer::Post(std::function<void()> task) { asio::post(impl_->io, std::move(task)); }
 
-void HttpServer::Answer(ExchangeId id, const HttpAnswer& answer) {
-  if (const auto connection = impl_->Find(id)) connection->Answer(answer);
+void HttpServer::Respond(CallId id, const HttpResponse& response) {
+  if (const auto connection = impl_->Find(id)) connection->Respond(response);
 }
-void HttpServer::BeginStream(ExchangeId id, const std::string& content_type,
+void HttpServer::BeginStream(CallId id, const std::string& content_type,
                              const HttpHeaders& headers) {
   if (const auto connection = impl_->Find(id)) connection->BeginStream(content_type, headers);
 }
-void HttpServer::Write(ExchangeId id, const std::string& bytes) {
+void HttpServer::Write(CallId id, const std::string& bytes) {
   if (const auto connection = impl_->Find(id)) connection->Write(bytes);
 }
-void HttpServer::EndStream(ExchangeId id) {
+void HttpServer::EndStream(CallId id) {
   if (const auto connection = impl_->Find(id)) connection->EndStream();
 }
 
-size_t HttpServer::Backlog(ExchangeId id) const {
+size_t HttpServer::Backlog(CallId id) const {
   const auto connection = impl_->Find(id);
   return connection == nullptr ? 0 : connection->Backlog();
 }

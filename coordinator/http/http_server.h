@@ -1,4 +1,4 @@
-// HTTP/1.1 and 1.0 over plain TCP: one thread, many connections, one answer at a time on each.
+// HTTP/1.1 and 1.0 over plain TCP: one thread, many connections, one response at a time on each.
 //
 //   ATOLL_ASSIGN_OR_RETURN(auto server, HttpServer::Listen({.port = 0}));
 //   server->Start(handler);
@@ -19,7 +19,7 @@
 
 namespace atl::coordinator {
 
-enum class ExchangeId : uint64_t {};  // one request and its answer
+enum class CallId : uint64_t {};  // one request and its response
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
@@ -27,14 +27,14 @@ struct HttpRequest {
   // The first value under `name` (lower case), "" where there is none.
   std::string_view Header(std::string_view name) const;
 
-  std::string method;   // HEAD is told as GET; its answer loses the body on the way out
+  std::string method;   // HEAD is told as GET; its response loses the body on the way out
   std::string path;     // without the query
   HttpHeaders headers;  // lower-case names, values without the spaces around them, as they came
   std::string body;
   std::string client;  // address:port
 };
 
-struct HttpAnswer {
+struct HttpResponse {
   int status = 200;
   std::string body = {};
   std::string content_type = "application/json";
@@ -66,15 +66,15 @@ struct HttpOptions {
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  // Owes `id` one answer: Answer, or BeginStream, Write …, EndStream; at once or later.
-  virtual void OnRequest(ExchangeId id, HttpRequest request) = 0;
-  // The client went away, or was dropped, before its answer was complete.
-  virtual void OnGone(ExchangeId id) = 0;
+  // Owes `id` one response: Respond, or BeginStream, Write …, EndStream; at once or later.
+  virtual void OnRequest(CallId id, HttpRequest request) = 0;
+  // The client went away, or was dropped, before its response was complete.
+  virtual void OnGone(CallId id) = 0;
   // What the server itself refuses (400, 408, 413, 414, 415, 417, 431, 501, 503, 505), in the
   // handler's words; the connection ends with it.
-  virtual HttpAnswer OnRefused(int status, const std::string& message) = 0;
+  virtual HttpResponse OnRefused(int status, const std::string& message) = 0;
   // The stream's backlog had passed HttpOptions::backlog_bytes and has fallen to zero.
-  virtual void OnDrained(ExchangeId) {}
+  virtual void OnDrained(CallId) {}
   // Once a second, from Start to Stop.
   virtual void OnTick() {}
 };
@@ -96,15 +96,15 @@ class HttpServer {
   void Post(std::function<void()> task);
 
   // On the server's thread. An exchange that is over or gone is ignored.
-  void Answer(ExchangeId id, const HttpAnswer& answer);
-  void BeginStream(ExchangeId id, const std::string& content_type, const HttpHeaders& headers = {});
-  void Write(ExchangeId id, const std::string& bytes);
-  void EndStream(ExchangeId id);
+  void Respond(CallId id, const HttpResponse& response);
+  void BeginStream(CallId id, const std::string& content_type, const HttpHeaders& headers = {});
+  void Write(CallId id, const std::string& bytes);
+  void EndStream(CallId id);
   // Bytes of the exchange that the kernel has not taken yet; 0 where it is over or gone.
-  size_t Backlog(ExchangeId id) const;
+  size_t Backlog(CallId id) const;
 
-  // Any thread. From now on each answer says that it is its connection's last. New connections are
-  // still accepted, so that /ready can say no and requests are told to go elsewhere.
+  // Any thread. From now on each response says that it is its connection's last. New connections
+  // are still accepted, so that /ready can say no and requests are told to go elsewhere.
   void BeginDrain();
 
   // Any other thread. Accepts nothing more, lets open answers leave for up to `grace`, closes the

@@ -20,7 +20,7 @@ std::string FieldText(std::string text) {
 
 }  // namespace
 
-std::string FormatHead(const AnswerHead& head, std::time_t now) {
+std::string FormatHead(const ResponseHead& head, std::time_t now) {
   std::string text = fmt::format(
       "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nServer: atoll\r\n", head.status,
       std::string_view(http::obsolete_reason(static_cast<http::status>(head.status))),

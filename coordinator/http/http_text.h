@@ -1,4 +1,4 @@
-// The bytes of an HTTP answer.
+// The bytes of an HTTP response.
 #pragma once
 
 #include <ctime>
@@ -11,7 +11,7 @@ namespace atl::coordinator {
 
 enum class Framing { kLength, kChunked, kUntilClose };
 
-struct AnswerHead {
+struct ResponseHead {
   int status = 200;
   Framing framing = Framing::kLength;
   size_t body_bytes = 0;    // kLength
@@ -21,7 +21,7 @@ struct AnswerHead {
 };
 
 // Status line and header fields, with the empty line that ends them.
-std::string FormatHead(const AnswerHead& head, std::time_t now);
+std::string FormatHead(const ResponseHead& head, std::time_t now);
 
 // `bytes` as one chunk; nothing for no bytes, because an empty chunk ends the body.
 std::string FormatChunk(std::string_view bytes);

@@ -158,7 +158,7 @@ void RequestReader::TakeLine(std::string_view* bytes) {
   lines_ += taken;
   bytes->remove_prefix(taken.size());
   const Place place = PlaceOfLine();
-  refusal_ = CheckRoom(place);
+  refusal_ = CheckLineSize(place);
   if (!refusal_ && taken.ends_with('\n')) OnLine(place);
 }
 
@@ -169,7 +169,7 @@ RequestReader::Place RequestReader::PlaceOfLine() const {
   return line_begin_ <= kLineEnd.size() ? Place::kChunk : Place::kTrailer;
 }
 
-std::optional<HttpRefusal> RequestReader::CheckRoom(Place place) const {
+std::optional<HttpRefusal> RequestReader::CheckLineSize(Place place) const {
   const size_t line_bytes = lines_.size() - line_begin_;
   const size_t request_line_bytes_max = limits_.target_bytes_max + kMethodBytesMax;
   if (place == Place::kRequestLine) {

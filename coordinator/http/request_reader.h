@@ -47,7 +47,7 @@ class RequestReader {
 
   void TakeLine(std::string_view* bytes);
   Place PlaceOfLine() const;
-  std::optional<HttpRefusal> CheckRoom(Place place) const;
+  std::optional<HttpRefusal> CheckLineSize(Place place) const;
   void OnLine(Place place);
   std::optional<HttpRefusal> CheckFieldLine(std::string_view line);
   size_t Put(std::string_view bytes);

@@ -9,13 +9,13 @@ constexpr const char* kEventStream = "text/event-stream; charset=utf-8";
 
 }  // namespace
 
-ResponseWriter::ResponseWriter(HttpServer& server, ExchangeId id, HttpHeaders headers)
+ResponseWriter::ResponseWriter(HttpServer& server, CallId id, HttpHeaders headers)
     : server_(&server), id_(id), headers_(std::move(headers)) {}
 
-void ResponseWriter::Respond(HttpAnswer answer) {
-  answer.headers.insert(answer.headers.end(), headers_.begin(), headers_.end());
-  bytes_written_ += static_cast<int64_t>(answer.body.size());
-  server_->Answer(id_, answer);
+void ResponseWriter::Respond(HttpResponse response) {
+  response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
+  bytes_written_ += static_cast<int64_t>(response.body.size());
+  server_->Respond(id_, response);
 }
 
 void ResponseWriter::Write(const std::string& events) {

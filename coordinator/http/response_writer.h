@@ -18,9 +18,9 @@ namespace atl::coordinator {
 class ResponseWriter {
  public:
   // `headers` go out with the response, whichever it is.
-  ResponseWriter(HttpServer& server, ExchangeId id, HttpHeaders headers);
+  ResponseWriter(HttpServer& server, CallId id, HttpHeaders headers);
 
-  void Respond(HttpAnswer answer);
+  void Respond(HttpResponse response);
 
   // Events, each with the empty line that ends it. The first call sends status and headers.
   void Write(const std::string& events);
@@ -34,7 +34,7 @@ class ResponseWriter {
 
  private:
   HttpServer* server_;
-  ExchangeId id_;
+  CallId id_;
   HttpHeaders headers_;
   bool stream_begun_ = false;
   int64_t bytes_written_ = 0;

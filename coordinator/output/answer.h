@@ -31,17 +31,17 @@ struct TextDelta {
   }
 };
 
-// A token that could have been drawn. The bytes of one token may be part of a character.
-struct ToldAlternative {
+// A token that could have been sampled. The bytes of one token may be part of a character.
+struct ReportedAlternative {
   std::string bytes;
   float logprob = 0.0f;
 };
 
 // A token of an answer, or of an echoed prompt.
-struct ToldToken {
+struct ReportedToken {
   std::string bytes;
-  std::optional<float> logprob = {};      // nothing: the first token of a prompt has none
-  std::vector<ToldAlternative> top = {};  // the likeliest first
+  std::optional<float> logprob = {};          // nothing: the first token of a prompt has none
+  std::vector<ReportedAlternative> top = {};  // the likeliest first
 };
 
 // What ended a choice beside the end of a turn or its length: a stop string or a stop id of the
@@ -54,10 +54,10 @@ struct ChoiceEnd {
 };
 
 // A part of one choice, or all of it.
-struct ChoicePiece {
+struct ChoiceDelta {
   int32_t index = 0;
   TextDelta text = {};
-  std::optional<std::vector<ToldToken>> logprobs = {};  // nothing: not asked for
+  std::optional<std::vector<ReportedToken>> logprobs = {};  // nothing: not asked for
   // Characters of the choice's text before the first token of `logprobs`.
   int64_t text_offset = 0;
   std::optional<ChoiceEnd> end = {};

@@ -9,9 +9,9 @@ namespace {
 // Of an entry in a list of logprobs, beside its text.
 constexpr size_t kEntryBytes = 16;
 
-size_t BytesOf(const ToldToken& told) {
-  size_t bytes = told.bytes.size() + kEntryBytes;
-  for (const ToldAlternative& other : told.top) bytes += other.bytes.size() + kEntryBytes;
+size_t BytesOf(const ReportedToken& reported) {
+  size_t bytes = reported.bytes.size() + kEntryBytes;
+  for (const ReportedAlternative& other : reported.top) bytes += other.bytes.size() + kEntryBytes;
   return bytes;
 }
 
@@ -29,35 +29,35 @@ std::string TakeFront(std::string* text, size_t bytes_max) {
 
 Choice::Choice(const Tokenizer& tokenizer, ChoiceOptions options)
     : tokenizer_(tokenizer), options_(std::move(options)), stream_(tokenizer, options_.response) {
-  piece_.index = options_.index;
-  if (options_.logprobs) piece_.logprobs.emplace();
-  piece_.text.content = std::move(options_.echo);
-  if (!options_.echo_ids.empty()) Tell(options_.echo_ids[echo_told_++], nullptr);
+  delta_.index = options_.index;
+  if (options_.logprobs) delta_.logprobs.emplace();
+  delta_.text.content = std::move(options_.echo);
+  if (!options_.echo_ids.empty()) Report(options_.echo_ids[echo_reported_++], nullptr);
 }
 
 // `logprobs` null: the first token of a prompt has none.
-size_t Choice::Tell(TokenId id, const TokenLogprobs* logprobs) {
-  ToldToken told{.bytes = std::string(tokenizer_.TokenBytes(id))};
+size_t Choice::Report(TokenId id, const TokenLogprobs* logprobs) {
+  ReportedToken reported{.bytes = std::string(tokenizer_.TokenBytes(id))};
   if (logprobs != nullptr) {
-    told.logprob = logprobs->logprob;
-    told.top.reserve(logprobs->top.size());
+    reported.logprob = logprobs->logprob;
+    reported.top.reserve(logprobs->top.size());
     for (const TokenLogprob& other : logprobs->top) {
-      told.top.push_back({std::string(tokenizer_.TokenBytes(other.id)), other.logprob});
+      reported.top.push_back({std::string(tokenizer_.TokenBytes(other.id)), other.logprob});
     }
   }
-  piece_.logprobs->push_back(std::move(told));
-  return BytesOf(piece_.logprobs->back());
+  delta_.logprobs->push_back(std::move(reported));
+  return BytesOf(delta_.logprobs->back());
 }
 
 void Choice::Add(const TextDelta& delta) {
-  piece_.text.Append(delta);
+  delta_.text.Append(delta);
   waiting_bytes_ += delta.size_bytes();
 }
 
 void Choice::OnPrompt(std::span<const TokenLogprobs> logprobs) {
   for (const TokenLogprobs& one : logprobs) {
-    if (echo_told_ >= options_.echo_ids.size()) return;
-    Tell(options_.echo_ids[echo_told_++], &one);
+    if (echo_reported_ >= options_.echo_ids.size()) return;
+    Report(options_.echo_ids[echo_reported_++], &one);
   }
 }
 
@@ -68,7 +68,7 @@ void Choice::OnTokens(std::span<const TokenId> ids, std::span<const TokenLogprob
   const auto taken = static_cast<size_t>(stream_.num_tokens() - before);
   if (taken > 0) last_token_ = ids[taken - 1];
   for (size_t i = 0; options_.logprobs && i < std::min(taken, logprobs.size()); ++i) {
-    waiting_bytes_ += Tell(ids[i], &logprobs[i]);
+    waiting_bytes_ += Report(ids[i], &logprobs[i]);
   }
   if (stream_.stopped()) End(FinishReason::kStop, stream_.stop_string());
 }
@@ -77,8 +77,8 @@ void Choice::OnEnd(FinishReason reason) {
   if (ended()) return;
   const auto& own = options_.stop_token_ids;
   if (options_.echo_only || reason == FinishReason::kLength) return End(FinishReason::kLength, {});
-  const bool told = std::find(own.begin(), own.end(), last_token_) != own.end();
-  End(FinishReason::kStop, told ? StopReason(last_token_) : StopReason());
+  const bool reported = std::find(own.begin(), own.end(), last_token_) != own.end();
+  End(FinishReason::kStop, reported ? StopReason(last_token_) : StopReason());
 }
 
 void Choice::End(FinishReason reason, StopReason stop_reason) {
@@ -89,39 +89,39 @@ void Choice::End(FinishReason reason, StopReason stop_reason) {
     stop_reason = stream_.stop_string();
   }
   finish_reason_ = reason;
-  piece_.end = ChoiceEnd{.finish_reason = reason, .stop_reason = std::move(stop_reason)};
+  delta_.end = ChoiceEnd{.finish_reason = reason, .stop_reason = std::move(stop_reason)};
 }
 
-bool Choice::has_piece() const {
-  return !piece_.text.empty() || piece_.end ||
-         (piece_.logprobs && told_taken_ < piece_.logprobs->size());
+bool Choice::has_delta() const {
+  return !delta_.text.empty() || delta_.end ||
+         (delta_.logprobs && reported_taken_ < delta_.logprobs->size());
 }
 
-std::vector<ToldToken> Choice::TakeTold(size_t bytes_max) {
-  std::vector<ToldToken>& all = *piece_.logprobs;
-  std::vector<ToldToken> taken;
-  for (size_t bytes = 0; told_taken_ < all.size() && bytes < bytes_max; ++told_taken_) {
-    bytes += BytesOf(all[told_taken_]);
-    characters_ += NumCharacters(all[told_taken_].bytes);
-    taken.push_back(std::move(all[told_taken_]));
+std::vector<ReportedToken> Choice::TakeReported(size_t bytes_max) {
+  std::vector<ReportedToken>& all = *delta_.logprobs;
+  std::vector<ReportedToken> taken;
+  for (size_t bytes = 0; reported_taken_ < all.size() && bytes < bytes_max; ++reported_taken_) {
+    bytes += BytesOf(all[reported_taken_]);
+    characters_ += NumCharacters(all[reported_taken_].bytes);
+    taken.push_back(std::move(all[reported_taken_]));
   }
-  if (told_taken_ == all.size()) {
+  if (reported_taken_ == all.size()) {
     all.clear();
-    told_taken_ = 0;
+    reported_taken_ = 0;
   }
   return taken;
 }
 
-ChoicePiece Choice::TakePiece(size_t bytes_max) {
-  ChoicePiece taken{.index = options_.index, .text_offset = options_.logprobs ? characters_ : 0};
-  taken.text.reasoning = TakeFront(&piece_.text.reasoning, bytes_max);
-  if (piece_.text.reasoning.empty()) {
-    taken.text.content = TakeFront(&piece_.text.content, bytes_max);
+ChoiceDelta Choice::TakeDelta(size_t bytes_max) {
+  ChoiceDelta taken{.index = options_.index, .text_offset = options_.logprobs ? characters_ : 0};
+  taken.text.reasoning = TakeFront(&delta_.text.reasoning, bytes_max);
+  if (delta_.text.reasoning.empty()) {
+    taken.text.content = TakeFront(&delta_.text.content, bytes_max);
   }
-  if (options_.logprobs) taken.logprobs = TakeTold(bytes_max);
-  const bool all_taken = piece_.text.empty() && (!piece_.logprobs || piece_.logprobs->empty());
+  if (options_.logprobs) taken.logprobs = TakeReported(bytes_max);
+  const bool all_taken = delta_.text.empty() && (!delta_.logprobs || delta_.logprobs->empty());
   if (!all_taken) return taken;
-  taken.end = std::exchange(piece_.end, std::nullopt);
+  taken.end = std::exchange(delta_.end, std::nullopt);
   waiting_bytes_ = 0;
   return taken;
 }

@@ -1,9 +1,9 @@
-// One choice of an answer: what its sequence draws becomes the piece that is to be sent next.
+// One choice of an answer: what its sequence samples becomes the delta that is sent next.
 //
 //   Choice choice(tokenizer, {.index = 0, .response = {.stop = {"END"}}});
 //   choice.OnTokens(ids, logprobs);
 //   if (choice.ended()) engine.Cancel(seq);  // a stop string was found
-//   writer.AddDelta(choice.TakePiece(bytes_max));
+//   writer.AddDelta(choice.TakeDelta(bytes_max));
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct ChoiceOptions {
   bool logprobs = false;
   std::string echo = {};               // what the text begins with
   std::vector<TokenId> echo_ids = {};  // its tokens, where their logprobs are told
-  bool echo_only = false;              // nothing of what is drawn is told
+  bool echo_only = false;              // nothing of what is sampled is told
 };
 
 // **Threads**: one. **Lifetime**: the tokenizer outlives it.
@@ -52,26 +52,26 @@ class Choice {
 
   // What came since the last call, at most about `bytes_max` of text and as much of logprobs; with
   // its end once ended and nothing is left.
-  ChoicePiece TakePiece(size_t bytes_max);
-  bool has_piece() const;
-  // Drawn and not yet taken, about.
+  ChoiceDelta TakeDelta(size_t bytes_max);
+  bool has_delta() const;
+  // Sampled and not yet taken, about.
   size_t waiting_bytes() const { return waiting_bytes_; }
 
  private:
   // Returns about how many bytes that is.
-  size_t Tell(TokenId id, const TokenLogprobs* logprobs);
-  std::vector<ToldToken> TakeTold(size_t bytes_max);
+  size_t Report(TokenId id, const TokenLogprobs* logprobs);
+  std::vector<ReportedToken> TakeReported(size_t bytes_max);
   void Add(const TextDelta& delta);
   void End(FinishReason reason, StopReason stop_reason);
 
   const Tokenizer& tokenizer_;
   ChoiceOptions options_;
   ResponseStream stream_;
-  ChoicePiece piece_;
-  size_t told_taken_ = 0;  // of the piece's logprobs
+  ChoiceDelta delta_;
+  size_t reported_taken_ = 0;  // of the delta's logprobs
   size_t waiting_bytes_ = 0;
-  size_t echo_told_ = 0;    // tokens of the prompt
-  int64_t characters_ = 0;  // of the tokens told before this piece
+  size_t echo_reported_ = 0;  // tokens of the prompt
+  int64_t characters_ = 0;    // of the tokens reported before this delta
   TokenId last_token_{-1};
   std::optional<FinishReason> finish_reason_;
 };

@@ -22,7 +22,7 @@ struct Request {
   bool prompt_logprobs = false;     // the same for the prompt's tokens from the second on
   int32_t priority = 0;             // lower is served first; vLLM's rule
   float rope_factor = 1.0f;
-  int32_t vocab_limit = 0;     // ids from here on are never drawn; 0: all may be
+  int32_t vocab_limit = 0;     // ids from here on are never sampled; 0: all may be
   Probe probe = Probe::kNone;  // of every row that the request runs
 };
 

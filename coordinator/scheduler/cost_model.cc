@@ -8,7 +8,7 @@ namespace atl::coordinator {
 namespace {
 
 // Assumed before the first step, in the order of StepShape and in µs: a step at all, a row, a
-// position that a row attends to. They are those of a large model on few cores: the first pieces
+// position that a row attends to. They are those of a large model on few cores: the first chunks
 // are short rather than long.
 constexpr std::array<double, 5> kAssumedUs = {2000, 500, 0.02, 500, 0.02};
 // A step that takes so many times more or less than predicted was held up by something else, unless

@@ -28,7 +28,7 @@ class CostModel {
   static constexpr int32_t kHalfLife = 50;
 
   double PredictUs(const StepShape& shape) const;
-  // The longest piece at `begin`, up to rows_max, with which `shape` is predicted to take at most
+  // The longest chunk at `begin`, up to rows_max, with which `shape` is predicted to take at most
   // target_us. It also stays within twice the prompt rows of any step seen, so that a prediction
   // is never stretched far. 0: none.
   int32_t RowsWithin(const StepShape& shape, int32_t begin, int32_t rows_max,

@@ -22,9 +22,9 @@ struct Scheduler::StepDraft {
 
 namespace {
 
-// A step takes long in itself, so a piece is not cut shorter than this: beside many answers a
+// A step takes long in itself, so a chunk is not cut shorter than this: beside many answers a
 // prompt moves on although the target is missed, and a second prompt waits for a better step.
-constexpr int32_t kPieceRowsMin = 16;
+constexpr int32_t kChunkRowsMin = 16;
 // Where the answers alone take the target or more, prompts get this share of the answers' time on
 // top: else a request that comes would wait, a few rows a step, until others have ended.
 constexpr double kPrefillShareMin = 0.25;
@@ -37,21 +37,21 @@ StartSequence StartOf(const Sequence& sequence, SlotId slot) {
   StartSequence start{.seq = sequence.id,
                       .state_slot = slot,
                       .prompt_length = sequence.prompt_length(),
-                      .num_drawn = sequence.draws(),
+                      .num_sampled = sequence.num_sampled(),
                       .max_new_tokens = request.max_new_tokens,
                       .stop_ids = request.stop_ids,
                       .sampling = request.sampling,
                       .rope_factor = request.rope_factor,
                       .vocab_limit = request.vocab_limit,
                       .top_logprobs = request.top_logprobs,
-                      // All told before the first draw.
-                      .prompt_logprobs = request.prompt_logprobs && sequence.drawn.empty()};
+                      // All told before the first sample.
+                      .prompt_logprobs = request.prompt_logprobs && sequence.sampled.empty()};
   start.sampling.seed = *request.seed;
   return start;
 }
 
-// Known tokens `begin` … `begin + rows - 1`: the prompt's, then those drawn.
-std::vector<TokenId> PieceIds(const Sequence& sequence, int32_t begin, int32_t rows) {
+// Known tokens `begin` … `begin + rows - 1`: the prompt's, then those sampled.
+std::vector<TokenId> ChunkIds(const Sequence& sequence, int32_t begin, int32_t rows) {
   std::vector<TokenId> ids;
   ids.reserve(static_cast<size_t>(rows));
   const int32_t end = begin + rows;
@@ -60,7 +60,7 @@ std::vector<TokenId> PieceIds(const Sequence& sequence, int32_t begin, int32_t r
     ids.push_back(sequence.request.prompt[static_cast<size_t>(i)]);
   }
   for (int32_t i = std::max(begin, prompt_end); i < end; ++i) {
-    ids.push_back(sequence.drawn[static_cast<size_t>(i - prompt_end)]);
+    ids.push_back(sequence.sampled[static_cast<size_t>(i - prompt_end)]);
   }
   return ids;
 }
@@ -112,7 +112,7 @@ void Scheduler::PlanDecode(StepDraft& draft) {
       if (rows == 0) continue;
       const int64_t blocks = BlocksOf(sequence.planned_length + rows) - sequence.num_blocks;
       // Whoever is preempted stands behind, so it has no work in this step yet.
-      if (!MakeRoom(sequence, blocks, draft)) break;
+      if (!PreemptFor(sequence, blocks, draft)) break;
       PlanWork(sequence, rows, draft);
     }
   }
@@ -124,11 +124,11 @@ int32_t Scheduler::DecodeRows(const Sequence& sequence, const StepDraft& draft) 
   const int32_t tokens_per_step = HomeAt(sequence.home).capacity.tokens_per_step;
   if (tokens_per_step > 1) {
     if (sequence.works_in_flight > 0) return 0;  // it is not known where it will stand
-    // A row for everyone and a piece of a prompt come before a second row for anybody.
+    // A row for everyone and a chunk of a prompt come before a second row for anybody.
     const int32_t share =
-        std::max(1, (options_.max_num_batched_tokens - kPieceRowsMin) / num_running_);
+        std::max(1, (options_.max_num_batched_tokens - kChunkRowsMin) / num_running_);
     rows = std::min(
-        {tokens_per_step, share, sequence.request.max_new_tokens - sequence.planned_draws});
+        {tokens_per_step, share, sequence.request.max_new_tokens - sequence.planned_samples});
   }
   if (sequence.request.probe == Probe::kLogits) {
     rows = std::min(rows, draft.logit_rows(sequence.home));
@@ -136,7 +136,7 @@ int32_t Scheduler::DecodeRows(const Sequence& sequence, const StepDraft& draft) 
   return std::min(rows, draft.rows_left);
 }
 
-bool Scheduler::MakeRoom(const Sequence& sequence, int64_t blocks, StepDraft& draft) {
+bool Scheduler::PreemptFor(const Sequence& sequence, int64_t blocks, StepDraft& draft) {
   const Home& home = HomeAt(sequence.home);
   while (home.ledger.num_blocks_free() < blocks) {
     Sequence& last = *home.running.rbegin()->second;
@@ -147,7 +147,7 @@ bool Scheduler::MakeRoom(const Sequence& sequence, int64_t blocks, StepDraft& dr
 }
 
 void Scheduler::Preempt(Sequence& sequence, StepDraft& draft) {
-  // One whose draws are all under way only waits for its last reports: there is nothing to
+  // One whose samples are all under way only waits for its last reports: there is nothing to
   // recompute.
   const bool planned_out = sequence.state() == SequenceState::kPlannedOut &&
                            HomeAt(sequence.home).capacity.tokens_per_step == 1;
@@ -168,25 +168,25 @@ void Scheduler::PlanPrefill(StepDraft& draft) {
   std::sort(prefilling.begin(), prefilling.end(),
             [](const Sequence* a, const Sequence* b) { return a->place() < b->place(); });
   for (Sequence* sequence : prefilling) {
-    const int32_t rows = PieceRows(*sequence, sequence->home, draft);
+    const int32_t rows = ChunkRows(*sequence, sequence->home, draft);
     if (rows > 0) PlanWork(*sequence, rows, draft);
   }
 }
 
-int32_t Scheduler::PieceRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const {
+int32_t Scheduler::ChunkRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const {
   const HomeCapacity& capacity = HomeAt(rank).capacity;
   const int32_t begin = sequence.admitted ? sequence.planned_length : 0;
   int32_t rows = std::min(sequence.known_length() - begin, draft.rows_left);
   if (sequence.request.probe == Probe::kLogits) {
     rows = std::min(rows, draft.logit_rows(rank));
   }
-  // A first piece writes its own slot. One that continues needs a spare, or is of late_rows:
+  // A first chunk writes its own slot. One that continues needs a spare, or is of late_rows:
   // CanAdmit lets no more of them in than there are spares.
   if (begin > 0 && capacity.spares == 0) rows = std::min(rows, capacity.late_rows);
   if (options_.step_time_target_us == 0) return rows;
   const StepShape& shape = draft.shape(rank);
   const int32_t within = cost_.RowsWithin(shape, begin, rows, StepTimeUs(shape));
-  const int32_t rows_min = std::min(rows, kPieceRowsMin);
+  const int32_t rows_min = std::min(rows, kChunkRowsMin);
   if (within >= rows_min) return within;
   return shape.prefill_rows == 0 ? rows_min : 0;
 }
@@ -200,12 +200,12 @@ int64_t Scheduler::StepTimeUs(const StepShape& shape) const {
 void Scheduler::Admit(StepDraft& draft) {
   while (!waiting_.empty() && num_running_ < options_.max_num_seqs) {
     Sequence& next = *waiting_.begin()->second;
-    // A preempted one may have draws under way that it will be recomputed with.
+    // A preempted one may have samples under way that it will be recomputed with.
     if (next.works_in_flight > 0) return;
     const std::optional<int32_t> rank = ChooseHome(next, draft);
     if (!rank) return;
     Home& home = HomeAt(*rank);
-    const int32_t rows = PieceRows(next, *rank, draft);
+    const int32_t rows = ChunkRows(next, *rank, draft);
     waiting_.erase(waiting_.begin());
     const SlotId slot = home.ledger.Admit(next.id, BlocksOf(next.known_length()));
     draft.plan(*rank).start.push_back(StartOf(next, slot));
@@ -213,7 +213,7 @@ void Scheduler::Admit(StepDraft& draft) {
     next.admitted = true;
     next.prefill_length = next.known_length();
     next.planned_length = next.length = 0;
-    next.planned_draws = next.draws();
+    next.planned_samples = next.num_sampled();
     next.num_blocks = 0;
     home.running.emplace(next.place(), &next);
     ++home.num_prefilling;
@@ -247,9 +247,9 @@ bool Scheduler::CanAdmit(const Sequence& sequence, int32_t rank, const StepDraft
   const int64_t blocks = std::min(BlocksOf(sequence.known_length()) + 1, blocks_max) +
                          home.ledger.num_sequences() / kSequencesPerFreeBlock;
   if (!home.ledger.CanAdmit(blocks)) return false;
-  const int32_t rows = PieceRows(sequence, rank, draft);
+  const int32_t rows = ChunkRows(sequence, rank, draft);
   if (rows == 0) return false;
-  // What a first piece leaves will need a spare in every step until it is done.
+  // What a first chunk leaves will need a spare in every step until it is done.
   return rows == sequence.known_length() || home.num_prefilling < std::max(1, home.capacity.spares);
 }
 
@@ -263,8 +263,8 @@ void Scheduler::PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft) {
   sequence.planned_length += rows;
   const int32_t end = sequence.planned_length;
   if (prefill) {
-    work.ids = PieceIds(sequence, begin, rows);
-    if (sequence.request.prompt_logprobs && sequence.drawn.empty() &&
+    work.ids = ChunkIds(sequence, begin, rows);
+    if (sequence.request.prompt_logprobs && sequence.sampled.empty() &&
         end < sequence.prompt_length()) {
       work.next_id = sequence.request.prompt[static_cast<size_t>(end)];
     }
@@ -274,8 +274,8 @@ void Scheduler::PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft) {
   } else {
     draft.shape(rank).AddDecode(begin, rows);
   }
-  work.draw = end >= sequence.prefill_length;
-  if (work.draw) sequence.planned_draws += prefill ? 1 : rows;
+  work.sample = end >= sequence.prefill_length;
+  if (work.sample) sequence.planned_samples += prefill ? 1 : rows;
   const int64_t new_blocks = BlocksOf(end) - sequence.num_blocks;
   if (new_blocks > 0) {
     work.new_blocks = home.ledger.Take(sequence.id, new_blocks);

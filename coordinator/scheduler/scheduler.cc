@@ -11,26 +11,27 @@ namespace {
 
 // Tokens that a report of `length` tokens must bring where nothing ended: one when the known
 // tokens have all run, then one for each further token that has.
-int64_t DrawsDue(const Sequence& sequence, int32_t length) {
+int64_t SamplesDue(const Sequence& sequence, int32_t length) {
   if (length < sequence.prefill_length) return 0;
   return length - std::max(sequence.length, sequence.prefill_length - 1);
 }
 
 absl::Status CheckReport(const Sequence& sequence, int32_t rank, const SequenceResult& result) {
-  const auto drawn = static_cast<int32_t>(result.ids.size());
+  const auto sampled = static_cast<int32_t>(result.ids.size());
   const bool planned = sequence.works_in_flight > 0 && sequence.home == rank &&
                        result.length >= sequence.length &&
                        result.length <= sequence.planned_length &&
-                       sequence.draws() + drawn <= sequence.planned_draws;
+                       sequence.num_sampled() + sampled <= sequence.planned_samples;
   const bool moved =
       result.finish != FinishReason::kNone ||
-      (result.length > sequence.length && drawn == DrawsDue(sequence, result.length));
+      (result.length > sequence.length && sampled == SamplesDue(sequence, result.length));
   if (planned && moved) return absl::OkStatus();
   return DataLoss(
-      "worker {} reports sequence {} with {} tokens and {} drawn; it had {}, planned were up to {} "
-      "tokens and {} more draws in {} steps at worker {}",
-      rank, Value(result.seq), result.length, drawn, sequence.length, sequence.planned_length,
-      sequence.planned_draws - sequence.draws(), sequence.works_in_flight, sequence.home);
+      "worker {} reports sequence {} with {} tokens and {} sampled; it had {}, planned were up to "
+      "{} "
+      "tokens and {} more samples in {} steps at worker {}",
+      rank, Value(result.seq), result.length, sampled, sequence.length, sequence.planned_length,
+      sequence.planned_samples - sequence.num_sampled(), sequence.works_in_flight, sequence.home);
 }
 
 }  // namespace
@@ -97,21 +98,21 @@ absl::StatusOr<SequenceUpdate> Scheduler::Apply(int32_t rank, const SequenceResu
   const absl::Status checked = CheckReport(sequence, rank, result);
   if (!checked.ok()) return checked;
   sequence.length = result.length;
-  sequence.drawn.insert(sequence.drawn.end(), result.ids.begin(), result.ids.end());
+  sequence.sampled.insert(sequence.sampled.end(), result.ids.begin(), result.ids.end());
   --sequence.works_in_flight;
   if (sequence.works_in_flight == 0 && HomeAt(rank).capacity.tokens_per_step > 1) {
     // A step that may bring several tokens was planned for the most.
     sequence.planned_length = sequence.length;
-    sequence.planned_draws = sequence.draws();
+    sequence.planned_samples = sequence.num_sampled();
   }
   SequenceUpdate update{.known = true};
   if (result.finish == FinishReason::kError || result.finish == FinishReason::kStop) {
     update.reason = result.finish;
-  } else if (sequence.draws() == sequence.request.max_new_tokens) {
+  } else if (sequence.num_sampled() == sequence.request.max_new_tokens) {
     update.reason = FinishReason::kLength;
   } else if (result.finish != FinishReason::kNone) {
     return DataLoss("worker {} ends sequence {} at {} of {} tokens", rank, Value(result.seq),
-                    sequence.draws(), sequence.request.max_new_tokens);
+                    sequence.num_sampled(), sequence.request.max_new_tokens);
   }
   if (update.ended()) End(result.seq);
   return update;

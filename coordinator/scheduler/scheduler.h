@@ -5,7 +5,7 @@
 //   while (auto step = scheduler.PlanStep()) { send step->plans; for each result: Apply(...); }
 //
 // It plans from predicted lengths, so PlanStep may be called again before results have come. Who
-// comes first is said by (priority, arrival) everywhere: decode rows before pieces of prompts,
+// comes first is said by (priority, arrival) everywhere: decode rows before chunks of prompts,
 // those before admissions; nobody is admitted while one that comes before waits. A sequence that
 // grows when its home has no free block takes those of the last one there, which is recomputed.
 #pragma once
@@ -29,7 +29,7 @@ struct SchedulerOptions {
   int32_t max_num_seqs = 64;             // running, over all homes
   int32_t max_num_batched_tokens = 512;  // rows of a step, over all homes
   int32_t logit_rows_max = 64;           // rows of a step and home whose logits are reported
-  int64_t step_time_target_us = 0;       // pieces are cut to it; 0: only by the rows of a step
+  int64_t step_time_target_us = 0;       // chunks are cut to it; 0: only by the rows of a step
 };
 
 // A sequence that lost its blocks in this step.
@@ -49,8 +49,8 @@ struct PlannedStep {
   std::vector<Preemption> preempted{};
 };
 
-// What a report changed. `known` is false for a sequence that had been removed meanwhile; `reason` is kNone while it
-// goes on.
+// What a report changed. `known` is false for a sequence that had been removed meanwhile; `reason`
+// is kNone while it goes on.
 struct SequenceUpdate {
   bool known = false;
   FinishReason reason = FinishReason::kNone;
@@ -105,15 +105,15 @@ class Scheduler {
   void Seal(StepDraft& draft);
   // Rows that a decoding sequence gets in this step.
   int32_t DecodeRows(const Sequence& sequence, const StepDraft& draft) const;
-  // Rows of the next piece of a sequence that still has `rows_left` of them at `begin`.
-  int32_t PieceRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
+  // Rows of the next chunk of a sequence that still has `rows_left` of them at `begin`.
+  int32_t ChunkRows(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
   // What a step with the answers of `shape` may take, prompts included.
   int64_t StepTimeUs(const StepShape& shape) const;
   void PlanWork(Sequence& sequence, int32_t rows, StepDraft& draft);
   std::optional<int32_t> ChooseHome(const Sequence& sequence, const StepDraft& draft) const;
   bool CanAdmit(const Sequence& sequence, int32_t rank, const StepDraft& draft) const;
   // Preempts the last of the home until `blocks` are free; false when that was the sequence itself.
-  bool MakeRoom(const Sequence& sequence, int64_t blocks, StepDraft& draft);
+  bool PreemptFor(const Sequence& sequence, int64_t blocks, StepDraft& draft);
   void Preempt(Sequence& sequence, StepDraft& draft);
   // The sequence's slot and blocks may be given out again at once: the plan that does so names it
   // in `free`, which its home applies first, and plans run in order.

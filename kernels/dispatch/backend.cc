@@ -47,7 +47,7 @@ absl::StatusOr<Backend> ChooseBackend(const std::string& forced) {
   for (Backend backend : {Backend::kRef, Backend::kAvx2, Backend::kAvx512}) {
     if (forced != NameOf(backend)) continue;
     if (!Runs(backend))
-      return InvalidArgument("ATOLL_KERNELS={}: this CPU cannot run that page", forced);
+      return InvalidArgument("ATOLL_KERNELS={}: this CPU cannot run that ISA", forced);
     return backend;
   }
   return InvalidArgument("ATOLL_KERNELS={}: expected ref, avx2 or avx512", forced);

@@ -1,4 +1,4 @@
-// What a kernel is lent by its caller: the page to run, threads, and scratch memory for each of
+// What a kernel is lent by its caller: the ISA to run, threads, and scratch memory for each of
 // them.
 #pragma once
 
@@ -74,8 +74,8 @@ bool DenormalsAreZero();
 
 }  // namespace atl::kernels
 
-// Calls Function on the page of `context`: ATOLL_ON_PAGE(context, RmsNormRows(args, begin, end));
-#define ATOLL_ON_PAGE(context, ...)          \
+// Calls Function on the ISA of `context`: ATOLL_ON_ISA(context, RmsNormRows(args, begin, end));
+#define ATOLL_ON_ISA(context, ...)           \
   do {                                       \
     switch ((context).backend()) {           \
       case ::atl::kernels::Backend::kRef:    \

@@ -1,4 +1,4 @@
-// F32x16 on the AVX2 page. See f32x16.h for what every page promises.
+// F32x16 on the AVX2 ISA. See f32x16.h for what every ISA promises.
 #pragma once
 
 #include <immintrin.h>
@@ -8,9 +8,9 @@
 #include "kernels/simd/isas.h"
 #include "kernels/tensor/dtype.h"
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 
-inline constexpr char kPageName[] = "avx2";
+inline constexpr char kIsaName[] = "avx2";
 
 struct F32x16 {
   __m256 lo, hi;
@@ -227,4 +227,4 @@ inline void Transpose(F32x16 (&rows)[16]) {
   }
 }
 
-ATOLL_PAGE_END
+ATOLL_ISA_END

@@ -1,4 +1,4 @@
-// F32x16 on the AVX-512 page. See f32x16.h for what every page promises.
+// F32x16 on the AVX-512 ISA. See f32x16.h for what every ISA promises.
 #pragma once
 
 #include <immintrin.h>
@@ -8,9 +8,9 @@
 #include "kernels/simd/isas.h"
 #include "kernels/tensor/dtype.h"
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 
-inline constexpr char kPageName[] = "avx512";
+inline constexpr char kIsaName[] = "avx512";
 
 struct F32x16 {
   __m512 v;
@@ -157,4 +157,4 @@ inline void Transpose(F32x16 (&rows)[16]) {
   }
 }
 
-ATOLL_PAGE_END
+ATOLL_ISA_END

@@ -1,4 +1,4 @@
-// F32x16 on the scalar (oracle) page. See f32x16.h for what every page promises.
+// F32x16 on the scalar (oracle) ISA. See f32x16.h for what every ISA promises.
 #pragma once
 
 #include <immintrin.h>
@@ -10,9 +10,9 @@
 #include "kernels/simd/isas.h"
 #include "kernels/tensor/dtype.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 
-inline constexpr char kPageName[] = "ref";
+inline constexpr char kIsaName[] = "ref";
 
 struct F32x16 {
   float lane[16];
@@ -146,4 +146,4 @@ inline void Transpose(F32x16 (&rows)[16]) {
 #undef ATOLL_LANES_U
 #undef ATOLL_LANES_M
 
-ATOLL_PAGE_END
+ATOLL_ISA_END

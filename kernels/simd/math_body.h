@@ -1,6 +1,6 @@
 // The vector maths of every kernel body: exp, sigmoid, silu, log, softplus, rsqrt. Included once a
-// page inside its region (no #pragma once), before the bodies that use it. Only operations of
-// f32x16.h, so all pages give equal bits. NaN stays NaN; denormals are zero. Largest
+// ISA inside its region (no #pragma once), before the bodies that use it. Only operations of
+// f32x16.h, so all ISAs give equal bits. NaN stays NaN; denormals are zero. Largest
 // errors seen (every fifth float): exp 0.87 ulp, log 0.83, rsqrt 1.5, softplus 2.0, sigmoid 2.5,
 // silu 2.8.
 

@@ -1,4 +1,4 @@
-// Loads of the types that only weights have, F16 and F8_E4M3; included once a page (see f32x16.h).
+// Loads of the types that only weights have, F16 and F8_E4M3; included once an ISA (see f32x16.h).
 // Lane by lane what ToFloat of kernels/tensor/dtype.h gives: exact.
 
 // `bits`: magnitudes at a float's place, their exponents rebased; subnormals, m · smallest, read as

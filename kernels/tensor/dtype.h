@@ -88,7 +88,7 @@ inline float ToFloat(F8E4m3 value) {
   return FromNarrowBits(bits, 0x1p-6f, (value.bits & 0x80u) << 24);
 }
 
-// Rounds to nearest even; a NaN becomes the quiet NaN of its sign. The vector pages give the same
+// Rounds to nearest even; a NaN becomes the quiet NaN of its sign. The vector ISAs give the same
 // bits.
 inline Bf16 ToBf16(float value) {
   uint32_t bits;

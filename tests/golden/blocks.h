@@ -60,7 +60,7 @@ class Blocks {
     worker::MoeLoad load;
     load.expert_rows.assign(weights_.layers.size(), std::vector<uint32_t>(owner.size()));
     std::vector<float> out(Size(rows), 0.0f);
-    const worker::MoeBlock block(config, weights_.layers[static_cast<size_t>(layer)].moe, layer);
+    const worker::MoeLayer block(config, weights_.layers[static_cast<size_t>(layer)].moe, layer);
     ATOLL_RETURN_IF_ERROR(block.Forward(context_, dispatcher_, workspace, load,
                                         {.key = {.epoch = kEpoch, .step = 1},
                                          .x = View(x, rows),

@@ -1,5 +1,5 @@
 // The forward pass against transformers' recorded answers (README.md beside this file): each block
-// fed the recorded input, and the logits of prompts whole and in pieces, in fp32. The limits are
+// fed the recorded input, and the logits of prompts whole and in chunks, in fp32. The limits are
 // 10 × the recorded noise of transformers itself. Each test prints its worst figure as a multiple
 // of its limit; mutations.md has the same figures with mistakes planted.
 #include <fmt/format.h>
@@ -131,10 +131,10 @@ TEST_P(GoldenTest, LogitsOfWholePrompts) {
 }
 
 // What a step leaves behind for the next: keys and values, columns, states, waiting rows.
-TEST_P(GoldenTest, LogitsOfPieces) {
-  ExpectLogits({.ids = Ids("prompt0.ids"), .pieces = {1}}, "prompt0", "prompt0 row by row");
-  ExpectLogits({.ids = Ids("prompt1.ids"), .pieces = {5, 1, 1, 2, 11, 1, 7}}, "prompt1",
-               "prompt1 in pieces");
+TEST_P(GoldenTest, LogitsOfChunks) {
+  ExpectLogits({.ids = Ids("prompt0.ids"), .chunks = {1}}, "prompt0", "prompt0 row by row");
+  ExpectLogits({.ids = Ids("prompt1.ids"), .chunks = {5, 1, 1, 2, 11, 1, 7}}, "prompt1",
+               "prompt1 in chunks");
 }
 
 TEST_P(GoldenTest, GreedyContinuation) {
@@ -147,7 +147,7 @@ TEST_P(GoldenTest, GreedyContinuation) {
 
 // Every block by itself, fed what transformers fed it: a mixer from an empty state, positions from
 // 0.
-TEST_P(GoldenTest, BlocksFedTheRecordedInput) {
+TEST_P(GoldenTest, LayersFedTheRecordedInput) {
   Blocks blocks(config_, weights_, backend_);
   int num_blocks_seen = 0;
   for (const std::string prompt : {"prompt0", "prompt1"}) {

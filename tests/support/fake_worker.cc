@@ -13,7 +13,7 @@ uint64_t HashWith(uint64_t hash, TokenId id) {
   return (hash ^ static_cast<uint64_t>(Value(id))) * 0x100000001b3;
 }
 
-TokenId DrawOf(uint64_t hash, int32_t vocab_size) {
+TokenId SampleOf(uint64_t hash, int32_t vocab_size) {
   return TokenId{static_cast<int32_t>((hash >> 20) % static_cast<uint64_t>(vocab_size))};
 }
 
@@ -29,8 +29,8 @@ bool Contains(const std::vector<TokenId>& ids, TokenId id) {
 
 }  // namespace
 
-TokenId FakeDraw(const std::vector<TokenId>& tokens, int32_t vocab_size) {
-  return DrawOf(HashOf(tokens), vocab_size);
+TokenId FakeSample(const std::vector<TokenId>& tokens, int32_t vocab_size) {
+  return SampleOf(HashOf(tokens), vocab_size);
 }
 
 std::vector<TokenId> FakeAnswer(const std::vector<TokenId>& prompt, int32_t max_new_tokens,
@@ -38,7 +38,7 @@ std::vector<TokenId> FakeAnswer(const std::vector<TokenId>& prompt, int32_t max_
   uint64_t hash = HashOf(prompt);
   std::vector<TokenId> answer;
   while (static_cast<int32_t>(answer.size()) < max_new_tokens) {
-    answer.push_back(DrawOf(hash, vocab_size));
+    answer.push_back(SampleOf(hash, vocab_size));
     hash = HashWith(hash, answer.back());
     if (Contains(stop_ids, answer.back())) break;
   }
@@ -87,11 +87,11 @@ absl::Status FakeWorker::Start(const StepPlan& plan) {
     if (!slots_.insert(start.state_slot).second) {
       return FailedPrecondition("slot {} is taken", Value(start.state_slot));
     }
-    if (start.num_drawn < 0 || start.num_drawn >= start.max_new_tokens) {
-      return FailedPrecondition("sequence {} starts with {} of {} draws", Value(start.seq),
-                                start.num_drawn, start.max_new_tokens);
+    if (start.num_sampled < 0 || start.num_sampled >= start.max_new_tokens) {
+      return FailedPrecondition("sequence {} starts with {} of {} samples", Value(start.seq),
+                                start.num_sampled, start.max_new_tokens);
     }
-    Sequence sequence{.start = start, .hash = kHashStart, .draws = start.num_drawn};
+    Sequence sequence{.start = start, .hash = kHashStart, .samples = start.num_sampled};
     if (!sequences_.emplace(start.seq, std::move(sequence)).second) {
       return FailedPrecondition("sequence {} starts twice", Value(start.seq));
     }
@@ -109,19 +109,19 @@ absl::Status FakeWorker::Run(const SequenceWork& work, StepResult& result, int32
   SequenceResult report{.seq = work.seq};
   if (work.ids.empty()) {
     const auto rows = static_cast<uint64_t>(work.num_rows);
-    const auto draws = static_cast<int32_t>(1 + (sequence.hash >> 40) % rows);
-    Draw(sequence, draws, report);
+    const auto samples = static_cast<int32_t>(1 + (sequence.hash >> 40) % rows);
+    Sample(sequence, samples, report);
     sequence.length += static_cast<int32_t>(report.ids.size());
   } else {
     if (work.begin > 0 && work.num_rows > options_.late_rows && ++spares_used > options_.spares) {
       return FailedPrecondition("step {} wants more than {} spares", result.step, options_.spares);
     }
-    ATOLL_RETURN_IF_ERROR(TakePiece(work, sequence));
+    ATOLL_RETURN_IF_ERROR(TakeDelta(work, sequence));
     const int32_t last = std::min(sequence.length, sequence.start.prompt_length - 1);
     for (int32_t i = work.begin + 1; i <= last && sequence.start.prompt_logprobs; ++i) {
       report.prompt_logprobs.push_back({.logprob = static_cast<float>(-i)});
     }
-    if (work.draw) Draw(sequence, 1, report);
+    if (work.sample) Sample(sequence, 1, report);
   }
   report.length = sequence.length;
   result.stats.rows += static_cast<uint32_t>(work.num_rows);
@@ -146,14 +146,14 @@ absl::Status FakeWorker::CheckWork(const SequenceWork& work, const Sequence& seq
                               work.ids.size(), work.num_rows);
   }
   const int32_t rows_max =
-      std::min(options_.tokens_per_step, sequence.start.max_new_tokens - sequence.draws);
+      std::min(options_.tokens_per_step, sequence.start.max_new_tokens - sequence.samples);
   if (work.num_rows < 1 || (work.ids.empty() && work.num_rows > rows_max)) {
-    return FailedPrecondition("sequence {} gets {} rows, may draw {}", Value(work.seq),
+    return FailedPrecondition("sequence {} gets {} rows, may sample {}", Value(work.seq),
                               work.num_rows, rows_max);
   }
   const int32_t end = work.begin + work.num_rows;
-  if (work.draw != (end >= known) || (!work.ids.empty() && end > known)) {
-    return FailedPrecondition("sequence {} draws inside its known tokens, or not after them",
+  if (work.sample != (end >= known) || (!work.ids.empty() && end > known)) {
+    return FailedPrecondition("sequence {} samples inside its known tokens, or not after them",
                               Value(work.seq));
   }
   const bool next_due = sequence.start.prompt_logprobs && end < sequence.start.prompt_length;
@@ -164,15 +164,15 @@ absl::Status FakeWorker::CheckWork(const SequenceWork& work, const Sequence& seq
   return absl::OkStatus();
 }
 
-absl::Status FakeWorker::TakePiece(const SequenceWork& work, Sequence& sequence) {
+absl::Status FakeWorker::TakeDelta(const SequenceWork& work, Sequence& sequence) {
   if (sequence.next_id != TokenId{-1} && sequence.next_id != work.ids.front()) {
     return FailedPrecondition("sequence {} goes on with {}, told was {}", Value(work.seq),
                               Value(work.ids.front()), Value(sequence.next_id));
   }
   for (const TokenId id : work.ids) {
-    const bool drawn = sequence.tokens >= sequence.start.prompt_length;
-    if (drawn && id != DrawOf(sequence.hash, options_.vocab_size)) {
-      return FailedPrecondition("sequence {} never drew {} at {}", Value(work.seq), Value(id),
+    const bool sampled = sequence.tokens >= sequence.start.prompt_length;
+    if (sampled && id != SampleOf(sequence.hash, options_.vocab_size)) {
+      return FailedPrecondition("sequence {} never sampled {} at {}", Value(work.seq), Value(id),
                                 sequence.tokens);
     }
     sequence.hash = HashWith(sequence.hash, id);
@@ -203,7 +203,7 @@ absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, Sequence& sequence
     }
     sequence.blocks.push_back(block);
   }
-  // Rows that drew nothing leave their blocks to the next step.
+  // Rows that sampled nothing leave their blocks to the next step.
   const int64_t needed = (int64_t{work.begin} + work.num_rows + 63) / 64;
   const auto held = static_cast<int64_t>(sequence.blocks.size());
   if (held < needed || (held > needed && !work.new_blocks.empty())) {
@@ -213,17 +213,17 @@ absl::Status FakeWorker::TakeBlocks(const SequenceWork& work, Sequence& sequence
   return absl::OkStatus();
 }
 
-void FakeWorker::Draw(Sequence& sequence, int32_t draws, SequenceResult& report) {
-  while (draws-- > 0 && !sequence.ended) {
-    const TokenId id = DrawOf(sequence.hash, options_.vocab_size);
+void FakeWorker::Sample(Sequence& sequence, int32_t samples, SequenceResult& report) {
+  while (samples-- > 0 && !sequence.ended) {
+    const TokenId id = SampleOf(sequence.hash, options_.vocab_size);
     sequence.hash = HashWith(sequence.hash, id);
     ++sequence.tokens;
     report.ids.push_back(id);
     if (sequence.start.top_logprobs >= 0) report.logprobs.push_back({.logprob = -1, .rank = 1});
-    ++sequence.draws;
+    ++sequence.samples;
     if (Contains(sequence.start.stop_ids, id)) {
       report.finish = FinishReason::kStop;
-    } else if (sequence.draws == sequence.start.max_new_tokens) {
+    } else if (sequence.samples == sequence.start.max_new_tokens) {
       report.finish = FinishReason::kLength;
     }
     sequence.ended = report.finish != FinishReason::kNone;

@@ -1,5 +1,5 @@
 // FakeWorker: obeys plans as a worker must and checks each of them strictly, without a model. A
-// drawn token is a pure function of the sequence's tokens so far, so that answers can be compared
+// sampled token is a pure function of the sequence's tokens so far, so that answers can be compared
 // whatever the batch.
 #pragma once
 
@@ -37,7 +37,7 @@ struct FakeWorkerOptions {
 };
 
 // The token that follows `tokens`.
-TokenId FakeDraw(const std::vector<TokenId>& tokens, int32_t vocab_size);
+TokenId FakeSample(const std::vector<TokenId>& tokens, int32_t vocab_size);
 // What a request for `prompt` is answered, its stop id included.
 std::vector<TokenId> FakeAnswer(const std::vector<TokenId>& prompt, int32_t max_new_tokens,
                                 const std::vector<TokenId>& stop_ids, int32_t vocab_size);
@@ -55,24 +55,24 @@ class FakeWorker {
   struct Sequence {
     StartSequence start;
     uint64_t hash = 0;   // of its tokens
-    int32_t tokens = 0;  // known or drawn; `length` of them have run
+    int32_t tokens = 0;  // known or sampled; `length` of them have run
     int32_t length = 0;
-    int32_t draws = 0;    // those before it was preempted included
+    int32_t samples = 0;  // those before it was preempted included
     TokenId next_id{-1};  // of the prompt, where a plan has told it
     bool ended = false;
     std::vector<BlockId> blocks;
 
-    int32_t known_length() const { return start.prompt_length + start.num_drawn; }
+    int32_t known_length() const { return start.prompt_length + start.num_sampled; }
   };
   absl::Status Free(const StepPlan& plan);
   absl::Status Start(const StepPlan& plan);
   absl::Status Run(const SequenceWork& work, StepResult& result, int32_t& spares_used);
   absl::Status CheckWork(const SequenceWork& work, const Sequence& sequence) const;
   absl::Status TakeBlocks(const SequenceWork& work, Sequence& sequence);
-  absl::Status TakePiece(const SequenceWork& work, Sequence& sequence);
+  absl::Status TakeDelta(const SequenceWork& work, Sequence& sequence);
   void ReportProbe(const SequenceWork& work, StepResult& result) const;
   // What a decoding sequence is given in a step of `rows`: 1 … rows, by its tokens alone.
-  void Draw(Sequence& sequence, int32_t draws, SequenceResult& report);
+  void Sample(Sequence& sequence, int32_t samples, SequenceResult& report);
 
   const FakeWorkerOptions options_;
   uint64_t step_ = 0;

@@ -1,7 +1,7 @@
 // FaultyTransport: a transport that fails where the test says, for tests that abandon a step at
 // each layer in turn.
 //
-//   FaultyTransport faulty(std::move(inner), {.layer = 3, .kind = MessageKind::kReturn});
+//   FaultyTransport faulty(std::move(inner), {.layer = 3, .kind = MessageKind::kCombine});
 #pragma once
 
 #include <cstdint>

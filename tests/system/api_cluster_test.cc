@@ -21,7 +21,7 @@ using coordinator::Api;
 using coordinator::ApiOptions;
 using coordinator::ApiParts;
 using coordinator::ChatRequest;
-using coordinator::ClientAnswer;
+using coordinator::ClientResponse;
 using coordinator::Engine;
 using coordinator::EngineMetrics;
 using coordinator::EventsOf;
@@ -180,7 +180,7 @@ TEST_F(ClusterTest, WhatCanNeverFitIsRefused) {
                                            FakeWorkerOptions{.kv_blocks = 2, .vocab_size = 4096});
   AwaitReady();
   HttpClient client(server_->port());
-  const ClientAnswer answer =
+  const ClientResponse answer =
       client.Post(kChat, R"({"messages":[{"role":"user","content":"hi"}],"max_tokens":500})");
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(Json::parse(answer.body)["error"]["type"], "invalid_request_error");
@@ -224,8 +224,8 @@ class OneWorkerTest : public ClusterTest {
 TEST_F(OneWorkerTest, LeavingFreesTheSequence) {
   HttpClient client(server_->port());
   client.Send(PostText(kChat, R"({"messages":[{"role":"user","content":"hi"}],"stream":true})"));
-  int drawn = 0;
-  StepUntil([&](const StepPlan& plan) { return !plan.work.empty() && ++drawn == 3; });
+  int sampled = 0;
+  StepUntil([&](const StepPlan& plan) { return !plan.work.empty() && ++sampled == 3; });
   ASSERT_TRUE(client.ReadUntil("assistant"));
   client.CloseNow();
   // The worker hears of it with the next plan that has work; so there is some.
@@ -239,17 +239,17 @@ TEST_F(OneWorkerTest, ALostWorkerEndsEverythingWithAWord) {
   HttpClient begun(server_->port()), whole(server_->port());
   // Long enough not to end while the other request is under way to the engine.
   begun.Send(PostText(kChat, Body(7000, R"(,"stream":true)")));
-  StepUntil([](const StepPlan& plan) { return !plan.work.empty() && plan.work[0].draw; });
+  StepUntil([](const StepPlan& plan) { return !plan.work.empty() && plan.work[0].sample; });
   ASSERT_TRUE(begun.ReadUntil("assistant"));
   whole.Send(PostText(kChat, Body(2, "")));
   StepUntil([](const StepPlan& plan) { return !plan.start.empty(); });
   events_->OnClosed(kId, Unavailable("the connection closed"));
-  const ClientAnswer refused = whole.Receive();
+  const ClientResponse refused = whole.Receive();
   EXPECT_EQ(refused.status, 503);
   const std::string message = Json::parse(refused.body)["error"]["message"];
   EXPECT_THAT(message, HasSubstr("worker 0"));
   ASSERT_TRUE(begun.ReadUntil("data: [DONE]"));
-  const ClientAnswer ready = HttpClient(server_->port()).Get("/ready");
+  const ClientResponse ready = HttpClient(server_->port()).Get("/ready");
   EXPECT_EQ(ready.status, 503);
   EXPECT_THAT(ready.body, HasSubstr("worker 0"));
   EXPECT_EQ(HttpClient(server_->port()).Post(kChat, Body(3, "")).status, 503);

@@ -27,7 +27,7 @@ class FullPoolTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(weights_, worker::LoadModelWeights(*checkpoint_, config_));
   }
 
-  // Every second one is drawn with a seed, the others are greedy.
+  // Every second one is sampled with a seed, the others are greedy.
   static Request MakeRequest(int32_t i) {
     Request request;
     for (int32_t n = 0; n < 40 + i; ++n)

@@ -88,10 +88,10 @@ class ScriptedClusterTest : public ::testing::Test {
   static std::string Body(const std::string& message, const std::string& more = "") {
     return fmt::format(R"({{"messages": [{{"role": "user", "content": "{}"}}]{}}})", message, more);
   }
-  coordinator::ClientAnswer Ask(const std::string& message, const std::string& more = "") {
+  coordinator::ClientResponse Ask(const std::string& message, const std::string& more = "") {
     return coordinator::HttpClient(port_).Post(kChat, Body(message, more));
   }
-  static std::string ContentOf(const coordinator::ClientAnswer& answer) {
+  static std::string ContentOf(const coordinator::ClientResponse& answer) {
     EXPECT_EQ(answer.status, 200) << answer.body;
     if (answer.status != 200) return "";
     return Json::parse(answer.body)["choices"][0]["message"]["content"].get<std::string>();
@@ -155,12 +155,12 @@ TEST_F(ScriptedClusterTest, TheRuleThatFitsAnswers) {
   for (const auto& worker : workers_) EXPECT_EQ(worker->Wait(), 0);
 }
 
-TEST_F(ScriptedClusterTest, AStreamSaysWhatTheWholeAnswerSays) {
+TEST_F(ScriptedClusterTest, AStreamSaysWhatTheCompleteResponseSays) {
   Serve(
       R"({"when": "three", "say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7, "tokens_per_step": 3}
 {"say": "\u00e4 b \ud83d\ude00 c d e f", "repeat": 7})");
   for (const char* message : {"three", "one"}) {
-    const coordinator::ClientAnswer answer = Ask(message);
+    const coordinator::ClientResponse answer = Ask(message);
     const std::string whole = ContentOf(answer);
     const Json parsed = Json::parse(answer.body);
     const Stream stream = ReadStream(
@@ -213,7 +213,7 @@ TEST_F(ScriptedClusterTest, ASmallPoolPreemptsAndChangesNoText) {
     } while (free_bytes != SeriesOf(metrics, gauge) && std::chrono::steady_clock::now() < give_up);
     EXPECT_EQ(free_bytes, SeriesOf(metrics, gauge)) << gauge;
   }
-  const coordinator::ClientAnswer never = Ask("one", R"(, "max_tokens": 2100)");
+  const coordinator::ClientResponse never = Ask("one", R"(, "max_tokens": 2100)");
   EXPECT_EQ(never.status, 400);
   EXPECT_THAT(never.body, HasSubstr("2048"));
 }

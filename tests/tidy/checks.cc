@@ -45,7 +45,7 @@ bool IncludesFreely(string_view path) { return IsBelow(path, "tests") || IsBelow
 
 bool IsGenerated(string_view include) { return include.ends_with(".pb.h"); }
 
-struct Door {
+struct Owner {
   string_view library;
   std::vector<string_view> starts;  // of an include
   std::vector<string_view> ends;
@@ -54,8 +54,8 @@ struct Door {
   bool is_intrinsics = false;
 };
 
-const std::vector<Door>& Doors() {
-  static const std::vector<Door> doors = {
+const std::vector<Owner>& Owners() {
+  static const std::vector<Owner> owners = {
       {"gRPC",
        {"grpc/", "grpcpp/"},
        {".grpc.pb.h"},
@@ -79,14 +79,14 @@ const std::vector<Door>& Doors() {
       {"nlohmann's json.hpp", {"nlohmann/json.hpp"}, {}, {""}, true},
       {"CLI11", {"CLI/"}, {}, {""}, true},
   };
-  return doors;
+  return owners;
 }
 
-bool GoesThrough(const Door& door, string_view include) {
+bool GoesThrough(const Owner& owner, string_view include) {
   const auto starts = [&](string_view start) { return include.starts_with(start); };
   const auto ends = [&](string_view end) { return include.ends_with(end); };
-  return std::any_of(door.starts.begin(), door.starts.end(), starts) ||
-         std::any_of(door.ends.begin(), door.ends.end(), ends);
+  return std::any_of(owner.starts.begin(), owner.starts.end(), starts) ||
+         std::any_of(owner.ends.begin(), owner.ends.end(), ends);
 }
 
 // Waiting politely and the rounding mode are no vector code; everything else of that header is.
@@ -176,23 +176,23 @@ Violations CheckIncludes(const Tree& tree, const Layers& layers) {
   return violations;
 }
 
-Violations CheckDoors(const Tree& tree) {
+Violations CheckOwners(const Tree& tree) {
   Violations violations;
   for (const TextFile& file : tree.files) {
     if (!IsCpp(file.path) || IncludesFreely(file.path)) continue;
     for (const Include& include : IncludesOf(file)) {
-      for (const Door& door : Doors()) {
-        if (!GoesThrough(door, include.path)) continue;
+      for (const Owner& owner : Owners()) {
+        if (!GoesThrough(owner, include.path)) continue;
         const bool is_open = std::any_of(
-            door.open_in.begin(), door.open_in.end(),
+            owner.open_in.begin(), owner.open_in.end(),
             [&](string_view folder) { return folder.empty() || IsBelow(file.path, folder); });
-        if (!is_open && door.is_intrinsics && UsesNoVectors(file.text)) continue;
+        if (!is_open && owner.is_intrinsics && UsesNoVectors(file.text)) continue;
         if (!is_open) {
-          violations.push_back(fmt::format("{}:{}: {} enters by another door", file.path,
-                                           include.line_number, door.library));
-        } else if (door.only_in_cc && IsHeader(file.path)) {
+          violations.push_back(fmt::format("{}:{}: {} enters by another owner", file.path,
+                                           include.line_number, owner.library));
+        } else if (owner.only_in_cc && IsHeader(file.path)) {
           violations.push_back(fmt::format("{}:{}: {} belongs in a .cc file", file.path,
-                                           include.line_number, door.library));
+                                           include.line_number, owner.library));
         }
       }
     }

@@ -15,8 +15,8 @@ using Violations = std::vector<std::string>;
 // Quoted includes go from the root, to files that exist, and only where the table allows.
 Violations CheckIncludes(const Tree& tree, const Layers& layers);
 
-// A heavy library enters by its one door; the heaviest headers only in .cc files.
-Violations CheckDoors(const Tree& tree);
+// A heavy library enters by its one owner; the heaviest headers only in .cc files.
+Violations CheckOwners(const Tree& tree);
 
 // Every room of the table exists, every folder of sources has a room.
 Violations CheckRooms(const Tree& tree, const Layers& layers);

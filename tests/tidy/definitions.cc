@@ -93,7 +93,8 @@ size_t Past(const Tokens& tokens, size_t at, string_view open, string_view close
   return at;
 }
 
-// Declarations without what may stand before them: template<...>, [[...]], static, inline and the like.
+// Declarations without what may stand before them: template<...>, [[...]], static, inline and the
+// like.
 Tokens WithoutPrefix(Tokens tokens) {
   static const std::set<string_view> words = {"static", "inline",    "constexpr", "extern",
                                               "const",  "constinit", "consteval", "thread_local"};

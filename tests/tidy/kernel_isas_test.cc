@@ -1,5 +1,5 @@
-// Disassembles every page of every kernel: the scalar page is scalar, the AVX2 page stays within
-// AVX2, the AVX-512 page uses its registers, and nothing outside the pages was compiled for more
+// Disassembles every ISA of every kernel: the scalar ISA is scalar, the AVX2 ISA stays within
+// AVX2, the AVX-512 ISA uses its registers, and nothing outside the ISAs was compiled for more
 // than the baseline (a linker may keep any copy of a shared inline function). CPU-independent.
 #include <gtest/gtest.h>
 
@@ -15,21 +15,21 @@
 namespace atl::testing {
 namespace {
 
-enum class Page { kNone, kRef, kAvx2, kAvx512 };
+enum class Isa { kNone, kRef, kAvx2, kAvx512 };
 
-// What the functions of one object say about its pages.
-struct PageFacts {
+// What the functions of one object say about its ISAs.
+struct IsaFacts {
   int scalar_fma_ref = 0;
   int ymm_fma_avx2 = 0;
   int zmm_fma_avx512 = 0;
   std::vector<std::string> faults;
 };
 
-Page PageOf(const std::string& mangled) {
-  static const std::regex kInPage("^_ZZ*NK?3atl7kernels(3ref|4avx2|6avx512)");
+Isa IsaOf(const std::string& mangled) {
+  static const std::regex kInIsa("^_ZZ*NK?3atl7kernels(3ref|4avx2|6avx512)");
   std::smatch match;
-  if (!std::regex_search(mangled, match, kInPage)) return Page::kNone;
-  return match[1] == "3ref" ? Page::kRef : match[1] == "4avx2" ? Page::kAvx2 : Page::kAvx512;
+  if (!std::regex_search(mangled, match, kInIsa)) return Isa::kNone;
+  return match[1] == "3ref" ? Isa::kRef : match[1] == "4avx2" ? Isa::kAvx2 : Isa::kAvx512;
 }
 
 bool Has(std::string_view text, std::string_view what) {
@@ -56,7 +56,7 @@ class Reader {
     if (line.size() > 2 && line.ends_with(">:")) {
       name_ = line.substr(line.find('<') + 1);
       name_.resize(name_.size() - 2);
-      page_ = PageOf(name_);
+      isa_ = IsaOf(name_);
       return;
     }
     const size_t tab = line.find('\t');
@@ -66,25 +66,25 @@ class Reader {
                      instruction.starts_with("vfnmadd") || instruction.starts_with("vfnmsub");
     const std::string_view mnemonic = instruction.substr(0, instruction.find(' '));
     const bool packed = fma && (mnemonic.ends_with("ps") || mnemonic.ends_with("pd"));
-    switch (page_) {
-      case Page::kNone:
-        if (instruction.starts_with("v")) Fault("code outside the pages needs AVX", instruction);
+    switch (isa_) {
+      case Isa::kNone:
+        if (instruction.starts_with("v")) Fault("code outside the ISAs needs AVX", instruction);
         break;
-      case Page::kRef:
-        if (packed) Fault("the scalar page has a packed FMA", instruction);
-        if (NeedsAvx512(instruction)) Fault("the scalar page needs AVX-512", instruction);
+      case Isa::kRef:
+        if (packed) Fault("the scalar ISA has a packed FMA", instruction);
+        if (NeedsAvx512(instruction)) Fault("the scalar ISA needs AVX-512", instruction);
         facts_.scalar_fma_ref += fma && !packed;
         break;
-      case Page::kAvx2:
-        if (NeedsAvx512(instruction)) Fault("the AVX2 page needs AVX-512", instruction);
+      case Isa::kAvx2:
+        if (NeedsAvx512(instruction)) Fault("the AVX2 ISA needs AVX-512", instruction);
         facts_.ymm_fma_avx2 += packed && Has(instruction, "%ymm");
         break;
-      case Page::kAvx512:
+      case Isa::kAvx512:
         facts_.zmm_fma_avx512 += packed && Has(instruction, "%zmm");
         break;
     }
   }
-  const PageFacts& facts() const { return facts_; }
+  const IsaFacts& facts() const { return facts_; }
 
  private:
   void Fault(const char* what, std::string_view instruction) {
@@ -93,13 +93,13 @@ class Reader {
   }
 
   std::string name_;
-  Page page_ = Page::kNone;
-  PageFacts facts_;
+  Isa isa_ = Isa::kNone;
+  IsaFacts facts_;
 };
 
-// Facts by object file; only those whose name ends in _isa.cc.o have pages.
-std::map<std::string, PageFacts> Disassemble(const std::string& archive) {
-  std::map<std::string, PageFacts> result;
+// Facts by object file; only those whose name ends in _isa.cc.o have ISAs.
+std::map<std::string, IsaFacts> Disassemble(const std::string& archive) {
+  std::map<std::string, IsaFacts> result;
   const std::string command = "objdump -d -w --no-show-raw-insn '" + archive + "'";
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return result;
@@ -127,7 +127,7 @@ std::map<std::string, PageFacts> Disassemble(const std::string& archive) {
   return result;
 }
 
-TEST(KernelPagesTest, EveryPageIsWhatItsNameSays) {
+TEST(KernelIsasTest, EveryIsaIsWhatItsNameSays) {
   std::ifstream list(ATOLL_KERNEL_ARCHIVES);
   ASSERT_TRUE(list) << ATOLL_KERNEL_ARCHIVES;
   int with_three_pages = 0;
@@ -136,10 +136,10 @@ TEST(KernelPagesTest, EveryPageIsWhatItsNameSays) {
       for (const std::string& fault : facts.faults) ADD_FAILURE() << object << ": " << fault;
       const bool vectors = facts.ymm_fma_avx2 > 0 || facts.zmm_fma_avx512 > 0;
       EXPECT_EQ(facts.ymm_fma_avx2 > 0, facts.zmm_fma_avx512 > 0)
-          << object << ": " << facts.ymm_fma_avx2 << " FMAs with ymm on the AVX2 page, "
-          << facts.zmm_fma_avx512 << " with zmm on the AVX-512 page";
+          << object << ": " << facts.ymm_fma_avx2 << " FMAs with ymm for AVX2, "
+          << facts.zmm_fma_avx512 << " with zmm for AVX-512";
       if (vectors) {
-        EXPECT_GT(facts.scalar_fma_ref, 0) << object << ": no FMA on the scalar page";
+        EXPECT_GT(facts.scalar_fma_ref, 0) << object << ": no FMA on the scalar ISA";
       }
       with_three_pages += vectors ? 1 : 0;
     }
@@ -148,7 +148,7 @@ TEST(KernelPagesTest, EveryPageIsWhatItsNameSays) {
   EXPECT_GE(with_three_pages, 6);
 }
 
-PageFacts FactsOf(const std::string& name, const std::string& instruction) {
+IsaFacts FactsOf(const std::string& name, const std::string& instruction) {
   Reader reader;
   reader.Read("0000000000000040 <" + name + ">:");
   reader.Read("  40:\t" + instruction);
@@ -156,7 +156,7 @@ PageFacts FactsOf(const std::string& name, const std::string& instruction) {
 }
 
 // The reader itself tells good from bad.
-TEST(KernelPagesTest, FaultsAreSeen) {
+TEST(KernelIsasTest, FaultsAreSeen) {
   const std::string ref = "_ZN3atl7kernels3ref7AddRowsEv", avx2 = "_ZN3atl7kernels4avx27AddRowsEv",
                     avx512 = "_ZN3atl7kernels6avx5127AddRowsEv",
                     shared = "_ZN3atl7kernels7ToFloatEv";

@@ -62,7 +62,8 @@ const Room* Layers::RoomOf(std::string_view path) const {
   const std::string_view folder = FolderOf(path);
   const Room* owner = nullptr;
   for (const Room& room : rooms_) {
-    // The loose files of a top folder are a room; the folders below it are not, where the table names some of them.
+    // The loose files of a top folder are a room; the folders below it are not, where the table
+    // names some of them.
     const bool is_loose = room.path.find('/') == std::string::npos &&
                           std::any_of(rooms_.begin(), rooms_.end(), [&](const Room& other) {
                             return other.path.starts_with(room.path + "/");

@@ -28,7 +28,8 @@ class Layers {
   // (`worker`) owns only the files directly in it.
   const Room* RoomOf(std::string_view path) const;
 
-  // Whether a file of `from` may include a file of `to`: its line names it, or it is open to all; and it stands above.
+  // Whether a file of `from` may include a file of `to`: its line names it, or it is open to all;
+  // and it stands above.
   static bool MayInclude(const Room& from, const Room& to);
 
   // Whether a file of `from` may include a file of `to` whatever its line says.

@@ -1,4 +1,5 @@
-// What the tests of the house's rules share: this repository, and a small tree on disk in which a rule is broken.
+// What the tests of the house's rules share: this repository, and a small tree on disk in which a
+// rule is broken.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST_F(HouseTest, IncludesKeepToTheTable) { EXPECT_THAT(CheckIncludes(tree_, layers_), IsEmpty()); }
-TEST_F(HouseTest, LibrariesEnterByTheirDoors) { EXPECT_THAT(CheckDoors(tree_), IsEmpty()); }
+TEST_F(HouseTest, LibrariesEnterByTheirDoors) { EXPECT_THAT(CheckOwners(tree_), IsEmpty()); }
 TEST_F(HouseTest, RoomsAndFoldersAgree) { EXPECT_THAT(CheckRooms(tree_, layers_), IsEmpty()); }
 TEST_F(HouseTest, ArchitectureMapsEveryRoom) { EXPECT_THAT(CheckMap(tree_, layers_), IsEmpty()); }
 TEST_F(HouseTest, FilesAreShort) { EXPECT_THAT(CheckLengths(tree_), IsEmpty()); }
@@ -36,7 +36,7 @@ TEST_F(PlantedTest, ACleanTreeIsClean) {
         "`worker/`\n");
   const Tree tree = Read();
   EXPECT_THAT(CheckIncludes(tree, layers_), IsEmpty());
-  EXPECT_THAT(CheckDoors(tree), IsEmpty());
+  EXPECT_THAT(CheckOwners(tree), IsEmpty());
   EXPECT_THAT(CheckRooms(tree, layers_), IsEmpty());
   EXPECT_THAT(CheckMap(tree, layers_), IsEmpty());
   EXPECT_THAT(CheckLengths(tree), IsEmpty());
@@ -94,7 +94,7 @@ TEST_F(PlantedTest, EveryDoorIsWatched) {
   Plant("worker/moe/g.cc", "#include <immintrin.h>\n__m256 x = _mm256_setzero_ps();\n");
   Plant("worker/moe/o.cc", "#include <immintrin.h>\nvoid Wait() { _mm_pause(); }\n");
   std::vector<std::string> files;
-  for (const std::string& violation : CheckDoors(Read())) {
+  for (const std::string& violation : CheckOwners(Read())) {
     files.push_back(violation.substr(0, violation.find(':')));
   }
   EXPECT_THAT(

@@ -14,13 +14,14 @@ constexpr int32_t kPositionsMax = 1 << 24;  // angles are exact in fp32 below
 
 absl::Status ValidateLengths(const StepPlan& plan, const StartSequence& start) {
   if (start.max_new_tokens < 0 || start.prompt_length < 1) {
-    return FailedPrecondition("step {}: sequence {} has a prompt of {} tokens and {} to draw",
+    return FailedPrecondition("step {}: sequence {} has a prompt of {} tokens and {} to sample",
                               plan.step, Value(start.seq), start.prompt_length,
                               start.max_new_tokens);
   }
-  if (start.num_drawn < 0 || (start.num_drawn > 0 && start.num_drawn >= start.max_new_tokens)) {
-    return FailedPrecondition("step {}: sequence {} begins anew with {} tokens drawn of {}",
-                              plan.step, Value(start.seq), start.num_drawn, start.max_new_tokens);
+  if (start.num_sampled < 0 ||
+      (start.num_sampled > 0 && start.num_sampled >= start.max_new_tokens)) {
+    return FailedPrecondition("step {}: sequence {} begins anew with {} tokens sampled of {}",
+                              plan.step, Value(start.seq), start.num_sampled, start.max_new_tokens);
   }
   if (start.prompt_logprobs && start.top_logprobs < 0) {
     return FailedPrecondition("step {}: sequence {} wants log-probabilities of its prompt alone",
@@ -63,7 +64,7 @@ absl::Status ValidateStarts(const StepPlan& plan, const SequenceTable& table,
 // What ValidateWork needs of a sequence, whether it is in the table or about to start.
 struct Expected {
   int32_t length = 0;
-  int64_t known = 0;  // tokens of prompt and answer that are drawn
+  int64_t known = 0;  // tokens of prompt and answer that are sampled
   size_t num_blocks = 0;
   bool pending = false;
   bool ended = false;
@@ -71,7 +72,8 @@ struct Expected {
 
 absl::StatusOr<Expected> Lookup(const StepPlan& plan, const SequenceTable& table, SeqId seq) {
   for (const StartSequence& start : plan.start) {
-    if (start.seq == seq) return Expected{.known = int64_t{start.prompt_length} + start.num_drawn};
+    if (start.seq == seq)
+      return Expected{.known = int64_t{start.prompt_length} + start.num_sampled};
   }
   const HomeSequence* sequence = table.Find(seq);
   if (sequence == nullptr ||
@@ -79,7 +81,7 @@ absl::StatusOr<Expected> Lookup(const StepPlan& plan, const SequenceTable& table
     return FailedPrecondition("step {}: sequence {} is not at home here", plan.step, Value(seq));
   }
   return Expected{.length = sequence->length,
-                  .known = int64_t{sequence->start.prompt_length} + sequence->num_drawn,
+                  .known = int64_t{sequence->start.prompt_length} + sequence->num_sampled,
                   .num_blocks = sequence->blocks.size(),
                   .pending = sequence->pending.has_value(),
                   .ended = sequence->finish != FinishReason::kNone};
@@ -106,8 +108,8 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
     return FailedPrecondition("step {}: sequence {} is planned from {}, it stands at {}", plan.step,
                               Value(work.seq), work.begin, expected.length);
   }
-  const bool is_piece = !work.ids.empty();
-  const bool fits = is_piece ? work.ids.size() == static_cast<size_t>(work.num_rows)
+  const bool is_chunk = !work.ids.empty();
+  const bool fits = is_chunk ? work.ids.size() == static_cast<size_t>(work.num_rows)
                              : work.num_rows <= limits.home.tokens_per_step && expected.pending;
   if (work.num_rows < 1 || !fits) {
     return FailedPrecondition("step {}: sequence {} is planned {} rows with {} ids", plan.step,
@@ -116,10 +118,10 @@ absl::Status ValidateWork(const StepPlan& plan, const SequenceWork& work, const 
   ATOLL_RETURN_IF_ERROR(ValidateTokens(plan, work, limits));
   const int64_t end = int64_t{work.begin} + work.num_rows;
   // Rows that a worker guesses go on from there.
-  const int64_t end_of_known = is_piece ? end : int64_t{work.begin} + 1;
-  if (end_of_known > expected.known || (work.draw && end_of_known < expected.known)) {
+  const int64_t end_of_known = is_chunk ? end : int64_t{work.begin} + 1;
+  if (end_of_known > expected.known || (work.sample && end_of_known < expected.known)) {
     return FailedPrecondition("step {}: sequence {} is planned to {}{}, it has {} tokens",
-                              plan.step, Value(work.seq), work.draw ? "draw after " : "",
+                              plan.step, Value(work.seq), work.sample ? "sample after " : "",
                               end_of_known, expected.known);
   }
   for (const BlockId block : work.new_blocks) {
@@ -154,7 +156,7 @@ absl::Status ValidatePlan(const StepPlan& plan, const SequenceTable& table,
     if (work.begin > 0 && work.num_rows > limits.home.late_rows) ++num_long;
   }
   if (num_long > limits.home.spares) {
-    return FailedPrecondition("step {}: {} continuing pieces, {} spares", plan.step, num_long,
+    return FailedPrecondition("step {}: {} continuing chunks, {} spares", plan.step, num_long,
                               limits.home.spares);
   }
   return absl::OkStatus();

@@ -34,8 +34,8 @@ struct BatchInput {
 
 // Checks the whole plan against the table before anything of it is done. kFailedPrecondition: a
 // wrong begin, an unknown sequence, slot or block, rows without blocks, rows beyond what prompt and
-// drawn tokens are or a draw before their end, more rows without ids than tokens_per_step,
-// more long pieces than spares; kUnimplemented: a rope factor of its own. The table is as it was.
+// sampled tokens are or a sample before their end, more rows without ids than tokens_per_step,
+// more long chunks than spares; kUnimplemented: a rope factor of its own. The table is as it was.
 absl::Status ValidatePlan(const StepPlan& plan, const SequenceTable& table,
                           const BatchLimits& limits);
 

@@ -17,19 +17,19 @@ namespace atl::worker {
 struct HomeSequence {
   StartSequence start;
   int32_t length = 0;              // committed tokens
-  std::optional<TokenId> pending;  // drawn last, not yet run
-  int32_t num_drawn = 0;           // those before a preemption included
+  std::optional<TokenId> pending;  // sampled last, not yet run
+  int32_t num_sampled = 0;         // those before a preemption included
   std::vector<BlockId> blocks;
   FinishReason finish = FinishReason::kNone;  // ended here; kept until the plan frees it
   std::optional<TokenCounts> counts;          // where a penalty is on
 
-  // `id` was drawn: it runs next, unless it was the last.
-  void Draw(TokenId id) {
+  // `id` was sampled: it runs next, unless it was the last.
+  void AddSampled(TokenId id) {
     pending = id;
-    ++num_drawn;
+    ++num_sampled;
     if (std::find(start.stop_ids.begin(), start.stop_ids.end(), id) != start.stop_ids.end()) {
       finish = FinishReason::kStop;
-    } else if (num_drawn >= start.max_new_tokens) {
+    } else if (num_sampled >= start.max_new_tokens) {
       finish = FinishReason::kLength;
     }
   }
@@ -43,7 +43,7 @@ class SequenceTable {
   }
   const HomeSequence* Find(SeqId seq) const { return const_cast<SequenceTable*>(this)->Find(seq); }
   HomeSequence& Add(const StartSequence& start) {
-    HomeSequence sequence = {.start = start, .num_drawn = start.num_drawn};
+    HomeSequence sequence = {.start = start, .num_sampled = start.num_sampled};
     if (NeedsTokenCounts(start.sampling)) sequence.counts.emplace(start.prompt_length);
     return sequences_.emplace(start.seq, std::move(sequence)).first->second;
   }

@@ -132,7 +132,7 @@ absl::Status Executor::RunStep(const StepPlan& plan, StepResult& result) {
   const auto start = Clock::now();
   ATOLL_RETURN_IF_ERROR(Forward(plan, batch));
   ATOLL_ASSIGN_OR_RETURN(result.probes, head_->Probe(batch));
-  ATOLL_RETURN_IF_ERROR(DrawAndCommit(batch, result));
+  ATOLL_RETURN_IF_ERROR(SampleAndCommit(batch, result));
   result.stats.kernel_us = MicrosSince(start);
   return absl::OkStatus();
 }
@@ -149,14 +149,14 @@ absl::Status Executor::Forward(const StepPlan& plan, const BatchInput& batch) {
                             .rows_by_rank = plan.rows_by_rank});
 }
 
-// Draws for all that are to draw, then commits: commit cannot fail.
-absl::Status Executor::DrawAndCommit(const BatchInput& batch, StepResult& result) {
+// Draws for all that are to sample, then commits: commit cannot fail.
+absl::Status Executor::SampleAndCommit(const BatchInput& batch, StepResult& result) {
   for (const BatchEntry& entry : batch.entries) {
-    // A row without ids runs the token drawn last, which was counted when it was drawn.
+    // A row without ids runs the token sampled last, which was counted when it was sampled.
     std::optional<TokenCounts>& counts = entry.sequence->counts;
     if (counts.has_value()) counts->Extend(entry.work->begin, entry.work->ids);
   }
-  ATOLL_ASSIGN_OR_RETURN(std::vector<EntryOutcome> outcomes, head_->Draw(batch));
+  ATOLL_ASSIGN_OR_RETURN(std::vector<EntryOutcome> outcomes, head_->Sample(batch));
   Commit(batch);
   for (size_t i = 0; i < batch.entries.size(); ++i)
     result.sequences.push_back(Report(*batch.entries[i].sequence, std::move(outcomes[i])));
@@ -171,17 +171,17 @@ SequenceResult Executor::Report(HomeSequence& sequence, EntryOutcome outcome) {
     sequence.finish = FinishReason::kError;
   } else {
     out.prompt_logprobs = std::move(outcome.prompt_logprobs);
-    if (outcome.drawn.has_value()) Append(sequence, *std::move(outcome.drawn), out);
+    if (outcome.sampled.has_value()) Append(sequence, *std::move(outcome.sampled), out);
   }
   out.finish = sequence.finish;
   return out;
 }
 
-void Executor::Append(HomeSequence& sequence, DrawnToken drawn, SequenceResult& out) {
-  out.ids.push_back(drawn.id);
-  if (drawn.logprobs.has_value()) out.logprobs.push_back(*std::move(drawn.logprobs));
-  if (sequence.counts.has_value()) sequence.counts->Extend(sequence.length, {&drawn.id, 1});
-  sequence.Draw(drawn.id);
+void Executor::Append(HomeSequence& sequence, SampledToken sampled, SequenceResult& out) {
+  out.ids.push_back(sampled.id);
+  if (sampled.logprobs.has_value()) out.logprobs.push_back(*std::move(sampled.logprobs));
+  if (sequence.counts.has_value()) sequence.counts->Extend(sequence.length, {&sampled.id, 1});
+  sequence.AddSampled(sampled.id);
 }
 
 void Executor::Commit(const BatchInput& batch) {

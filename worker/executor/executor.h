@@ -1,4 +1,4 @@
-// Executor: obeys plans. One step: check the plan, run the layers with the peers, draw, commit,
+// Executor: obeys plans. One step: check the plan, run the layers with the peers, sample, commit,
 // report. It knows nothing of users or policy.
 //
 //   Executor executor(…);
@@ -68,10 +68,10 @@ class Executor {
   absl::Status Check(const StepPlan& plan) const;
   absl::Status RunStep(const StepPlan& plan, StepResult& result);
   absl::Status Forward(const StepPlan& plan, const BatchInput& batch);
-  absl::Status DrawAndCommit(const BatchInput& batch, StepResult& result);
+  absl::Status SampleAndCommit(const BatchInput& batch, StepResult& result);
   void Commit(const BatchInput& batch);
   static SequenceResult Report(HomeSequence& sequence, EntryOutcome outcome);
-  static void Append(HomeSequence& sequence, DrawnToken drawn, SequenceResult& out);
+  static void Append(HomeSequence& sequence, SampledToken sampled, SequenceResult& out);
   void TakeStats(StepStats& stats);
 
   ModelConfig config_;

@@ -14,7 +14,7 @@ namespace {
 // which only what a step needs is touched. From some 16 rows on a pass is bound by arithmetic.
 constexpr size_t kLogitRows = 64;
 
-// The token that follows a row of a piece, if it is one of the prompt's.
+// The token that follows a row of a chunk, if it is one of the prompt's.
 std::optional<TokenId> PromptTokenAfter(const BatchEntry& entry, int32_t row) {
   const SequenceWork& work = *entry.work;
   if (work.begin + row + 1 >= entry.sequence->start.prompt_length) return std::nullopt;
@@ -75,10 +75,10 @@ absl::StatusOr<std::vector<ProbeResult>> OutputHead::Probe(const BatchInput& bat
   return results;
 }
 
-absl::StatusOr<std::vector<EntryOutcome>> OutputHead::Draw(const BatchInput& batch) {
+absl::StatusOr<std::vector<EntryOutcome>> OutputHead::Sample(const BatchInput& batch) {
   std::vector<EntryOutcome> outcomes(batch.entries.size());
   ATOLL_RETURN_IF_ERROR(ScorePrompts(batch, outcomes));
-  ATOLL_RETURN_IF_ERROR(DrawTokens(batch, outcomes));
+  ATOLL_RETURN_IF_ERROR(SampleTokens(batch, outcomes));
   return outcomes;
 }
 
@@ -111,10 +111,11 @@ absl::Status OutputHead::ScorePrompts(const BatchInput& batch,
   return absl::OkStatus();
 }
 
-absl::Status OutputHead::DrawTokens(const BatchInput& batch, std::vector<EntryOutcome>& outcomes) {
+absl::Status OutputHead::SampleTokens(const BatchInput& batch,
+                                      std::vector<EntryOutcome>& outcomes) {
   std::vector<EntryRow> rows;
   for (size_t i = 0; i < batch.entries.size(); ++i) {
-    if (batch.entries[i].work->draw && outcomes[i].status.ok())
+    if (batch.entries[i].work->sample && outcomes[i].status.ok())
       rows.push_back({i, batch.rows[i].num_rows - 1});
   }
   return ForLogits(batch, rows, [&](size_t first, size_t count) {
@@ -123,15 +124,15 @@ absl::Status OutputHead::DrawTokens(const BatchInput& batch, std::vector<EntryOu
       const size_t entry_index = rows[first + i].entry;
       const BatchEntry& entry = batch.entries[entry_index];
       const HomeSequence& sequence = *entry.sequence;
-      absl::StatusOr<DrawnToken> drawn =
-          DrawToken(context_, thread,
-                    {.start = sequence.start,
-                     .num_drawn = sequence.num_drawn,
-                     .counts = sequence.counts.has_value() ? &*sequence.counts : nullptr,
-                     .position = int64_t{entry.work->begin} + entry.work->num_rows},
-                    LogitsRow(i));
-      outcomes[entry_index].status = drawn.status();
-      if (drawn.ok()) outcomes[entry_index].drawn = *std::move(drawn);
+      absl::StatusOr<SampledToken> sampled =
+          SampleNext(context_, thread,
+                     {.start = sequence.start,
+                      .num_sampled = sequence.num_sampled,
+                      .counts = sequence.counts.has_value() ? &*sequence.counts : nullptr,
+                      .position = int64_t{entry.work->begin} + entry.work->num_rows},
+                     LogitsRow(i));
+      outcomes[entry_index].status = sampled.status();
+      if (sampled.ok()) outcomes[entry_index].sampled = *std::move(sampled);
     });
   });
 }

@@ -1,5 +1,5 @@
 // OutputHead: from the rows of a forward pass to what is told of them: probes, log-probabilities of
-// the prompt, drawn tokens. It changes no sequence.
+// the prompt, sampled tokens. It changes no sequence.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ namespace atl::worker {
 // What one entry of a batch gave. Not OK: its logits are broken, this sequence alone ends.
 struct EntryOutcome {
   absl::Status status;
-  std::optional<DrawnToken> drawn;
+  std::optional<SampledToken> sampled;
   std::vector<TokenLogprobs> prompt_logprobs;
 };
 
@@ -33,7 +33,7 @@ class OutputHead {
   // After a forward pass of `batch`. Errors of these calls are the step's.
   absl::StatusOr<std::vector<ProbeResult>> Probe(const BatchInput& batch);
   // One outcome for each entry. Counts of sequences with penalties hold this step's rows already.
-  absl::StatusOr<std::vector<EntryOutcome>> Draw(const BatchInput& batch);
+  absl::StatusOr<std::vector<EntryOutcome>> Sample(const BatchInput& batch);
 
  private:
   // A row of the batch, for the entry that it is computed for.
@@ -47,7 +47,7 @@ class OutputHead {
                          const std::function<void(size_t, size_t)>& use);
   std::span<float> LogitsRow(size_t index);
   absl::Status ScorePrompts(const BatchInput& batch, std::vector<EntryOutcome>& outcomes);
-  absl::Status DrawTokens(const BatchInput& batch, std::vector<EntryOutcome>& outcomes);
+  absl::Status SampleTokens(const BatchInput& batch, std::vector<EntryOutcome>& outcomes);
 
   Decoder& decoder_;
   kernels::KernelContext& context_;

@@ -1,6 +1,6 @@
 // The bytes of the past: KV blocks of the attention layers and DeltaNet states of the linear
-// layers, of the sequences that are at home here. The coordinator's cache room keeps the ledger that
-// gives out block ids and state slots; this room only keeps what they name.
+// layers, of the sequences that are at home here. The coordinator's cache room keeps the ledger
+// that gives out block ids and state slots; this room only keeps what they name.
 #pragma once
 
 #include <cstdint>
@@ -53,10 +53,10 @@ class KvCache {
   LinearState Spare(int spare, int linear_index);
   // A layer has applied its waiting rows: its state holds the first `length` tokens.
   void AdvanceState(SlotId slot, int linear_index, int64_t length);
-  // What a long piece wrote to the spare becomes the slot's state; all its layers count `length`
+  // What a long chunk wrote to the spare becomes the slot's state; all its layers count `length`
   // tokens.
   void SwapSpare(SlotId slot, int spare, int64_t length);
-  // A first piece wrote the slot itself: from now on it counts.
+  // A first chunk wrote the slot itself: from now on it counts.
   void SetStateLength(SlotId slot, int64_t length);
   // A slot as good as new: nothing of its last owner is counted.
   void ResetSlot(SlotId slot) { SetStateLength(slot, 0); }

@@ -75,7 +75,7 @@ absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run) {
   SoloOutput out;
   const int32_t prompt_length = static_cast<int32_t>(run.ids.size());
   int32_t next_block = run.first_block, held = 0, begin = 0;
-  size_t piece = 0;
+  size_t chunk = 0;
   const auto step = [&](SequenceWork work) -> absl::Status {
     if (run.before_step) run.before_step();
     work.seq = run.seq;
@@ -106,14 +106,14 @@ absl::StatusOr<SoloOutput> RunSolo(LocalCluster& cluster, const SoloRun& run) {
   };
   while (begin < prompt_length) {
     const int32_t size =
-        run.pieces.empty() ? prompt_length : run.pieces[std::min(piece++, run.pieces.size() - 1)];
+        run.chunks.empty() ? prompt_length : run.chunks[std::min(chunk++, run.chunks.size() - 1)];
     const int32_t rows = std::min(size, prompt_length - begin);
     ATOLL_RETURN_IF_ERROR(step({.num_rows = rows,
                                 .ids = {run.ids.begin() + begin, run.ids.begin() + begin + rows},
-                                .draw = begin + rows == prompt_length && run.num_generate > 0}));
+                                .sample = begin + rows == prompt_length && run.num_generate > 0}));
   }
   for (int32_t i = 1; i < run.num_generate; ++i)
-    ATOLL_RETURN_IF_ERROR(step({.num_rows = 1, .draw = true}));
+    ATOLL_RETURN_IF_ERROR(step({.num_rows = 1, .sample = true}));
   std::vector<StepPlan> plans(static_cast<size_t>(cluster.num_workers()));
   plans[static_cast<size_t>(run.home)].free.push_back(run.seq);
   for (const StepResult& result : cluster.Step(std::move(plans)))

@@ -54,8 +54,8 @@ class LocalCluster {
 // One sequence run to its end on a cluster, at home on one rank.
 struct SoloRun {
   std::vector<TokenId> ids;
-  // Sizes of the prompt's pieces in turn, the last one repeated; empty: the whole prompt at once.
-  std::vector<int32_t> pieces;
+  // Sizes of the prompt's chunks in turn, the last one repeated; empty: the whole prompt at once.
+  std::vector<int32_t> chunks;
   int32_t num_generate = 0;  // greedy tokens to append
   int home = 0;
   Probe probe = Probe::kLogits;  // of every row

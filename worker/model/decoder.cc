@@ -63,7 +63,7 @@ void Decoder::MakeLayers(const ModelWeights& weights) {
   int attention_index = 0, linear_index = 0;
   for (int i = 0; i < config_.num_layers(); ++i) {
     const LayerWeights& layer = weights.layers[static_cast<size_t>(i)];
-    const MoeBlock moe(moe_, layer.moe, i);
+    const MoeLayer moe(moe_, layer.moe, i);
     if (layer.type == LayerType::kFullAttention) {
       layers_.push_back({layer.input_norm, layer.post_norm,
                          AttentionLayer(attention_, layer.attention, attention_index++), moe});
@@ -89,39 +89,39 @@ void Decoder::UseWeights(const ModelWeights& weights) {
 }
 
 // Everything that the layer loop needs and that depends on the step.
-absl::Status Decoder::Prepare(const Room& room, const DecoderBatch& batch) {
+absl::Status Decoder::Prepare(const Workspace& workspace, const DecoderBatch& batch) {
   num_rows_ = static_cast<int>(batch.positions.size());
   const int64_t t = num_rows_, half = config_.rope.rotary_dim / 2;
   const int all_rows = std::accumulate(batch.rows_by_rank.begin(), batch.rows_by_rank.end(), 0);
-  ATOLL_RETURN_IF_ERROR(room.dispatcher.Prepare(batch.rows_by_rank));
+  ATOLL_RETURN_IF_ERROR(workspace.dispatcher.Prepare(batch.rows_by_rank));
   for (kernels::Buffer* buffer : {&hidden_, &normed_, &mixed_})
     buffer->ReserveFloats(t * config_.hidden_size);
   cos_.ReserveFloats(t * half);
   sin_.ReserveFloats(t * half);
   ATOLL_RETURN_IF_ERROR(
-      attention_workspace_.Prepare(room.context, attention_, num_rows_, batch.sequences));
+      attention_workspace_.Prepare(workspace.context, attention_, num_rows_, batch.sequences));
   delta_net_workspace_.Prepare(delta_net_, num_rows_, batch.sequences);
   moe_workspace_.Prepare(moe_, num_rows_, std::max(all_rows, num_rows_));
   if (num_rows_ == 0) return absl::OkStatus();
-  return rotary_.Rows(room.context, {.positions = batch.positions,
-                                     .cos = F32(cos_.f32(), {t, half}),
-                                     .sin = F32(sin_.f32(), {t, half})});
+  return rotary_.Rows(workspace.context, {.positions = batch.positions,
+                                          .cos = F32(cos_.f32(), {t, half}),
+                                          .sin = F32(sin_.f32(), {t, half})});
 }
 
-absl::Status Decoder::Mix(const Room& room, const Layer& layer, const TensorView& x,
+absl::Status Decoder::Mix(const Workspace& workspace, const Layer& layer, const TensorView& x,
                           const TensorView& y) {
   if (const auto* delta_net = std::get_if<DeltaNetLayer>(&layer.mixer)) {
-    return delta_net->Forward(room.context, room.cache, delta_net_workspace_, x, y);
+    return delta_net->Forward(workspace.context, workspace.cache, delta_net_workspace_, x, y);
   }
   const int64_t t = x.dims[0], half = config_.rope.rotary_dim / 2;
   return std::get<AttentionLayer>(layer.mixer)
       .Forward(
-          room.context, room.cache, attention_workspace_,
+          workspace.context, workspace.cache, attention_workspace_,
           {.x = x, .cos = F32(cos_.f32(), {t, half}), .sin = F32(sin_.f32(), {t, half}), .y = y});
 }
 
-absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
-  ATOLL_RETURN_IF_ERROR(Prepare(room, batch));
+absl::Status Decoder::Forward(const Workspace& workspace, const DecoderBatch& batch) {
+  ATOLL_RETURN_IF_ERROR(Prepare(workspace, batch));
   const int64_t t = num_rows_, h = config_.hidden_size;
   const TensorView hidden = F32(hidden_.f32(), {t, h});
   const TensorView normed = F32(normed_.f32(), {t, h});
@@ -129,20 +129,21 @@ absl::Status Decoder::Forward(const Room& room, const DecoderBatch& batch) {
   const float eps = config_.rms_norm_eps;
   if (t > 0)
     ATOLL_RETURN_IF_ERROR(
-        Embedding(room.context, {.table = embedding_, .ids = batch.ids, .out = hidden}));
+        Embedding(workspace.context, {.table = embedding_, .ids = batch.ids, .out = hidden}));
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     if (t > 0) {
-      ATOLL_RETURN_IF_ERROR(RmsNorm(
-          room.context, {.x = hidden, .weight = layer.input_norm, .epsilon = eps, .y = normed}));
-      ATOLL_RETURN_IF_ERROR(Mix(room, layer, normed, mixed));
+      ATOLL_RETURN_IF_ERROR(
+          RmsNorm(workspace.context,
+                  {.x = hidden, .weight = layer.input_norm, .epsilon = eps, .y = normed}));
+      ATOLL_RETURN_IF_ERROR(Mix(workspace, layer, normed, mixed));
       ATOLL_RETURN_IF_ERROR(AddRmsNorm(
-          room.context,
+          workspace.context,
           {.x = hidden, .added = mixed, .weight = layer.post_norm, .epsilon = eps, .y = normed}));
     }
     ATOLL_RETURN_IF_ERROR(layer.moe.Forward(
-        room.context, room.dispatcher, moe_workspace_, load_,
-        {.key = batch.key, .x = normed, .hidden = hidden, .owner = room.expert_owner[i]}));
+        workspace.context, workspace.dispatcher, moe_workspace_, load_,
+        {.key = batch.key, .x = normed, .hidden = hidden, .owner = workspace.expert_owner[i]}));
   }
   return absl::OkStatus();
 }

@@ -46,13 +46,13 @@ class Decoder {
   const ModelConfig& config() const { return config_; }
   // One forward pass; hidden() holds the residual stream of the T rows afterwards. kUnavailable and
   // kDeadlineExceeded come from the exchange: then nothing counts and the step may be run again.
-  struct Room {
+  struct Workspace {
     kernels::KernelContext& context;
     KvCache& cache;
     TokenDispatcher& dispatcher;
     std::span<const std::vector<int32_t>> expert_owner;
   };
-  absl::Status Forward(const Room& room, const DecoderBatch& batch);
+  absl::Status Forward(const Workspace& workspace, const DecoderBatch& batch);
 
   // Logits of chosen rows of the last Forward: final norm, then the head. out [rows, V] fp32.
   absl::Status Logits(kernels::KernelContext& context, std::span<const int32_t> rows,
@@ -64,13 +64,13 @@ class Decoder {
   struct Layer {
     kernels::TensorView input_norm, post_norm;
     std::variant<AttentionLayer, DeltaNetLayer> mixer;
-    MoeBlock moe;
+    MoeLayer moe;
   };
 
   Decoder() = default;
   void MakeLayers(const ModelWeights& weights);
-  absl::Status Prepare(const Room& room, const DecoderBatch& batch);
-  absl::Status Mix(const Room& room, const Layer& layer, const kernels::TensorView& x,
+  absl::Status Prepare(const Workspace& workspace, const DecoderBatch& batch);
+  absl::Status Mix(const Workspace& workspace, const Layer& layer, const kernels::TensorView& x,
                    const kernels::TensorView& y);
 
   ModelConfig config_;

@@ -43,7 +43,7 @@ class DispatchLayout {
   size_t dispatch_bytes(size_t rows, size_t pairs) const {
     return pairs_offset(rows) + pairs * sizeof(ExchangePair);
   }
-  size_t return_offset(size_t pair) const { return kMessageHeaderBytes + pair * row_bytes_; }
+  size_t combine_offset(size_t pair) const { return kMessageHeaderBytes + pair * row_bytes_; }
 
  private:
   size_t row_bytes_;

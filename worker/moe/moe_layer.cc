@@ -30,7 +30,7 @@ void MoeWorkspace::Prepare(const MoeConfig& config, int own_rows, int all_rows) 
   expert_rows_.reserve(static_cast<size_t>(config.num_experts));
 }
 
-absl::Status MoeBlock::Score(kernels::KernelContext& context, MoeWorkspace& workspace,
+absl::Status MoeLayer::Score(kernels::KernelContext& context, MoeWorkspace& workspace,
                              const TensorView& x) const {
   const int64_t rows = x.dims[0];
   const size_t pairs = static_cast<size_t>(rows * config_.experts_per_token);
@@ -45,7 +45,7 @@ absl::Status MoeBlock::Score(kernels::KernelContext& context, MoeWorkspace& work
                               .weights = std::span(workspace.weights_).first(pairs)});
 }
 
-void MoeBlock::CountRows(const ReceivedWork& work, MoeLoad& load) const {
+void MoeLayer::CountRows(const ReceivedWork& work, MoeLoad& load) const {
   std::vector<uint32_t>& counts = load.expert_rows[static_cast<size_t>(layer_)];
   for (const ExpertWork& expert : work.experts)
     counts[static_cast<size_t>(expert.expert)] += static_cast<uint32_t>(expert.num_rows);
@@ -53,7 +53,7 @@ void MoeBlock::CountRows(const ReceivedWork& work, MoeLoad& load) const {
   load.rows_remote += work.inputs.size() - static_cast<size_t>(work.num_local);
 }
 
-absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
+absl::Status MoeLayer::RunExperts(kernels::KernelContext& context, MoeWorkspace& workspace,
                                   const ReceivedWork& work, const TensorView& x) const {
   const int64_t rows = x.dims[0], hidden = config_.hidden, intermediate = config_.intermediate;
   workspace.expert_rows_.clear();
@@ -84,7 +84,7 @@ absl::Status MoeBlock::RunExperts(kernels::KernelContext& context, MoeWorkspace&
                         .name = work.inputs.empty() ? "shared_expert" : "experts"});
 }
 
-absl::Status MoeBlock::CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
+absl::Status MoeLayer::CombineRows(kernels::KernelContext& context, MoeWorkspace& workspace,
                                    std::span<const void* const> rows, const Args& args) const {
   const size_t pairs = static_cast<size_t>(args.x.dims[0] * config_.experts_per_token);
   return Combine(context,
@@ -97,7 +97,7 @@ absl::Status MoeBlock::CombineRows(kernels::KernelContext& context, MoeWorkspace
                   .exchange_dtype = config_.exchange_dtype});
 }
 
-absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,
+absl::Status MoeLayer::Forward(kernels::KernelContext& context, TokenDispatcher& dispatcher,
                                MoeWorkspace& workspace, MoeLoad& load, const Args& args) const {
   const int64_t rows = args.x.dims[0];
   const size_t pairs = static_cast<size_t>(rows * config_.experts_per_token);
@@ -117,8 +117,8 @@ absl::Status MoeBlock::Forward(kernels::KernelContext& context, TokenDispatcher&
   ATOLL_ASSIGN_OR_RETURN(const ReceivedWork work, dispatcher.Receive());
   CountRows(work, load);
   ATOLL_RETURN_IF_ERROR(RunExperts(context, workspace, work, shared_rows));
-  ATOLL_RETURN_IF_ERROR(dispatcher.Return());
-  ATOLL_ASSIGN_OR_RETURN(const std::span<const void* const> results, dispatcher.Collect());
+  ATOLL_RETURN_IF_ERROR(dispatcher.SendCombine());
+  ATOLL_ASSIGN_OR_RETURN(const std::span<const void* const> results, dispatcher.ReceiveCombine());
   return rows > 0 ? CombineRows(context, workspace, results, args) : absl::OkStatus();
 }
 

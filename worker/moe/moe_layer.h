@@ -37,16 +37,16 @@ class MoeWorkspace {
   void Prepare(const MoeConfig& config, int own_rows, int all_rows);
 
  private:
-  friend class MoeBlock;
+  friend class MoeLayer;
   kernels::Buffer logits_, shared_gate_, shared_activations_, shared_out_, intermediate_;
   std::vector<uint16_t> experts_;
   std::vector<float> weights_;
   std::vector<kernels::ExpertRows> expert_rows_;
 };
 
-class MoeBlock {
+class MoeLayer {
  public:
-  MoeBlock(const MoeConfig& config, const MoeWeights& weights, int layer)
+  MoeLayer(const MoeConfig& config, const MoeWeights& weights, int layer)
       : config_(config), weights_(weights), layer_(layer) {}
 
   // The same weights, of which more are packed now.

@@ -29,7 +29,7 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
     pairs_max += theirs * k;
     const size_t largest =
         std::max(layout_.dispatch_bytes(std::max(own, theirs), std::max(own, theirs) * k),
-                 layout_.return_offset(std::max(own, theirs) * k));
+                 layout_.combine_offset(std::max(own, theirs) * k));
     if (largest > transport_->caps().message_bytes_max) {
       return ResourceExhausted(
           "a step of {} rows needs a message of {} bytes, transport {} allows {}",
@@ -37,9 +37,9 @@ absl::Status TokenDispatcher::Prepare(std::span<const int32_t> rows_by_rank) {
           transport_->caps().message_bytes_max);
     }
     peers_[r].dispatch_out.Reserve(layout_.dispatch_bytes(own, own * k));
-    peers_[r].return_out.Reserve(layout_.return_offset(theirs * k));
+    peers_[r].combine_out.Reserve(layout_.combine_offset(theirs * k));
     peers_[r].dispatch_in.Reserve(layout_.dispatch_bytes(theirs, theirs * k));
-    peers_[r].return_in.Reserve(layout_.return_offset(own * k));
+    peers_[r].combine_in.Reserve(layout_.combine_offset(own * k));
     peers_[r].pairs.reserve(own * k);
   }
   rounded_.Reserve(own * layout_.row_bytes());
@@ -99,7 +99,7 @@ void TokenDispatcher::Route(const Routing& routing, int num_rows, std::span<cons
         peer.last_row = t;
         sent_.Add(t, peer.dispatch_out.data() + layout_.row_offset(peer.rows_out++));
       }
-      result_rows_[p] = peer.return_in.data() + layout_.return_offset(peer.pairs.size());
+      result_rows_[p] = peer.combine_in.data() + layout_.combine_offset(peer.pairs.size());
       peer.pairs.push_back({static_cast<uint32_t>(peer.rows_out - 1), expert, 0});
     }
     if (is_kept) kept_.Add(t, kept);
@@ -188,7 +188,7 @@ absl::Status TokenDispatcher::ParseDispatch(int rank, size_t bytes) {
                       key_.layer, rank, pair.row, pair.expert);
     }
     pairs_.push_back({pair.expert, data + layout_.row_offset(pair.row),
-                      peer.return_out.data() + layout_.return_offset(p)});
+                      peer.combine_out.data() + layout_.combine_offset(p)});
   }
   peer.pairs_in = counts.pairs;
   return absl::OkStatus();
@@ -227,35 +227,35 @@ absl::StatusOr<ReceivedWork> TokenDispatcher::Receive() {
                       .num_local = num_local_};
 }
 
-absl::Status TokenDispatcher::Return() {
+absl::Status TokenDispatcher::SendCombine() {
   sends_.clear();
   receives_.clear();
   for (size_t r = 0; r < peers_.size(); ++r) {
     Peer& peer = peers_[r];
     if (peer.pairs_in > 0) {
       sends_.push_back(
-          {static_cast<int>(r), peer.return_out.data(), layout_.return_offset(peer.pairs_in)});
+          {static_cast<int>(r), peer.combine_out.data(), layout_.combine_offset(peer.pairs_in)});
     }
     if (!peer.pairs.empty()) {
       receives_.push_back(
-          {static_cast<int>(r), peer.return_in.data(), layout_.return_offset(peer.pairs.size())});
+          {static_cast<int>(r), peer.combine_in.data(), layout_.combine_offset(peer.pairs.size())});
     }
   }
-  key_.kind = MessageKind::kReturn;
-  ATOLL_ASSIGN_OR_RETURN(return_,
+  key_.kind = MessageKind::kCombine;
+  ATOLL_ASSIGN_OR_RETURN(combine_,
                          transport_->AllToAll({.key = key_, .send = sends_, .receive = receives_}));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::span<const void* const>> TokenDispatcher::Collect() {
-  ATOLL_RETURN_IF_ERROR(WaitFor(*return_));
+absl::StatusOr<std::span<const void* const>> TokenDispatcher::ReceiveCombine() {
+  ATOLL_RETURN_IF_ERROR(WaitFor(*combine_));
   for (const MessageBuffer& receive : receives_) {
-    if (return_->bytes_from(receive.rank) != receive.size_bytes) {
+    if (combine_->bytes_from(receive.rank) != receive.size_bytes) {
       return DataLoss("layer {}: return of rank {} has {} bytes, expected {}", key_.layer,
-                      receive.rank, return_->bytes_from(receive.rank), receive.size_bytes);
+                      receive.rank, combine_->bytes_from(receive.rank), receive.size_bytes);
     }
   }
-  return_.reset();
+  combine_.reset();
   return std::span<const void* const>(result_rows_);
 }
 
@@ -272,7 +272,7 @@ absl::Status TokenDispatcher::WaitFor(Transfer& transfer) {
 
 void TokenDispatcher::Abandon() {
   dispatch_.reset();
-  return_.reset();
+  combine_.reset();
 }
 
 }  // namespace atl::worker

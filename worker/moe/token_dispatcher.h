@@ -24,7 +24,7 @@ struct Routing {
 };
 
 // Rows of one expert that are to be computed here: pointers into the dispatcher's buffers, valid
-// until Collect.
+// until ReceiveCombine.
 struct ExpertWork {
   int expert = 0;
   int first = 0;  // into inputs and outputs
@@ -44,9 +44,9 @@ struct DispatcherConfig {
   kernels::DType exchange_dtype = kernels::DType::kBf16;
 };
 
-// One layer: Dispatch (sends) → Receive (what is to be computed here) → compute → Return (sends
-// results) → Collect (rows of results, by pair). One thread; nothing but buffers is kept between
-// layers. After an error of the transport the step is abandoned: call Abandon.
+// One layer: Dispatch (sends) → Receive (what is to be computed here) → compute → SendCombine
+// (sends results) → ReceiveCombine (rows of results, by pair). One thread; nothing but buffers is
+// kept between layers. After an error of the transport the step is abandoned: call Abandon.
 class TokenDispatcher {
  public:
   // owner[expert] → rank of the layer is given with each Dispatch. The transport outlives the
@@ -67,9 +67,9 @@ class TokenDispatcher {
   // kDataLoss: a peer's message contradicts itself.
   absl::StatusOr<ReceivedWork> Receive();
   // Sends the results that belong to others and starts receiving one's own.
-  absl::Status Return();
+  absl::Status SendCombine();
   // Waits likewise; result [t · k + j] is the row of the j-th expert of row t.
-  absl::StatusOr<std::span<const void* const>> Collect();
+  absl::StatusOr<std::span<const void* const>> ReceiveCombine();
 
   // Cancels what is in flight.
   void Abandon();
@@ -79,7 +79,7 @@ class TokenDispatcher {
 
  private:
   struct Peer {
-    kernels::Buffer dispatch_out, dispatch_in, return_out, return_in;
+    kernels::Buffer dispatch_out, dispatch_in, combine_out, combine_in;
     std::vector<ExchangePair> pairs;  // of this layer's dispatch to the peer; stand behind its rows
     size_t rows_out = 0;              // … and the rows
     int last_row = -1;                // … of them, the own row that came last
@@ -128,7 +128,7 @@ class TokenDispatcher {
   int num_local_ = 0;
 
   std::unique_ptr<Transfer> dispatch_;
-  std::unique_ptr<Transfer> return_;
+  std::unique_ptr<Transfer> combine_;
   std::vector<MessageBuffer> sends_, receives_;
   uint64_t waiting_us_ = 0;
 };

@@ -17,7 +17,7 @@ class PackedFile : public PackedSpace {
  public:
   // Opens or makes the file. One that is there with another head, size or unit byte is set aside
   // for a new one, or refused where it may only be read. kNotFound: it may not be made here;
-  // kResourceExhausted: no room for it; kDataLoss: not ours, or not a plain file; kUnavailable.
+  // kResourceExhausted: no space for it; kDataLoss: not ours, or not a plain file; kUnavailable.
   static absl::StatusOr<std::unique_ptr<PackedFile>> Open(const std::string& path, uint64_t digest,
                                                           const PackedLayout& layout);
   ~PackedFile() override;

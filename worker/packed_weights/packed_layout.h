@@ -31,7 +31,7 @@ struct PackedMatrix {
 // head. The layout follows from the model alone, whoever owns which expert: a head of the file with
 // a byte for each unit, then every matrix on a page of its own, those of a huge page and more on
 // huge ones. Matrices that are not bf16, and those of fewer rows than a panel has columns, stay
-// where they are. One packed form has room for the whole model; untouched places cost nothing.
+// where they are. One packed form has space for the whole model; untouched places cost nothing.
 class PackedLayout {
  public:
   explicit PackedLayout(const ModelWeights& weights);

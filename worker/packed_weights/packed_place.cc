@@ -14,7 +14,7 @@
 namespace atl::worker {
 namespace {
 
-// A cache that nobody asked for leaves as much room as it takes: others write there too, and each
+// A cache that nobody asked for leaves as much space as it takes: others write there too, and each
 // worker of a machine counts the same free bytes.
 constexpr uint64_t kUnaskedShare = 2;
 
@@ -41,7 +41,7 @@ uint64_t MissingBytes(const PackedFile& file, const PackedRequest& request,
   return bytes;
 }
 
-absl::Status CheckRoom(const std::string& folder, uint64_t missing_bytes, PackedMode mode) {
+absl::Status CheckFreeSpace(const std::string& folder, uint64_t missing_bytes, PackedMode mode) {
   const uint64_t free_bytes = FreeBytes(folder);
   const uint64_t needed = mode == PackedMode::kAuto ? kUnaskedShare * missing_bytes : missing_bytes;
   if (free_bytes >= needed) return absl::OkStatus();
@@ -56,16 +56,16 @@ absl::StatusOr<std::unique_ptr<PackedSpace>> OpenFile(const std::string& folder,
   std::filesystem::create_directories(folder, ignored);
   const std::string path = PackedFilePath(folder, request.digest);
   if (!std::filesystem::exists(path, ignored)) {
-    ATOLL_RETURN_IF_ERROR(CheckRoom(folder, BytesOf(layout, request.units), request.mode));
+    ATOLL_RETURN_IF_ERROR(CheckFreeSpace(folder, BytesOf(layout, request.units), request.mode));
   }
   ATOLL_ASSIGN_OR_RETURN(std::unique_ptr<PackedFile> file,
                          PackedFile::Open(path, request.digest, layout));
   const uint64_t missing = MissingBytes(*file, request, layout);
-  absl::Status room = CheckRoom(folder, missing, request.mode);
-  if (!file->is_writable()) room = FailedPrecondition("{}: may only be read", path);
-  if (missing > 0 && !room.ok()) {
+  absl::Status space = CheckFreeSpace(folder, missing, request.mode);
+  if (!file->is_writable()) space = FailedPrecondition("{}: may only be read", path);
+  if (missing > 0 && !space.ok()) {
     LOG_WARNING("packed weights: {:.1f} MiB stay as they are: {}", Mebibytes(missing),
-                MessageOf(room));
+                MessageOf(space));
     file->StopClaiming();
   }
   LOG_INFO("packed weights: {}, {:.1f} MiB of this worker's are there, {:.1f} are missing", path,

@@ -13,7 +13,7 @@
 namespace atl::worker {
 
 enum class PackedMode : uint8_t {
-  kAuto,    // a file where there is one or twice the room for it, else memory, else nowhere
+  kAuto,    // a file where there is one or twice the space for it, else memory, else nowhere
   kFile,    // a file or an error
   kMemory,  // memory or an error
   kOff,

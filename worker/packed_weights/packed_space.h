@@ -19,7 +19,7 @@ class PackedSpace {
 
   // Whether this process is to write the unit; false: another one does.
   virtual bool Claim(int unit) = 0;
-  // kResourceExhausted: no room; kUnavailable: the disk fails.
+  // kResourceExhausted: no space; kUnavailable: the disk fails.
   virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Makes what was written last, then counts the units. Errors as of Write.
   virtual absl::Status Complete(std::span<const int> units) = 0;

@@ -68,7 +68,8 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app->footer(
-      "ATOLL_KERNELS=ref|avx2|avx512 forces a kernel page; UCX_TLS chooses UCX's transports.");
+      "ATOLL_KERNELS=ref|avx2|avx512 forces the ISA of the kernels; UCX_TLS chooses UCX's "
+      "transports.");
 }
 
 }  // namespace

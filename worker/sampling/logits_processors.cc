@@ -8,7 +8,7 @@ namespace atl::worker {
 namespace {
 
 bool IsMasking(const ProcessorInput& input) {
-  return input.num_drawn < input.params.min_tokens && !input.stop_ids.empty();
+  return input.num_sampled < input.params.min_tokens && !input.stop_ids.empty();
 }
 
 void MaskStopIds(std::span<const TokenId> stop_ids, std::span<float> logits) {

@@ -1,4 +1,4 @@
-// What changes logits before a token is drawn from them, in vLLM's order.
+// What changes logits before a token is sampled from them, in vLLM's order.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace atl::worker {
 struct ProcessorInput {
   const SamplingParams& params;
   std::span<const TokenId> stop_ids;
-  int32_t num_drawn = 0;                // tokens of the answer so far
+  int32_t num_sampled = 0;              // tokens of the answer so far
   const TokenCounts* counts = nullptr;  // set where a penalty is on
 };
 
@@ -22,7 +22,7 @@ struct ProcessorInput {
 bool HasProcessors(const ProcessorInput& input);
 
 // In this order, in fp32, one rounding an operation:
-//   stop ids become −inf until min_tokens are drawn; logit_bias is added;
+//   stop ids become −inf until min_tokens are sampled; logit_bias is added;
 //   repetition penalty r: tokens of prompt or answer, logit / r above 0, logit · r elsewhere;
 //   frequency and presence penalty: tokens of the answer, logit − f · times, then − p.
 // `logits` are the candidates (V or fewer); ids beyond them are passed over.

@@ -13,7 +13,7 @@ namespace atl::worker {
 
 // Of token `id` and of the `num_top` likeliest, fewer where there are fewer. `logits` are the
 // candidates, untouched; an id beyond them (padding of the head) has −inf. The same bits on every
-// page. kDataLoss: a NaN among the logits; kInvalidArgument: all are −inf.
+// ISA. kDataLoss: a NaN among the logits; kInvalidArgument: all are −inf.
 absl::StatusOr<TokenLogprobs> RawLogprobs(const kernels::KernelContext& context,
                                           std::span<const float> logits, TokenId id,
                                           int32_t num_top);

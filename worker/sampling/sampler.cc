@@ -17,10 +17,10 @@ kernels::SampleParams FiltersOf(const SamplingParams& params) {
           .seed = params.seed};
 }
 
-ProcessorInput ProcessorsOf(const DrawInput& input) {
+ProcessorInput ProcessorsOf(const SamplerInput& input) {
   return {.params = input.start.sampling,
           .stop_ids = input.start.stop_ids,
-          .num_drawn = input.num_drawn,
+          .num_sampled = input.num_sampled,
           .counts = input.counts};
 }
 
@@ -31,33 +31,33 @@ std::span<float> CandidateLogits(const StartSequence& start, std::span<float> lo
   return logits.first(std::min(logits.size(), static_cast<size_t>(start.vocab_limit)));
 }
 
-absl::StatusOr<DrawnToken> DrawToken(kernels::KernelContext& context, int thread_index,
-                                     const DrawInput& input, std::span<float> logits) {
+absl::StatusOr<SampledToken> SampleNext(kernels::KernelContext& context, int thread_index,
+                                        const SamplerInput& input, std::span<float> logits) {
   const std::span<float> candidates = CandidateLogits(input.start, logits);
   const ProcessorInput processors = ProcessorsOf(input);
-  const bool tells_logprobs = input.start.top_logprobs >= 0;
+  const bool reports_logprobs = input.start.top_logprobs >= 0;
   std::vector<float> copy;  // which token's log-probability is wanted is known only afterwards
   std::span<const float> raw = candidates;
   if (HasProcessors(processors)) {
-    if (tells_logprobs) {
+    if (reports_logprobs) {
       copy.assign(candidates.begin(), candidates.end());
       raw = copy;
     }
     ProcessLogits(processors, candidates);
   }
-  DrawnToken drawn;
-  ATOLL_ASSIGN_OR_RETURN(drawn.id,
+  SampledToken sampled;
+  ATOLL_ASSIGN_OR_RETURN(sampled.id,
                          kernels::SampleToken(context, thread_index, candidates,
                                               FiltersOf(input.start.sampling), input.position));
-  if (tells_logprobs) {
-    ATOLL_ASSIGN_OR_RETURN(drawn.logprobs,
-                           RawLogprobs(context, raw, drawn.id, input.start.top_logprobs));
+  if (reports_logprobs) {
+    ATOLL_ASSIGN_OR_RETURN(sampled.logprobs,
+                           RawLogprobs(context, raw, sampled.id, input.start.top_logprobs));
   }
-  return drawn;
+  return sampled;
 }
 
-absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
-    const kernels::KernelContext& context, const DrawInput& input, std::span<float> logits) {
+absl::StatusOr<std::vector<kernels::Candidate>> SamplerDistribution(
+    const kernels::KernelContext& context, const SamplerInput& input, std::span<float> logits) {
   const std::span<float> candidates = CandidateLogits(input.start, logits);
   ProcessLogits(ProcessorsOf(input), candidates);
   return kernels::FilterCandidates(context, candidates, FiltersOf(input.start.sampling));

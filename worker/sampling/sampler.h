@@ -16,16 +16,16 @@
 
 namespace atl::worker {
 
-// A sequence at the moment of a draw.
-struct DrawInput {
+// A sequence at the moment of a sample.
+struct SamplerInput {
   const StartSequence& start;
-  int32_t num_drawn = 0;
+  int32_t num_sampled = 0;
   const TokenCounts* counts = nullptr;  // of all tokens before; set where a penalty is on
   // Index of the drawn token in its sequence: with the seed it alone decides the random number.
   int64_t position = 0;
 };
 
-struct DrawnToken {
+struct SampledToken {
   TokenId id{};
   std::optional<TokenLogprobs> logprobs;  // where top_logprobs >= 0
 };
@@ -33,13 +33,13 @@ struct DrawnToken {
 // The logits that are candidates: `logits` V, without what vocab_limit calls padding.
 std::span<float> CandidateLogits(const StartSequence& start, std::span<float> logits);
 
-// `logits` V, changed in place. kDataLoss: a NaN among them; kInvalidArgument: none can be drawn
+// `logits` V, changed in place. kDataLoss: a NaN among them; kInvalidArgument: none can be sampled
 // (all −inf); only this sequence ends. On the thread of that index, whose scratch it uses.
-absl::StatusOr<DrawnToken> DrawToken(kernels::KernelContext& context, int thread_index,
-                                     const DrawInput& input, std::span<float> logits);
+absl::StatusOr<SampledToken> SampleNext(kernels::KernelContext& context, int thread_index,
+                                        const SamplerInput& input, std::span<float> logits);
 
-// The distribution that DrawToken draws from.
-absl::StatusOr<std::vector<kernels::Candidate>> DrawDistribution(
-    const kernels::KernelContext& context, const DrawInput& input, std::span<float> logits);
+// The distribution that SampleNext samples from.
+absl::StatusOr<std::vector<kernels::Candidate>> SamplerDistribution(
+    const kernels::KernelContext& context, const SamplerInput& input, std::span<float> logits);
 
 }  // namespace atl::worker

@@ -7,8 +7,8 @@
 namespace atl::worker {
 namespace {
 
-// 0.9 for what is drawn, and less than what is left for all that may be told beside it.
-constexpr float kDrawnLogprob = -0.1f;
+// 0.9 for what is sampled, and less than what is left for all that may be told beside it.
+constexpr float kSampledLogprob = -0.1f;
 constexpr float kNeighbourLogprob = -6.0f;
 constexpr float kNeighbourStep = -0.125f;
 
@@ -56,14 +56,14 @@ Spoken Answer::At(int64_t index, const StartSequence& start) const {
 }
 
 TokenLogprobs ScriptedLogprobs(TokenId id, int32_t num_top, int32_t vocab_size) {
-  TokenLogprobs told = {.logprob = kDrawnLogprob, .rank = 1};
+  TokenLogprobs reported = {.logprob = kSampledLogprob, .rank = 1};
   for (int32_t i = 0; i < std::min(num_top, vocab_size); ++i) {
-    told.top.push_back(
+    reported.top.push_back(
         {.id = TokenId{(Value(id) + i) % vocab_size},
-         .logprob =
-             i == 0 ? kDrawnLogprob : kNeighbourLogprob + kNeighbourStep * static_cast<float>(i)});
+         .logprob = i == 0 ? kSampledLogprob
+                           : kNeighbourLogprob + kNeighbourStep * static_cast<float>(i)});
   }
-  return told;
+  return reported;
 }
 
 }  // namespace atl::worker

@@ -22,9 +22,9 @@ struct SpokenText {
 // kInvalidArgument: text that is no UTF-8.
 absl::StatusOr<SpokenText> Encode(const Tokenizer& tokenizer, std::span<const std::string> chunks);
 
-// What happens at one index: a token is drawn, or the rule's end is reached.
+// What happens at one index: a token is sampled, or the rule's end is reached.
 struct Spoken {
-  Closing closing = Closing::kStop;  // kHang, kCrash, kNan; otherwise `id` is drawn
+  Closing closing = Closing::kStop;  // kHang, kCrash, kNan; otherwise `id` is sampled
   TokenId id{};
 };
 
@@ -43,7 +43,7 @@ class Answer {
 
   // The end token comes where the text ends if the request stops there; if it does not (ignore_eos)
   // or may not yet (min_tokens), the text begins again. A stop id inside the text that may not yet
-  // be drawn gives way to the next id that is none.
+  // be sampled gives way to the next id that is none.
   Spoken At(int64_t index, const StartSequence& start) const;
 
  private:
@@ -55,7 +55,7 @@ class Answer {
   Parts parts_;
 };
 
-// A plausible report of a drawn token: it, then its neighbours in the vocabulary.
+// A plausible report of a sampled token: it, then its neighbours in the vocabulary.
 TokenLogprobs ScriptedLogprobs(TokenId id, int32_t num_top, int32_t vocab_size);
 
 }  // namespace atl::worker

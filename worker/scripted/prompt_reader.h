@@ -23,7 +23,7 @@ struct PromptMarks {
   std::optional<TokenId> thought_end;    // </think>
 };
 
-// One sequence's prompt as it comes, piece by piece.
+// One sequence's prompt as it comes, chunk by chunk.
 class PromptReader {
  public:
   // Both outlive it.
@@ -34,7 +34,7 @@ class PromptReader {
 
   // What stands between the line `<|im_start|>user` and its `<|im_end|>`, in the last turn of that
   // kind; all ids where there is no such turn. The first `num_ids_max` of it, so that a prompt that
-  // is still coming can be asked after each piece. Lives until the next Append.
+  // is still coming can be asked after each chunk. Lives until the next Append.
   std::span<const TokenId> LastUserMessage(size_t num_ids_max = SIZE_MAX) const;
   // Whether a chat's last turn is inside a thought: what comes next is not yet the answer.
   bool EndsInThought() const;

@@ -28,8 +28,8 @@ class RE2;
 namespace atl::worker {
 
 // What follows the text. kStop: the end token. kLength: the text from its begin, without end.
-// kHang: the worker reports nothing more until it is stopped. kCrash: its process ends. kNan: the sequence ends in an
-// error.
+// kHang: the worker reports nothing more until it is stopped. kCrash: its process ends. kNan: the
+// sequence ends in an error.
 enum class Closing : uint8_t { kStop, kLength, kHang, kCrash, kNan };
 
 struct Rule {

@@ -17,7 +17,7 @@ using std::chrono::nanoseconds;
 // lateness of sleeps does not add up.
 constexpr std::chrono::milliseconds kBackToBack(1);
 
-// A message that is still coming is heard so far: its rule is asked for once a piece.
+// A message that is still coming is heard so far: its rule is asked for once a chunk.
 constexpr size_t kHeardIdsMax = 1024;
 
 constexpr int32_t kLayers = 1;
@@ -121,7 +121,7 @@ ScriptedRunner::Break ScriptedRunner::RunWork(const SequenceWork& work, Sequence
                                               StepCost& cost) {
   HomeSequence& sequence = *table_.Find(work.seq);
   Speaker& speaker = speakers_.at(work.seq);
-  int32_t num_tokens = work.draw ? 1 : 0;
+  int32_t num_tokens = work.sample ? 1 : 0;
   if (work.ids.empty()) {
     const Rule& rule = options_.script->rules()[speaker.rule];
     cost.decode = std::max(cost.decode, rule.token_time);
@@ -133,7 +133,7 @@ ScriptedRunner::Break ScriptedRunner::RunWork(const SequenceWork& work, Sequence
   }
   cost.step = std::max(cost.step, options_.script->rules()[speaker.rule].step_time);
   sequence.pending.reset();
-  const Break broken = Draw(sequence, speaker, num_tokens, result);
+  const Break broken = Sample(sequence, speaker, num_tokens, result);
   // Of guessed rows those count that led to a token; the first row always does.
   sequence.length +=
       work.ids.empty() ? std::max(1, static_cast<int32_t>(result.ids.size())) : work.num_rows;
@@ -175,14 +175,14 @@ Answer ScriptedRunner::MakeAnswer(Speaker& speaker) const {
   return Answer(std::move(parts));
 }
 
-ScriptedRunner::Break ScriptedRunner::Draw(HomeSequence& sequence, Speaker& speaker,
-                                           int32_t num_tokens, SequenceResult& result) {
+ScriptedRunner::Break ScriptedRunner::Sample(HomeSequence& sequence, Speaker& speaker,
+                                             int32_t num_tokens, SequenceResult& result) {
   if (num_tokens == 0) return Break::kNone;
   if (!speaker.answer) speaker.answer = MakeAnswer(speaker);
   const StartSequence& start = sequence.start;
   while (static_cast<int32_t>(result.ids.size()) < num_tokens &&
          sequence.finish == FinishReason::kNone) {
-    const Spoken spoken = speaker.answer->At(sequence.num_drawn, start);
+    const Spoken spoken = speaker.answer->At(sequence.num_sampled, start);
     if (spoken.closing != Closing::kStop && !result.ids.empty()) break;  // in a step of its own
     if (spoken.closing == Closing::kHang) return Break::kHang;
     if (spoken.closing == Closing::kCrash) return Break::kCrash;
@@ -195,7 +195,7 @@ ScriptedRunner::Break ScriptedRunner::Draw(HomeSequence& sequence, Speaker& spea
       result.logprobs.push_back(
           ScriptedLogprobs(spoken.id, start.top_logprobs, options_.limits.vocab_size));
     }
-    sequence.Draw(spoken.id);
+    sequence.AddSampled(spoken.id);
   }
   return Break::kNone;
 }

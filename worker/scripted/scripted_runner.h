@@ -1,7 +1,7 @@
 // ScriptedRunner: a worker's forward pass that is a script. It obeys plans and epochs like an
 // executor, by the same checks, and keeps a sequence's length, tokens and end; it has no weights,
-// no peers to exchange rows with, and its pools are numbers. What it draws is a function of the
-// prompt, the token's index and the request: not of the pieces, the batch, or a preemption in
+// no peers to exchange rows with, and its pools are numbers. What it samples is a function of the
+// prompt, the token's index and the request: not of the chunks, the batch, or a preemption in
 // between.
 //
 //   ATOLL_ASSIGN_OR_RETURN(auto script, Script::Load("rules.jsonl"));
@@ -71,7 +71,8 @@ class ScriptedRunner : public StepRunner {
   void Apply(const StepPlan& plan);
   Break RunWork(const SequenceWork& work, SequenceResult& result, StepCost& cost);
   void Read(const SequenceWork& work, const HomeSequence& sequence, Speaker& speaker);
-  Break Draw(HomeSequence& sequence, Speaker& speaker, int32_t num_tokens, SequenceResult& result);
+  Break Sample(HomeSequence& sequence, Speaker& speaker, int32_t num_tokens,
+               SequenceResult& result);
   void TellPrompt(const SequenceWork& work, const HomeSequence& sequence,
                   SequenceResult& result) const;
   Answer MakeAnswer(Speaker& speaker) const;

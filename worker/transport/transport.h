@@ -19,7 +19,7 @@
 
 namespace atl::worker {
 
-enum class MessageKind : uint8_t { kHello, kDispatch, kReturn };
+enum class MessageKind : uint8_t { kHello, kDispatch, kCombine };
 
 // What every message carries; the receiver posts the same key. A message with another key is
 // dropped and counted: at once when it meets a receive (tags are shorter than keys), else when a

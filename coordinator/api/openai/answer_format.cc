@@ -11,19 +11,19 @@
 namespace atl::coordinator {
 namespace {
 
-enum class Whole : bool { kNo, kYes };
+enum class Complete : bool { kNo, kYes };
 
-const char* ObjectName(AnswerKind kind, Whole whole) {
-  if (kind == AnswerKind::kCompletion) return "text_completion";
-  return whole == Whole::kYes ? "chat.completion" : "chat.completion.chunk";
+const char* ObjectName(ResponseKind kind, Complete complete) {
+  if (kind == ResponseKind::kCompletion) return "text_completion";
+  return complete == Complete::kYes ? "chat.completion" : "chat.completion.chunk";
 }
 
 // `{"id":…,"object":…,"created":…,"model":…,"choices":[`
-std::string Head(const AnswerHeader& header, Whole whole) {
+std::string Head(const ResponseHeader& header, Complete complete) {
   std::string out = R"({"id":)";
   AppendJsonString(header.id, &out);
   fmt::format_to(std::back_inserter(out), R"(,"object":"{}","created":{},"model":)",
-                 ObjectName(header.kind, whole), header.created_unix_s);
+                 ObjectName(header.kind, complete), header.created_unix_s);
   AppendJsonString(header.model, &out);
   out.append(R"(,"choices":[)");
   return out;
@@ -53,14 +53,14 @@ void AppendStopReason(const StopReason& reason, std::string* out) {
   out->append(id == nullptr ? "null" : fmt::format("{}", Value(*id)));
 }
 
-void AppendLogprobs(AnswerKind kind, const ChoicePiece& piece, std::string* out) {
+void AppendLogprobs(ResponseKind kind, const ChoiceDelta& delta, std::string* out) {
   out->append(R"(,"logprobs":)");
-  if (!piece.logprobs) {
+  if (!delta.logprobs) {
     out->append("null");
-  } else if (kind == AnswerKind::kChat) {
-    out->append(ChatLogprobsJson(*piece.logprobs));
+  } else if (kind == ResponseKind::kChat) {
+    out->append(ChatLogprobsJson(*delta.logprobs));
   } else {
-    out->append(CompletionLogprobsJson(*piece.logprobs, piece.text_offset));
+    out->append(CompletionLogprobsJson(*delta.logprobs, delta.text_offset));
   }
 }
 
@@ -90,37 +90,37 @@ std::string DeltaMembers(const TextDelta& delta) {
   return out;
 }
 
-// One chunk of a chat: `members` of its delta, logprobs and end of `piece`.
-std::string ChatChunk(const AnswerHeader& header, const std::string& members,
-                      const ChoicePiece& piece) {
-  std::string out = Head(header, Whole::kNo);
-  fmt::format_to(std::back_inserter(out), R"({{"index":{},"delta":{{{}}})", piece.index, members);
-  AppendLogprobs(AnswerKind::kChat, piece, &out);
-  AppendEnd(piece.end, &out);
+// One chunk of a chat: `members` of its delta, logprobs and end of `delta`.
+std::string ChatChunk(const ResponseHeader& header, const std::string& members,
+                      const ChoiceDelta& delta) {
+  std::string out = Head(header, Complete::kNo);
+  fmt::format_to(std::back_inserter(out), R"({{"index":{},"delta":{{{}}})", delta.index, members);
+  AppendLogprobs(ResponseKind::kChat, delta, &out);
+  AppendEnd(delta.end, &out);
   return DataEvent(out + "}]}");
 }
 
-void AppendCompletionChoice(const ChoicePiece& piece, std::string* out) {
-  fmt::format_to(std::back_inserter(*out), R"({{"index":{},"text":)", piece.index);
-  AppendJsonString(piece.text.content, out);
-  AppendLogprobs(AnswerKind::kCompletion, piece, out);
-  AppendEnd(piece.end, out);
+void AppendCompletionChoice(const ChoiceDelta& delta, std::string* out) {
+  fmt::format_to(std::back_inserter(*out), R"({{"index":{},"text":)", delta.index);
+  AppendJsonString(delta.text.content, out);
+  AppendLogprobs(ResponseKind::kCompletion, delta, out);
+  AppendEnd(delta.end, out);
   out->push_back('}');
 }
 
-void AppendChatChoice(const ChoicePiece& piece, std::string* out) {
+void AppendChatChoice(const ChoiceDelta& delta, std::string* out) {
   fmt::format_to(std::back_inserter(*out),
-                 R"({{"index":{},"message":{{"role":"assistant","content":)", piece.index);
-  AppendJsonString(piece.text.content, out);
+                 R"({{"index":{},"message":{{"role":"assistant","content":)", delta.index);
+  AppendJsonString(delta.text.content, out);
   out->append(R"(,"reasoning_content":)");
-  if (piece.text.reasoning.empty()) {
+  if (delta.text.reasoning.empty()) {
     out->append("null");
   } else {
-    AppendJsonString(piece.text.reasoning, out);
+    AppendJsonString(delta.text.reasoning, out);
   }
   out->push_back('}');
-  AppendLogprobs(AnswerKind::kChat, piece, out);
-  AppendEnd(piece.end, out);
+  AppendLogprobs(ResponseKind::kChat, delta, out);
+  AppendEnd(delta.end, out);
   out->push_back('}');
 }
 
@@ -128,42 +128,42 @@ void AppendChatChoice(const ChoicePiece& piece, std::string* out) {
 
 std::string DataEvent(const std::string& json) { return "data: " + json + "\n\n"; }
 
-std::string BeginEvent(const AnswerHeader& header, int32_t index) {
-  if (header.kind == AnswerKind::kCompletion) return "";
+std::string BeginEvent(const ResponseHeader& header, int32_t index) {
+  if (header.kind == ResponseKind::kCompletion) return "";
   return ChatChunk(header, R"("role":"assistant","content":"")", {.index = index});
 }
 
-std::string PieceEvents(const AnswerHeader& header, const ChoicePiece& piece) {
-  const bool adds = !piece.text.empty() || (piece.logprobs && !piece.logprobs->empty());
-  if (!adds && !piece.end) return "";
-  if (header.kind == AnswerKind::kCompletion) {
-    std::string out = Head(header, Whole::kNo);
-    AppendCompletionChoice(piece, &out);
+std::string DeltaEvents(const ResponseHeader& header, const ChoiceDelta& delta) {
+  const bool adds = !delta.text.empty() || (delta.logprobs && !delta.logprobs->empty());
+  if (!adds && !delta.end) return "";
+  if (header.kind == ResponseKind::kCompletion) {
+    std::string out = Head(header, Complete::kNo);
+    AppendCompletionChoice(delta, &out);
     return DataEvent(out + "]}");
   }
   // A chat's end has a chunk of its own.
   std::string events;
   if (adds) {
-    events = ChatChunk(header, DeltaMembers(piece.text),
-                       {.index = piece.index, .logprobs = piece.logprobs});
+    events = ChatChunk(header, DeltaMembers(delta.text),
+                       {.index = delta.index, .logprobs = delta.logprobs});
   }
-  if (piece.end) events += ChatChunk(header, "", {.index = piece.index, .end = piece.end});
+  if (delta.end) events += ChatChunk(header, "", {.index = delta.index, .end = delta.end});
   return events;
 }
 
-std::string UsageEvent(const AnswerHeader& header, const Usage& usage) {
-  std::string out = Head(header, Whole::kNo) + "],";
+std::string UsageEvent(const ResponseHeader& header, const Usage& usage) {
+  std::string out = Head(header, Complete::kNo) + "],";
   AppendUsage(usage, &out);
   return DataEvent(out + "}");
 }
 
-std::string WholeAnswer(const AnswerHeader& header, std::span<const ChoicePiece> choices,
-                        const Usage& usage) {
-  std::string out = Head(header, Whole::kYes);
+std::string CompleteResponse(const ResponseHeader& header, std::span<const ChoiceDelta> choices,
+                             const Usage& usage) {
+  std::string out = Head(header, Complete::kYes);
   for (size_t i = 0; i < choices.size(); ++i) {
     if (i > 0) out.push_back(',');
-    header.kind == AnswerKind::kChat ? AppendChatChoice(choices[i], &out)
-                                     : AppendCompletionChoice(choices[i], &out);
+    header.kind == ResponseKind::kChat ? AppendChatChoice(choices[i], &out)
+                                       : AppendCompletionChoice(choices[i], &out);
   }
   out.append("],");
   AppendUsage(usage, &out);

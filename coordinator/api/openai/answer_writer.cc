@@ -13,15 +13,15 @@ namespace {
 
 class OpenAiWriter : public AnswerWriter {
  public:
-  OpenAiWriter(ResponseWriter response, AnswerHeader header)
+  OpenAiWriter(ResponseWriter response, ResponseHeader header)
       : response_(std::move(response)), header_(std::move(header)) {}
 
-  void WriteComplete(std::span<const ChoicePiece> choices, const Usage& usage) override {
-    response_.Respond({.body = WholeAnswer(header_, choices, usage)});
+  void WriteComplete(std::span<const ChoiceDelta> choices, const Usage& usage) override {
+    response_.Respond({.body = CompleteResponse(header_, choices, usage)});
   }
 
   void BeginChoice(int32_t index) override { gathered_ += BeginEvent(header_, index); }
-  void AddDelta(const ChoicePiece& piece) override { gathered_ += PieceEvents(header_, piece); }
+  void AddDelta(const ChoiceDelta& delta) override { gathered_ += DeltaEvents(header_, delta); }
   size_t gathered_bytes() const override { return gathered_.size(); }
   void Send() override { response_.Write(std::exchange(gathered_, {})); }
 
@@ -39,7 +39,7 @@ class OpenAiWriter : public AnswerWriter {
   }
 
   void WriteError(const ApiError& error, absl::Duration retry_after) override {
-    if (!response_.stream_begun()) return response_.Respond(ErrorAnswer(error, retry_after));
+    if (!response_.stream_begun()) return response_.Respond(ErrorResponse(error, retry_after));
     response_.Write(DataEvent(ToJson(error)) + kDoneEvent);
     response_.EndStream();
   }
@@ -49,29 +49,29 @@ class OpenAiWriter : public AnswerWriter {
 
  private:
   ResponseWriter response_;
-  const AnswerHeader header_;
+  const ResponseHeader header_;
   std::string gathered_;
 };
 
-std::unique_ptr<AnswerWriter> MakeWriter(AnswerKind kind, ResponseWriter response,
+std::unique_ptr<AnswerWriter> MakeWriter(ResponseKind kind, ResponseWriter response,
                                          const AnswerOrigin& origin) {
-  const char* prefix = kind == AnswerKind::kChat ? "chatcmpl-" : "cmpl-";
+  const char* prefix = kind == ResponseKind::kChat ? "chatcmpl-" : "cmpl-";
   return std::make_unique<OpenAiWriter>(std::move(response),
-                                        AnswerHeader{.kind = kind,
-                                                     .id = prefix + origin.call_name,
-                                                     .model = origin.model,
-                                                     .created_unix_s = origin.created_unix_s});
+                                        ResponseHeader{.kind = kind,
+                                                       .id = prefix + origin.call_name,
+                                                       .model = origin.model,
+                                                       .created_unix_s = origin.created_unix_s});
 }
 
 }  // namespace
 
 std::unique_ptr<AnswerWriter> MakeChatWriter(ResponseWriter response, const AnswerOrigin& origin) {
-  return MakeWriter(AnswerKind::kChat, std::move(response), origin);
+  return MakeWriter(ResponseKind::kChat, std::move(response), origin);
 }
 
 std::unique_ptr<AnswerWriter> MakeCompletionWriter(ResponseWriter response,
                                                    const AnswerOrigin& origin) {
-  return MakeWriter(AnswerKind::kCompletion, std::move(response), origin);
+  return MakeWriter(ResponseKind::kCompletion, std::move(response), origin);
 }
 
 }  // namespace atl::coordinator

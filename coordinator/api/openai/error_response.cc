@@ -7,13 +7,13 @@
 
 namespace atl::coordinator {
 
-HttpAnswer ErrorAnswer(const ApiError& error, absl::Duration retry_after) {
-  HttpAnswer answer{.status = error.status, .body = ToJson(error)};
+HttpResponse ErrorResponse(const ApiError& error, absl::Duration retry_after) {
+  HttpResponse response{.status = error.status, .body = ToJson(error)};
   if (error.status == 429 || error.status == 503) {
     const int64_t seconds = absl::ToInt64Seconds(absl::Ceil(retry_after, absl::Seconds(1)));
-    answer.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(seconds, 1)));
+    response.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(seconds, 1)));
   }
-  return answer;
+  return response;
 }
 
 }  // namespace atl::coordinator

@@ -8,6 +8,6 @@
 namespace atl::coordinator {
 
 // 429 and 503 say when to try again.
-HttpAnswer ErrorAnswer(const ApiError& error, absl::Duration retry_after);
+HttpResponse ErrorResponse(const ApiError& error, absl::Duration retry_after);
 
 }  // namespace atl::coordinator

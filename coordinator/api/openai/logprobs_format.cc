@@ -37,7 +37,7 @@ void AppendToken(std::string_view bytes, std::optional<float> logprob, std::stri
 }
 
 // {"a": -0.5, …} of the token and its alternatives.
-void AppendTopLogprobs(const ToldToken& token, std::string* out) {
+void AppendTopLogprobs(const ReportedToken& token, std::string* out) {
   if (!token.logprob) {
     out->append("null");
     return;
@@ -52,14 +52,14 @@ void AppendTopLogprobs(const ToldToken& token, std::string* out) {
     AppendLogprob(logprob, out);
     names.push_back(std::move(name));
   };
-  for (const ToldAlternative& each : token.top) append(each.bytes, each.logprob);
+  for (const ReportedAlternative& each : token.top) append(each.bytes, each.logprob);
   append(token.bytes, token.logprob);
   out->push_back('}');
 }
 
 // `append(token)` for each, as a JSON list.
 template <typename Append>
-void AppendList(std::span<const ToldToken> tokens, std::string* out, Append append) {
+void AppendList(std::span<const ReportedToken> tokens, std::string* out, Append append) {
   out->push_back('[');
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (i > 0) out->push_back(',');
@@ -70,9 +70,9 @@ void AppendList(std::span<const ToldToken> tokens, std::string* out, Append appe
 
 }  // namespace
 
-std::string ChatLogprobsJson(std::span<const ToldToken> tokens) {
+std::string ChatLogprobsJson(std::span<const ReportedToken> tokens) {
   std::string out = R"({"content":)";
-  AppendList(tokens, &out, [&out](const ToldToken& token) {
+  AppendList(tokens, &out, [&out](const ReportedToken& token) {
     out.push_back('{');
     AppendToken(token.bytes, token.logprob, &out);
     out.append(R"(,"top_logprobs":[)");
@@ -87,15 +87,17 @@ std::string ChatLogprobsJson(std::span<const ToldToken> tokens) {
   return out;
 }
 
-std::string CompletionLogprobsJson(std::span<const ToldToken> tokens, int64_t text_offset) {
+std::string CompletionLogprobsJson(std::span<const ReportedToken> tokens, int64_t text_offset) {
   std::string out = R"({"tokens":)";
-  AppendList(tokens, &out, [&out](const ToldToken& token) { AppendJsonString(token.bytes, &out); });
+  AppendList(tokens, &out,
+             [&out](const ReportedToken& token) { AppendJsonString(token.bytes, &out); });
   out.append(R"(,"token_logprobs":)");
-  AppendList(tokens, &out, [&out](const ToldToken& token) { AppendLogprob(token.logprob, &out); });
+  AppendList(tokens, &out,
+             [&out](const ReportedToken& token) { AppendLogprob(token.logprob, &out); });
   out.append(R"(,"top_logprobs":)");
-  AppendList(tokens, &out, [&out](const ToldToken& token) { AppendTopLogprobs(token, &out); });
+  AppendList(tokens, &out, [&out](const ReportedToken& token) { AppendTopLogprobs(token, &out); });
   out.append(R"(,"text_offset":)");
-  AppendList(tokens, &out, [&](const ToldToken& token) {
+  AppendList(tokens, &out, [&](const ReportedToken& token) {
     fmt::format_to(std::back_inserter(out), "{}", text_offset);
     text_offset += NumCharacters(token.bytes);
   });

@@ -12,11 +12,11 @@
 namespace atl::coordinator {
 
 // {"content": [{"token", "logprob", "bytes", "top_logprobs": […]}]}
-std::string ChatLogprobsJson(std::span<const ToldToken> tokens);
+std::string ChatLogprobsJson(std::span<const ReportedToken> tokens);
 
 // {"tokens", "token_logprobs", "top_logprobs", "text_offset"}: `text_offset` characters stand
 // before the first token. The token itself is always among its top_logprobs; of two tokens that
 // look the same the likelier is told, for JSON's keys are unique.
-std::string CompletionLogprobsJson(std::span<const ToldToken> tokens, int64_t text_offset);
+std::string CompletionLogprobsJson(std::span<const ReportedToken> tokens, int64_t text_offset);
 
 }  // namespace atl::coordinator

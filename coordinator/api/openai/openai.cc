@@ -39,13 +39,13 @@ std::variant<std::string, ApiError> Tokenize(const ServedModel& model,
     texts.emplace();
     for (const TokenId id : ids) texts->emplace_back(model.tokenizer->TokenBytes(id));
   }
-  return TokenizeAnswer(ids, model.max_model_len, texts);
+  return TokenizeResponse(ids, model.max_model_len, texts);
 }
 
 std::variant<std::string, ApiError> Detokenize(const ServedModel& model,
                                                const DetokenizeRequest& request) {
   if (!request.model.empty() && request.model != model.name) return ModelNotFound(request.model);
-  return DetokenizeAnswer(Decode(*model.tokenizer, request.tokens, SkipSpecial::kShow));
+  return DetokenizeResponse(Decode(*model.tokenizer, request.tokens, SkipSpecial::kShow));
 }
 
 std::string ModelJson(const ServedModel& model) {
@@ -82,14 +82,14 @@ std::variant<std::string, ApiError> DetokenizeBody(const ServedModel& model,
               [&](const DetokenizeRequest& request) { return Detokenize(model, request); });
 }
 
-HttpAnswer ModelList(const ServedModel& model) {
+HttpResponse ModelList(const ServedModel& model) {
   return {.body = fmt::format(R"({{"object":"list","data":[{}]}})", ModelJson(model))};
 }
 
-HttpAnswer OneModel(const ServedModel& model, const std::string& path) {
+HttpResponse OneModel(const ServedModel& model, const std::string& path) {
   const std::string name = path.substr(kModelsPath.size());
   // Not one of the errors that say when to try again.
-  if (name != model.name) return ErrorAnswer(ModelNotFound(name), absl::ZeroDuration());
+  if (name != model.name) return ErrorResponse(ModelNotFound(name), absl::ZeroDuration());
   return {.body = ModelJson(model)};
 }
 

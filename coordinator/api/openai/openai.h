@@ -30,7 +30,7 @@ std::variant<std::string, ApiError> DetokenizeBody(const ServedModel& model,
                                                    const std::string& body);
 
 // GET /v1/models, and one entry of it: the name is what stands after "/v1/models/" in `path`.
-HttpAnswer ModelList(const ServedModel& model);
-HttpAnswer OneModel(const ServedModel& model, const std::string& path);
+HttpResponse ModelList(const ServedModel& model);
+HttpResponse OneModel(const ServedModel& model, const std::string& path);
 
 }  // namespace atl::coordinator

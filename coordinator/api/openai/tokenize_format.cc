@@ -8,8 +8,8 @@
 
 namespace atl::coordinator {
 
-std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_len,
-                           const std::optional<std::vector<std::string>>& token_strs) {
+std::string TokenizeResponse(std::span<const TokenId> tokens, int64_t max_model_len,
+                             const std::optional<std::vector<std::string>>& token_strs) {
   std::string out =
       fmt::format(R"({{"count":{},"max_model_len":{},"tokens":[)", tokens.size(), max_model_len);
   for (size_t i = 0; i < tokens.size(); ++i) {
@@ -26,7 +26,7 @@ std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_le
   return out + "]}";
 }
 
-std::string DetokenizeAnswer(std::string_view prompt) {
+std::string DetokenizeResponse(std::string_view prompt) {
   std::string out = R"({"prompt":)";
   AppendJsonString(prompt, &out);
   out.push_back('}');

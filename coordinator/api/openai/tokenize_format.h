@@ -13,10 +13,10 @@
 namespace atl::coordinator {
 
 // {"count", "max_model_len", "tokens", "token_strs"}; token_strs is null where not asked for.
-std::string TokenizeAnswer(std::span<const TokenId> tokens, int64_t max_model_len,
-                           const std::optional<std::vector<std::string>>& token_strs);
+std::string TokenizeResponse(std::span<const TokenId> tokens, int64_t max_model_len,
+                             const std::optional<std::vector<std::string>>& token_strs);
 
 // {"prompt"}
-std::string DetokenizeAnswer(std::string_view prompt);
+std::string DetokenizeResponse(std::string_view prompt);
 
 }  // namespace atl::coordinator

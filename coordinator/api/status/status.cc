@@ -12,9 +12,9 @@ constexpr const char* kNumerics = "canonical-1";
 
 }  // namespace
 
-HttpAnswer Health() { return {.body = R"({"status":"ok"})"}; }
+HttpResponse Health() { return {.body = R"({"status":"ok"})"}; }
 
-HttpAnswer Ready(const StatusParts& parts) {
+HttpResponse Ready(const StatusParts& parts) {
   const ReadyState state = parts.engine.ready_state();
   if (state.ready) return {.body = R"({"ready":true})"};
   return {.status = 503,
@@ -22,7 +22,7 @@ HttpAnswer Ready(const StatusParts& parts) {
           .headers = {{"Retry-After", "1"}}};
 }
 
-HttpAnswer Version(const StatusParts& parts) {
+HttpResponse Version(const StatusParts& parts) {
   std::string list;
   if (parts.options.kernels) {
     for (const auto& [worker, name] : parts.options.kernels()) {
@@ -33,7 +33,7 @@ HttpAnswer Version(const StatusParts& parts) {
                               JsonString(parts.options.version), kNumerics, list)};
 }
 
-HttpAnswer Metrics(const StatusParts& parts) {
+HttpResponse Metrics(const StatusParts& parts) {
   if (parts.options.refresh_metrics) parts.options.refresh_metrics();
   return {.body = parts.registry.Render(), .content_type = Registry::ContentType()};
 }

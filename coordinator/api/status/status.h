@@ -27,12 +27,12 @@ struct StatusParts {
 };
 
 // GET /health: 200 as long as the process answers.
-HttpAnswer Health();
+HttpResponse Health();
 // GET /ready: 200, or 503 with the reason.
-HttpAnswer Ready(const StatusParts& parts);
+HttpResponse Ready(const StatusParts& parts);
 // GET /version
-HttpAnswer Version(const StatusParts& parts);
+HttpResponse Version(const StatusParts& parts);
 // GET /metrics
-HttpAnswer Metrics(const StatusParts& parts);
+HttpResponse Metrics(const StatusParts& parts);
 
 }  // namespace atl::coordinator

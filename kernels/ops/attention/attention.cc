@@ -51,13 +51,13 @@ absl::Status Attention(KernelContext& context, const AttentionArgs& args) {
 
   const OpTimer timer(context.observer(), CostOf(args));
   context.ParallelFor(static_cast<int>(plan.tasks().size()), [&](int task, int thread) {
-    ATOLL_ON_PAGE(context, AttendTask(args, plan.tasks()[static_cast<size_t>(task)],
-                                      context.Scratch(thread, scratch_bytes)));
+    ATOLL_ON_ISA(context, AttendTask(args, plan.tasks()[static_cast<size_t>(task)],
+                                     context.Scratch(thread, scratch_bytes)));
   });
   if (plan.splits().empty()) return absl::OkStatus();
   context.ParallelFor(static_cast<int>(plan.splits().size()), [&](int split, int thread) {
-    ATOLL_ON_PAGE(context, MergeParts(args, plan.splits()[static_cast<size_t>(split)],
-                                      context.Scratch(thread, scratch_bytes)));
+    ATOLL_ON_ISA(context, MergeParts(args, plan.splits()[static_cast<size_t>(split)],
+                                     context.Scratch(thread, scratch_bytes)));
   });
   return absl::OkStatus();
 }

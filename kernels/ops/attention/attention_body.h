@@ -1,4 +1,4 @@
-// Attention over F32x16; included once a page (see kernels/simd/f32x16.h). The order of additions
+// Attention over F32x16; included once an ISA (see kernels/simd/f32x16.h). The order of additions
 // is docs/arithmetic.md 3; the tiling below does not enter it.
 
 namespace {

@@ -1,4 +1,4 @@
-// The pages of attention; only attention.cc includes it.
+// The ISAs of attention; only attention.cc includes it.
 #pragma once
 
 #include "kernels/ops/attention/attention.h"

@@ -1,5 +1,5 @@
 // The memory of a tile: how many rows it may have, and what they take. Shared by plan, door and
-// pages.
+// ISAs.
 #pragma once
 
 #include <algorithm>

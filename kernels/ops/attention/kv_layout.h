@@ -14,8 +14,8 @@ namespace atl::kernels {
 // Blocks of a span, the leaf of the merge tree: 4,096 tokens.
 inline constexpr int kSpanBlocks = 64;
 
-// One layer's part of every block. Block b stands at base + b · block_stride_bytes and holds, for each
-// KV head in turn, K as D × 64 and V as 64 × D.
+// One layer's part of every block. Block b stands at base + b · block_stride_bytes and holds, for
+// each KV head in turn, K as D × 64 and V as 64 × D.
 struct KvLayerView {
   std::byte* base = nullptr;
   int64_t block_stride_bytes = 0;

@@ -1,11 +1,11 @@
-// The rows of one head around the delta rule, over F32x16: convolution, norms and gates of a block
-// of rows, into scratch; included once a page (see kernels/simd/f32x16.h). Scratch is padded to 16
+// The rows of one head around the delta rule, over F32x16: convolution, norms and gates of a tile
+// of rows, into scratch; included once an ISA (see kernels/simd/f32x16.h). Scratch is padded to 16
 // channels with zeros, which change no sum.
 
 namespace {
 
 // Rows [begin, end) of a sequence.
-struct RowBlock {
+struct RowTile {
   int begin;
   int end;
 
@@ -82,12 +82,12 @@ inline void GatherColumn(const DeltaRuleArgs& args, const DeltaSequence& sequenc
   }
 }
 
-// Columns of the block, and the taps before it, to scratch; the last of the sequence to the ring.
+// Columns of the tile, and the taps before it, to scratch; the last of the sequence to the ring.
 template <typename T>
 [[gnu::noinline, gnu::flatten]] void GatherColumns(const DeltaRuleArgs& args,
                                                    const DeltaSequence& sequence,
                                                    const HeadChannels& channels,
-                                                   const RowBlock& block, float* columns) {
+                                                   const RowTile& tile, float* columns) {
   const int before = static_cast<int>(args.weights.conv.dims[0]) - 1;
   const int64_t width = PaddedTo16(channels.count);
   const ConvColumns& ring = sequence.new_columns;
@@ -95,10 +95,10 @@ template <typename T>
   const int oldest = ring.ring == sequence.columns.ring ? 0 : -before;
   const int kept = sequence.num_rows - ring.ring_size;
   const int store_begin = kept > oldest ? kept : oldest;
-  for (int row = block.begin - before; row < block.end; ++row, columns += width) {
+  for (int row = tile.begin - before; row < tile.end; ++row, columns += width) {
     GatherColumn<T>(args, sequence, channels, row, columns);
     const int64_t position = sequence.position_begin + row;
-    const bool first_seen = row >= block.begin || block.begin == 0;
+    const bool first_seen = row >= tile.begin || tile.begin == 0;
     if (!channels.store || row < store_begin || position < 0 || !first_seen) continue;
     T* to = RingColumn<T>(ring, position, args.qkv.dims[1]) + channels.first;
     for (int c = 0; c < channels.count; c += 16)
@@ -126,14 +126,14 @@ template <typename T>
 
 // NOLINTNEXTLINE(readability-function-size): what it works on, each from another owner
 void ConvolveHead(const DeltaRuleArgs& args, const DeltaSequence& sequence,
-                  const HeadChannels& channels, const RowBlock& block, const DeltaScratch& scratch,
+                  const HeadChannels& channels, const RowTile& tile, const DeltaScratch& scratch,
                   float* out) {
   if (sequence.new_columns.dtype == DType::kBf16) {
-    GatherColumns<Bf16>(args, sequence, channels, block, scratch.columns);
+    GatherColumns<Bf16>(args, sequence, channels, tile, scratch.columns);
   } else {
-    GatherColumns<float>(args, sequence, channels, block, scratch.columns);
+    GatherColumns<float>(args, sequence, channels, tile, scratch.columns);
   }
-  ConvolveColumns(args, channels, block.count(), scratch.columns, out);
+  ConvolveColumns(args, channels, tile.count(), scratch.columns, out);
 }
 
 // x = (x · 1/sqrt(Σx² + epsilon)) · scale; the multiplication by 1 changes no bit.

@@ -54,7 +54,7 @@ absl::Status CheckRing(size_t i, const DeltaSequence& sequence) {
     return InvalidArgument("sequence {}: its waiting rows have no memory", i);
   if (waiting > ring.ring_size)
     return InvalidArgument("sequence {}: {} rows wait in a ring of {}", i, waiting, ring.ring_size);
-  if (writes && (sequence.num_rows > std::min(std::max(1, ring.ring_size / 2), kDeltaBlockRows) ||
+  if (writes && (sequence.num_rows > std::min(std::max(1, ring.ring_size / 2), kDeltaTileRows) ||
                  waiting + sequence.num_rows > ring.ring_size))
     return InvalidArgument("sequence {}: {} new rows beside {} waiting ones in a ring of {}", i,
                            sequence.num_rows, waiting, ring.ring_size);
@@ -147,7 +147,7 @@ absl::Status DeltaRule(KernelContext& context, const DeltaRuleArgs& args) {
     heads.head_begin = task % tasks * heads_per_task;
     heads.head_end = heads.head_begin + heads_per_task;
     heads.scratch = reinterpret_cast<float*>(context.Scratch(thread, scratch_bytes));
-    if (heads.sequence->num_rows > 0) ATOLL_ON_PAGE(context, RunHeads(args, heads));
+    if (heads.sequence->num_rows > 0) ATOLL_ON_ISA(context, RunHeads(args, heads));
   });
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// The delta rule over F32x16, lanes over value channels; included once a page after
+// The delta rule over F32x16, lanes over value channels; included once an ISA after
 // delta_rows_body.h (see kernels/simd/f32x16.h). A row is applied in the pass of the next one, as
 // late write does between steps: S <- fma(k, delta, decay · S), the same operation wherever it
 // happens.
@@ -37,12 +37,12 @@ struct DeltaReads {
 template <int kChain>
 using Chain = std::integral_constant<int, kChain>;
 
-// One value head of one sequence, and a block of its rows in scratch.
+// One value head of one sequence, and a tile of its rows in scratch.
 struct DeltaHead {
   const DeltaShape* shape;
   const DeltaSequence* sequence;
   const DeltaScratch* rows;
-  RowBlock block;
+  RowTile tile;
   int value_head;
   int key_head;
 
@@ -210,12 +210,12 @@ template <int V>
 [[gnu::noinline, gnu::flatten]] void RunLanes(const DeltaHead& head, const DeltaLanes<V>& lanes) {
   const DeltaSequence& sequence = *head.sequence;
   const bool wait = sequence.store == DeltaStore::kWait;
-  const int num_rows = head.block.count();
+  const int num_rows = head.tile.count();
   float* const s_at = (wait                                   ? head.rows->slice
                        : sequence.store == DeltaStore::kSpare ? sequence.spare + lanes.slice_at
                                                               : sequence.state + lanes.slice_at) +
                       lanes.lane;
-  if (head.block.begin == 0) BeginLanes<V>(head, lanes, 0, s_at);
+  if (head.tile.begin == 0) BeginLanes<V>(head, lanes, 0, s_at);
   DeltaReads<V> reads;
   ReadPass<V>(head, lanes, 0, s_at, nullptr, reads);
   for (int new_row = 0;; ++new_row) {
@@ -237,7 +237,7 @@ void RunLanesOrRow(const DeltaHead& head, const DeltaLanes<V>& lanes) {
   RunLanes<V>(head, lanes);
 }
 
-// The vectors of a slice, as many at a time as the page's registers hold.
+// The vectors of a slice, as many at a time as the ISA's registers hold.
 void RunSlice(const DeltaHead& head, int64_t slice_at, int channel, int width) {
   const auto live = [&](int first) {
     const int n = head.shape->value_dim - first;
@@ -253,15 +253,15 @@ void RunSlice(const DeltaHead& head, int64_t slice_at, int channel, int width) {
     RunLanesOrRow<1>(head, {slice_at, width, lane, channel + lane, {live(channel + lane)}});
 }
 
-// Convolution of v and gates, the rule slice by slice, and the gated norm: one value head's block.
+// Convolution of v and gates, the rule slice by slice, and the gated norm: one value head's tile.
 void RunValueHead(const DeltaRuleArgs& args, const DeltaHead& head) {
   const DeltaShape& shape = args.shape;
-  const int first_row = head.sequence->row_begin + head.block.begin;
+  const int first_row = head.sequence->row_begin + head.tile.begin;
   const int64_t values_at = int64_t{2} * shape.num_key_heads * shape.key_dim;
   const HeadChannels channels{values_at + int64_t{head.value_head} * shape.value_dim,
                               shape.value_dim, true};
-  ConvolveHead(args, *head.sequence, channels, head.block, *head.rows, head.rows->v);
-  GateRows(args, head.value_head, first_row, head.block.count(), *head.rows);
+  ConvolveHead(args, *head.sequence, channels, head.tile, *head.rows, head.rows->v);
+  GateRows(args, head.value_head, first_row, head.tile.count(), *head.rows);
   const int64_t padded = head.rows->value_width;
   const int64_t head_at = head.value_head * padded * shape.key_dim;
   for (int64_t channel = 0; channel < padded; channel += kDeltaSlice) {
@@ -269,7 +269,7 @@ void RunValueHead(const DeltaRuleArgs& args, const DeltaHead& head) {
         static_cast<int>(padded - channel < kDeltaSlice ? padded - channel : int64_t{kDeltaSlice});
     RunSlice(head, head_at + channel * shape.key_dim, static_cast<int>(channel), width);
   }
-  GateOutputs(args, head.value_head, first_row, head.block.count(), *head.rows);
+  GateOutputs(args, head.value_head, first_row, head.tile.count(), *head.rows);
 }
 
 }  // namespace
@@ -288,13 +288,13 @@ void RunHeads(const DeltaRuleArgs& args, const DeltaTask& task) {
   const bool first = task.head_begin % heads_of_a_key == 0;
   const int64_t key_at = int64_t{head.key_head} * shape.key_dim;
   const int64_t keys = int64_t{shape.num_key_heads} * shape.key_dim;
-  for (int begin = 0; begin < sequence.num_rows; begin += kDeltaBlockRows) {
+  for (int begin = 0; begin < sequence.num_rows; begin += kDeltaTileRows) {
     const int left = sequence.num_rows - begin;
-    head.block = {begin, begin + (left < kDeltaBlockRows ? left : kDeltaBlockRows)};
-    ConvolveHead(args, sequence, {key_at, shape.key_dim, first}, head.block, scratch, scratch.q);
-    ConvolveHead(args, sequence, {keys + key_at, shape.key_dim, first}, head.block, scratch,
+    head.tile = {begin, begin + (left < kDeltaTileRows ? left : kDeltaTileRows)};
+    ConvolveHead(args, sequence, {key_at, shape.key_dim, first}, head.tile, scratch, scratch.q);
+    ConvolveHead(args, sequence, {keys + key_at, shape.key_dim, first}, head.tile, scratch,
                  scratch.k);
-    NormaliseKeys(args, head.block.count(), scratch);
+    NormaliseKeys(args, head.tile.count(), scratch);
     for (head.value_head = task.head_begin; head.value_head < task.head_end; ++head.value_head)
       RunValueHead(args, head);
   }

@@ -7,26 +7,26 @@
 
 #include "kernels/simd/f32x16.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
 #include "kernels/ops/delta_rule/delta_rows_body.h"
 // The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
 #include "kernels/ops/delta_rule/delta_rows_body.h"
 // The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/simd/math_body.h"
 // Bodies of this operator.
 #include "kernels/ops/delta_rule/delta_rows_body.h"
 // The rule works on what the rows' body makes.
 #include "kernels/ops/delta_rule/delta_rule_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END

@@ -1,4 +1,4 @@
-// The pages of delta_rule; only delta_rule.cc and delta_rule_isa.cc include it.
+// The ISAs of delta_rule; only delta_rule.cc and delta_rule_isa.cc include it.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ inline constexpr int kDeltaSlice = 32;  // value channels of a slice; half of it
 inline constexpr int kMaxConvTaps = 8;
 // Rows that pass a head together: what they need stays in the second-level cache, and loading the
 // slices anew for the next ones costs a sixtieth.
-inline constexpr int kDeltaBlockRows = 64;
+inline constexpr int kDeltaTileRows = 64;
 
 constexpr int64_t PaddedTo16(int64_t n) { return (n + 15) / 16 * 16; }
 
@@ -24,24 +24,24 @@ struct DeltaTask {
   float* scratch = nullptr;  // DeltaRuleScratchBytes
 };
 
-// The scratch: rows of one block, padded to 16 channels, all of which are set.
+// The scratch: rows of one tile, padded to 16 channels, all of which are set.
 struct DeltaScratch {
   DeltaScratch(const DeltaShape& shape, int taps, float* base)
       : key_width(PaddedTo16(shape.key_dim)),
         value_width(PaddedTo16(shape.value_dim)),
         columns(base),
-        q(columns + (taps - 1 + kDeltaBlockRows) * std::max(key_width, value_width)),
-        k(q + kDeltaBlockRows * key_width),
-        v(k + kDeltaBlockRows * key_width),
-        beta(v + kDeltaBlockRows * value_width),
-        decay(beta + kDeltaBlockRows),
-        kq(decay + kDeltaBlockRows),
-        slice(kq + kDeltaBlockRows) {}
+        q(columns + (taps - 1 + kDeltaTileRows) * std::max(key_width, value_width)),
+        k(q + kDeltaTileRows * key_width),
+        v(k + kDeltaTileRows * key_width),
+        beta(v + kDeltaTileRows * value_width),
+        decay(beta + kDeltaTileRows),
+        kq(decay + kDeltaTileRows),
+        slice(kq + kDeltaTileRows) {}
   // Floats of all of it.
   static int64_t Floats(const DeltaShape& shape, int taps) {
     const int64_t keys = PaddedTo16(shape.key_dim), values = PaddedTo16(shape.value_dim);
-    return (taps - 1 + kDeltaBlockRows) * std::max(keys, values) +
-           kDeltaBlockRows * (2 * keys + values + 3) + int64_t{shape.key_dim} * kDeltaSlice;
+    return (taps - 1 + kDeltaTileRows) * std::max(keys, values) +
+           kDeltaTileRows * (2 * keys + values + 3) + int64_t{shape.key_dim} * kDeltaSlice;
   }
 
   int64_t key_width;

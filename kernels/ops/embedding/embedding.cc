@@ -30,7 +30,7 @@ absl::Status Embedding(KernelContext& context, const EmbeddingArgs& args) {
                       [&](int task, int /*thread*/) {
                         const int64_t end = std::min(num_tokens, (task + 1) * per_task);
                         for (int64_t t = task * per_task; t < end; ++t)
-                          ATOLL_ON_PAGE(context, EmbeddingRow(args, t));
+                          ATOLL_ON_ISA(context, EmbeddingRow(args, t));
                       });
   return absl::OkStatus();
 }

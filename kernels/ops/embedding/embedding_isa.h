@@ -1,4 +1,4 @@
-// The pages of embedding; only embedding.cc and embedding_isa.cc include it.
+// The ISAs of embedding; only embedding.cc and embedding_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/embedding/embedding.h"

@@ -72,7 +72,7 @@ absl::Status LinearGroup(KernelContext& context, const LinearGroupArgs& args) {
       if (output.w.rows() == 0) continue;
       const GemmPlan plan = PlanOf(context, args, output);
       if (task < plan.num_tasks()) {
-        ATOLL_ON_PAGE(context, LinearPart(PartOf(args, output, plan, task), scratch));
+        ATOLL_ON_ISA(context, LinearPart(PartOf(args, output, plan, task), scratch));
         return;
       }
       task -= plan.num_tasks();

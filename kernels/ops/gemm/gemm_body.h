@@ -1,11 +1,11 @@
-// The chains of every linear layer over F32x16; included once a page (see kernels/simd/f32x16.h),
+// The chains of every linear layer over F32x16; included once an ISA (see kernels/simd/f32x16.h),
 // by gemm and by grouped_gemm. y[n] = Σ_k x[k]·w[n][k], one Fma after another in ascending k from
 // +0, lanes over n: one row or many, whatever the tile, every output runs this same chain.
 
 namespace {
 
-inline constexpr bool kPageIsAvx512 = kPageName[3] == '5';
-inline constexpr bool kPageIsAvx2 = kPageName[3] == '2';
+inline constexpr bool kIsAvx512 = kIsaName[3] == '5';
+inline constexpr bool kIsAvx2 = kIsaName[3] == '2';
 inline int Smaller(int a, int b) { return a < b ? a : b; }
 
 // Weights of up to 16 columns: row n at w + n · stride; rows past `num_columns` read the last one

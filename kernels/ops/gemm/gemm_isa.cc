@@ -6,7 +6,7 @@
 #include "kernels/ops/gemm/gemm_plan.h"
 #include "kernels/simd/f32x16.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
@@ -17,9 +17,9 @@ ATOLL_PAGE_REF_BEGIN
 
 #include "kernels/ops/gemm/linear_body.h"
 #include "kernels/ops/gemm/panels_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
@@ -30,9 +30,9 @@ ATOLL_PAGE_AVX2_BEGIN
 
 #include "kernels/ops/gemm/linear_body.h"
 #include "kernels/ops/gemm/panels_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/simd/narrow_body.h"
 
 #include "kernels/ops/gemm/gemm_body.h"
@@ -43,4 +43,4 @@ ATOLL_PAGE_AVX512_BEGIN
 
 #include "kernels/ops/gemm/linear_body.h"
 #include "kernels/ops/gemm/panels_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END

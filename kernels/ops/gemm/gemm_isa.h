@@ -1,4 +1,4 @@
-// The pages of gemm; only gemm.cc and gemm_isa.cc include it.
+// The ISAs of gemm; only gemm.cc and gemm_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/gemm/gemm.h"

@@ -1,4 +1,4 @@
-// A linear layer over rows_body.h; included once a page, after it.
+// A linear layer over rows_body.h; included once an ISA, after it.
 
 void LinearPart(const LinearArgs& part, float* scratch) {
   RowsTimesWeight(StridedRows{part.x.f32(), part.x.strides[0]}, part.w,

@@ -17,8 +17,8 @@ absl::Status PackPanels(KernelContext& context, const PackPanelsArgs& args) {
     return InvalidArgument("PackPanels: panels at {} must be memory aligned to 64 bytes",
                            reinterpret_cast<uintptr_t>(args.panels));
   context.ParallelFor(static_cast<int>(args.count), [&](int task, int) {
-    ATOLL_ON_PAGE(
-        context, PackPanelOf(args.w, args.first + task, args.panels + task * PanelElements(depth)));
+    ATOLL_ON_ISA(context,
+                 PackPanelOf(args.w, args.first + task, args.panels + task * PanelElements(depth)));
   });
   return absl::OkStatus();
 }

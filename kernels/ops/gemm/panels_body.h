@@ -1,4 +1,4 @@
-// Packing over F32x16; included once a page, after rows_body.h.
+// Packing over F32x16; included once an ISA, after rows_body.h.
 
 void PackPanelOf(const TensorView& w, int64_t panel, Bf16* to) {
   const int64_t first = panel * kPanelColumns, depth = w.dims[1], stride = w.strides[0];

@@ -1,4 +1,4 @@
-// Many rows of x times the columns of a matrix; included once a page, after tile_body.h.
+// Many rows of x times the columns of a matrix; included once an ISA, after tile_body.h.
 
 namespace {
 

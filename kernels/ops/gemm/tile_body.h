@@ -1,4 +1,4 @@
-// Products of a panel's columns and a few rows over F32x16; included once a page, after
+// Products of a panel's columns and a few rows over F32x16; included once an ISA, after
 // gemm_body.h. A panel is read in pairs of k, as WeightView::panels has them (bf16), or widened:
 // [k][32] fp32. Tiles of rows pass over kGemmDepth k's of it while they lie in L1.
 
@@ -6,10 +6,10 @@ namespace {
 
 // A tile's accumulators, weights and one broadcast fill the registers: 12 · 2 + 2 + 1 of 32 zmm, or
 // 6 · 2 halves + 2 + 1 of 16 ymm.
-inline constexpr int kTileRows = kPageIsAvx512 ? 12 : kPageIsAvx2 ? 6 : 4;
+inline constexpr int kTileRows = kIsAvx512 ? 12 : kIsAvx2 ? 6 : 4;
 // Vectors of 16 columns that a tile of so many rows takes at once: the whole panel, or half of it.
 template <int kRows>
-inline constexpr int kTileVectors = kPageIsAvx512 || 2 * kRows <= kTileRows ? 2 : 1;
+inline constexpr int kTileVectors = kIsAvx512 || 2 * kRows <= kTileRows ? 2 : 1;
 
 // Elements of two k's of a panel, of either type.
 inline constexpr int kPairElements = 2 * kPanelColumns;

@@ -160,9 +160,9 @@ absl::Status GroupedSwiGlu(KernelContext& context, const GroupedSwiGluArgs& args
   const int shared = args.shared == nullptr ? 0 : args.shared->intermediate;
   // Two phases: every column of the activations is ready before a down product reads them.
   OverParts(context, args, order, {shared, args.intermediate, kGateUpColumns},
-            [&](const ExpertPart& part) { ATOLL_ON_PAGE(context, GateUpPart(part)); });
+            [&](const ExpertPart& part) { ATOLL_ON_ISA(context, GateUpPart(part)); });
   OverParts(context, args, order, {args.hidden, args.hidden, kDownColumns},
-            [&](const ExpertPart& part) { ATOLL_ON_PAGE(context, DownPart(part)); });
+            [&](const ExpertPart& part) { ATOLL_ON_ISA(context, DownPart(part)); });
   return absl::OkStatus();
 }
 

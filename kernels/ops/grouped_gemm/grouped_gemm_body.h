@@ -1,4 +1,4 @@
-// Experts over rows_body.h; included once a page, after it and math_body.h.
+// Experts over rows_body.h; included once an ISA, after it and math_body.h.
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "kernels/simd/f32x16.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/simd/math_body.h"
 #include "kernels/simd/narrow_body.h"
 
@@ -16,9 +16,9 @@ ATOLL_PAGE_REF_BEGIN
 #include "kernels/ops/gemm/rows_body.h"
 
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/simd/math_body.h"
 #include "kernels/simd/narrow_body.h"
 
@@ -29,9 +29,9 @@ ATOLL_PAGE_AVX2_BEGIN
 #include "kernels/ops/gemm/rows_body.h"
 
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/simd/math_body.h"
 #include "kernels/simd/narrow_body.h"
 
@@ -42,4 +42,4 @@ ATOLL_PAGE_AVX512_BEGIN
 #include "kernels/ops/gemm/rows_body.h"
 
 #include "kernels/ops/grouped_gemm/grouped_gemm_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END

@@ -1,4 +1,4 @@
-// The pages of grouped_gemm; only grouped_gemm.cc and grouped_gemm_isa.cc include it.
+// The ISAs of grouped_gemm; only grouped_gemm.cc and grouped_gemm_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/gemm/gemm_plan.h"

@@ -54,7 +54,7 @@ absl::Status KvWrite(KernelContext& context, const KvWriteArgs& args) {
       block_index -= NumBlocks(args.sequences[i]);
     KvWriteRun run = MakeRun(args.sequences[i], block_index);
     run.kv_head = task % kv.num_kv_heads;
-    ATOLL_ON_PAGE(context, WriteRun(args, run));
+    ATOLL_ON_ISA(context, WriteRun(args, run));
   });
   return absl::OkStatus();
 }

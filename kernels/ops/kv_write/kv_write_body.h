@@ -1,4 +1,4 @@
-// KvWrite over F32x16; included once a page (see kernels/simd/f32x16.h).
+// KvWrite over F32x16; included once an ISA (see kernels/simd/f32x16.h).
 
 namespace {
 

@@ -4,14 +4,14 @@
 
 #include "kernels/simd/f32x16.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/ops/kv_write/kv_write_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/ops/kv_write/kv_write_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/ops/kv_write/kv_write_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END

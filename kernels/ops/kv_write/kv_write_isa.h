@@ -1,4 +1,4 @@
-// The pages of kv_write; only kv_write.cc includes it.
+// The ISAs of kv_write; only kv_write.cc includes it.
 #pragma once
 
 #include "kernels/ops/kv_write/kv_write.h"

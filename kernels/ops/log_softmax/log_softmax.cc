@@ -20,12 +20,12 @@ absl::StatusOr<LogSoftmax> NormalizeLogits(const KernelContext& context,
   CHECK(DenormalsAreZero());
   if (logits.empty()) return InvalidArgument("log-probabilities: a row without logits");
   LogSoftmax result;
-  ATOLL_ON_PAGE(context, LargestLogit(logits.data(), logits.size(), &result.largest));
+  ATOLL_ON_ISA(context, LargestLogit(logits.data(), logits.size(), &result.largest));
   double total = 0.0;
   for (size_t begin = 0; begin < logits.size(); begin += kBlockLogits) {
     const size_t count = std::min(kBlockLogits, logits.size() - begin);
     float sum = 0.0f;
-    ATOLL_ON_PAGE(context, SumExp(logits.data() + begin, count, result.largest, &sum));
+    ATOLL_ON_ISA(context, SumExp(logits.data() + begin, count, result.largest, &sum));
     total += double{sum};
   }
   if (std::isnan(total)) {

@@ -17,7 +17,7 @@ struct LogSoftmax {
 };
 
 // `logits` V fp32. Blocks of 4,096 are summed by the 16-lane tree, blocks added in ascending order
-// in double: the same bits on every page. Logits of +inf share all of the probability. kDataLoss: a
+// in double: the same bits on every ISA. Logits of +inf share all of the probability. kDataLoss: a
 // NaN among them; kInvalidArgument: none, or all are −inf.
 absl::StatusOr<LogSoftmax> NormalizeLogits(const KernelContext& context,
                                            std::span<const float> logits);

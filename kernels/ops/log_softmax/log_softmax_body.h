@@ -1,4 +1,4 @@
-// Maximum and sum of exponentials of logits over F32x16; included once a page (see
+// Maximum and sum of exponentials of logits over F32x16; included once an ISA (see
 // kernels/simd/f32x16.h).
 
 // The largest that is not NaN; −inf where there is none.

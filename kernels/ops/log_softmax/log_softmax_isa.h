@@ -1,4 +1,4 @@
-// The pages of log_softmax; only log_softmax.cc and log_softmax_isa.cc include it.
+// The ISAs of log_softmax; only log_softmax.cc and log_softmax_isa.cc include it.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@ namespace atl::kernels {
 namespace ref {
 void LargestLogit(const float* x, size_t count, float* largest);
 void SumExp(const float* x, size_t count, float largest, float* sum);
-// ln of one number; all pages would give its bits, so there is one.
+// ln of one number; all ISAs would give its bits, so there is one.
 float LogOfTotal(float total);
 }  // namespace ref
 namespace avx2 {

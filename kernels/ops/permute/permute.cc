@@ -36,7 +36,7 @@ absl::Status RoundRows(KernelContext& context, const RoundRowsArgs& args) {
   context.ParallelFor((num_rows + kRowsPerTask - 1) / kRowsPerTask, [&](int task, int /*thread*/) {
     const int begin = task * kRowsPerTask;
     const int end = std::min(begin + kRowsPerTask, num_rows);
-    ATOLL_ON_PAGE(context, RoundRowRange(args, begin, end));
+    ATOLL_ON_ISA(context, RoundRowRange(args, begin, end));
   });
   return absl::OkStatus();
 }
@@ -60,7 +60,7 @@ absl::Status Combine(KernelContext& context, const CombineArgs& args) {
                                            .bytes = 3 * args.hidden.num_bytes() +
                                                     static_cast<int64_t>(chosen) * row_bytes});
   context.ParallelFor(static_cast<int>(rows),
-                      [&](int t, int /*thread*/) { ATOLL_ON_PAGE(context, CombineRow(args, t)); });
+                      [&](int t, int /*thread*/) { ATOLL_ON_ISA(context, CombineRow(args, t)); });
   return absl::OkStatus();
 }
 

@@ -1,4 +1,4 @@
-// The pages of permute; only permute.cc and permute_isa.cc include it.
+// The ISAs of permute; only permute.cc and permute_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/permute/permute.h"

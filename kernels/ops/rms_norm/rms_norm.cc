@@ -46,7 +46,7 @@ absl::Status RmsNorm(KernelContext& context, const RmsNormArgs& args) {
   ATOLL_RETURN_IF_ERROR(CheckFloats("RmsNorm weight", args.weight, {args.x.dims[args.x.rank - 1]}));
   const OpTimer timer(context.observer(), {.name = "rms_norm", .bytes = 2 * args.x.num_bytes()});
   OverRows(context, args.x, [&](int64_t begin, int64_t end) {
-    ATOLL_ON_PAGE(context, RmsNormRows(args, begin, end));
+    ATOLL_ON_ISA(context, RmsNormRows(args, begin, end));
   });
   return absl::OkStatus();
 }
@@ -61,7 +61,7 @@ absl::Status AddRmsNorm(KernelContext& context, const AddRmsNormArgs& args) {
   const OpTimer timer(context.observer(),
                       {.name = "add_rms_norm", .bytes = 4 * args.x.num_bytes()});
   OverRows(context, args.x, [&](int64_t begin, int64_t end) {
-    ATOLL_ON_PAGE(context, AddRmsNormRows(args, begin, end));
+    ATOLL_ON_ISA(context, AddRmsNormRows(args, begin, end));
   });
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// The pages of rms_norm; only rms_norm.cc and rms_norm_isa.cc include it.
+// The ISAs of rms_norm; only rms_norm.cc and rms_norm_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/rms_norm/rms_norm.h"

@@ -57,7 +57,7 @@ absl::Status Rope(KernelContext& context, const RopeArgs& args) {
                                                     static_cast<int64_t>(sizeof(float))});
   context.ParallelFor(NumTasks(rows), [&](int task, int /*thread*/) {
     const int64_t begin = task * kRowsPerTask;
-    ATOLL_ON_PAGE(context, RopeRows(args, begin, std::min(rows, begin + kRowsPerTask)));
+    ATOLL_ON_ISA(context, RopeRows(args, begin, std::min(rows, begin + kRowsPerTask)));
   });
   return absl::OkStatus();
 }

@@ -5,7 +5,7 @@
 
 #include "kernels/simd/f32x16.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/ops/rope/rope_body.h"
 
 namespace {
@@ -72,12 +72,12 @@ void RotaryTableRows(const RotaryTableArgs& args, int64_t begin, int64_t end) {
     }
   }
 }
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/ops/rope/rope_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/ops/rope/rope_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END

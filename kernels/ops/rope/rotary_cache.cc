@@ -53,7 +53,7 @@ absl::Status RotaryCache::Rows(KernelContext& context, const Args& args) {
   for (size_t t = 0; t < args.positions.size(); ++t) {
     const int32_t begin = args.positions[t] / kPositionsAtOnce * kPositionsAtOnce;
     if (known_[static_cast<size_t>(begin / kPositionsAtOnce)]) continue;
-    // A piece of a prompt is one run of positions: as one region.
+    // A chunk of a prompt is one run of positions: as one region.
     size_t last = t;
     while (last + 1 < args.positions.size() && args.positions[last + 1] == args.positions[last] + 1)
       ++last;

@@ -37,7 +37,7 @@ absl::Status RouterTopk(KernelContext& context, const RouterTopkArgs& args) {
         float* scratch = reinterpret_cast<float*>(context.Scratch(thread, scratch_bytes));
         const int64_t end = std::min(rows, (task + 1) * kRowsPerTask);
         for (int64_t t = task * kRowsPerTask; t < end; ++t)
-          ATOLL_ON_PAGE(context, RouterTopkRow(args, t, scratch));
+          ATOLL_ON_ISA(context, RouterTopkRow(args, t, scratch));
       });
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// The pages of router_topk; only router_topk.cc and router_topk_isa.cc include it.
+// The ISAs of router_topk; only router_topk.cc and router_topk_isa.cc include it.
 #pragma once
 
 #include "kernels/ops/router_topk/router_topk.h"

@@ -37,7 +37,7 @@ void ForEachAbove(const KernelContext& context, std::span<const float> logits, c
                   Use use) {
   AboveList list;
   for (size_t begin = 0; begin < logits.size(); begin = list.end) {
-    ATOLL_ON_PAGE(context, ListAbove(logits.data(), logits.size(), begin, bound, &list));
+    ATOLL_ON_ISA(context, ListAbove(logits.data(), logits.size(), begin, bound, &list));
     for (size_t i = 0; i < list.num_listed; ++i) use(list.indices[i]);
   }
 }

@@ -1,4 +1,4 @@
-// Which tokens can be drawn, in order; only sample.cc includes it.
+// Which tokens can be sampled, in order; only sample.cc includes it.
 #pragma once
 
 #include <cstdint>

@@ -49,8 +49,8 @@ void DescendingSum::FillBuckets(const LogitRange& range) {
   const float scale = static_cast<float>(kBuckets - 1) / std::max(largest - bound, kLeastSpan);
   size_t num_kept = 0;
   // The weights' place holds the logits until these stand in their buckets.
-  ATOLL_ON_PAGE(context_,
-                KeepFrom(logits_.data(), logits_.size(), bound, weights_.data(), &num_kept));
+  ATOLL_ON_ISA(context_,
+               KeepFrom(logits_.data(), logits_.size(), bound, weights_.data(), &num_kept));
   sorted_ = sorted_.first(num_kept);
   weights_ = weights_.first(num_kept);
   std::vector<uint32_t> next(kBuckets);
@@ -63,14 +63,14 @@ void DescendingSum::FillBuckets(const LogitRange& range) {
   }
   begins_.push_back(begin);
   for (const float logit : weights_) sorted_[next[BucketOf(logit, largest, scale)]++] = logit;
-  ATOLL_ON_PAGE(context_, WeightsOfLogits(sorted_.data(), num_kept, sharpness_, weights_.data()));
+  ATOLL_ON_ISA(context_, WeightsOfLogits(sorted_.data(), num_kept, sharpness_, weights_.data()));
 }
 
 void DescendingSum::SortBucket(size_t bucket) {
   const uint32_t begin = begins_[bucket], end = begins_[bucket + 1];
   std::sort(sorted_.begin() + begin, sorted_.begin() + end, std::greater<float>());
-  ATOLL_ON_PAGE(context_, WeightsOfLogits(sorted_.data() + begin, end - begin, sharpness_,
-                                          weights_.data() + begin));
+  ATOLL_ON_ISA(context_, WeightsOfLogits(sorted_.data() + begin, end - begin, sharpness_,
+                                         weights_.data() + begin));
 }
 
 float DescendingSum::SumThroughBucket(size_t bucket, float sum) {
@@ -78,7 +78,7 @@ float DescendingSum::SumThroughBucket(size_t bucket, float sum) {
   if (begin == end) return sum;
   if (sum >= 1.0f) {
     UnorderedSum result;
-    ATOLL_ON_PAGE(context_, AddInAnyOrder(weights_.data() + begin, end - begin, sum, &result));
+    ATOLL_ON_ISA(context_, AddInAnyOrder(weights_.data() + begin, end - begin, sum, &result));
     if (result.is_exact) return result.sum;
   }
   SortBucket(bucket);
@@ -110,7 +110,7 @@ TokenId DescendingSum::FirstAbove(float threshold) {
   size_t id = 0;
   for (size_t passed = first;; ++passed, ++id) {
     size_t distance = 0;
-    ATOLL_ON_PAGE(context_, FirstEqual(logits_.data() + id, logits_.size() - id, logit, &distance));
+    ATOLL_ON_ISA(context_, FirstEqual(logits_.data() + id, logits_.size() - id, logit, &distance));
     id += distance;
     if (passed == index) return TokenId{static_cast<int32_t>(id)};
   }

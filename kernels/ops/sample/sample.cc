@@ -34,7 +34,7 @@ struct Filtered {
   float total = 0.0f;  // of the weights, added in order
 };
 
-// A weight below 2^-24 does not change a sum that starts with 1, so it cannot be drawn either.
+// A weight below 2^-24 does not change a sum that starts with 1, so it cannot be sampled either.
 constexpr float kNegligibleExponent = -16.7f;  // e^-16.7 < 2^-24 = e^-16.64
 constexpr float kAll = -std::numeric_limits<float>::infinity();
 
@@ -55,7 +55,7 @@ absl::Status CheckParams(std::span<const float> logits, const SampleParams& para
 
 absl::StatusOr<LogitRange> RangeOf(const KernelContext& context, std::span<const float> logits) {
   LogitRange range;
-  ATOLL_ON_PAGE(context, RangeOfLogits(logits.data(), logits.size(), &range));
+  ATOLL_ON_ISA(context, RangeOfLogits(logits.data(), logits.size(), &range));
   if (range.has_nan) {
     const auto nan =
         std::find_if(logits.begin(), logits.end(), [](float x) { return std::isnan(x); });
@@ -71,7 +71,7 @@ absl::StatusOr<LogitRange> RangeOf(const KernelContext& context, std::span<const
 Ranked Largest(const KernelContext& context, std::span<const float> logits,
                const LogitRange& range) {
   size_t index = 0;
-  ATOLL_ON_PAGE(context, FirstEqual(logits.data(), logits.size(), range.largest, &index));
+  ATOLL_ON_ISA(context, FirstEqual(logits.data(), logits.size(), range.largest, &index));
   return {range.largest, static_cast<int32_t>(index)};
 }
 
@@ -114,17 +114,17 @@ Filtered Filter(const KernelContext& context, std::span<const float> logits,
                                     .least = std::max(least, LeastOfMinP(params.min_p))},
                                    params.top_k);
   for (const Ranked& candidate : result.ranked) result.weights.push_back(candidate.logit);
-  ATOLL_ON_PAGE(context,
-                WeightsOfLogits(result.weights.data(), result.weights.size(),
-                                {range.largest, params.temperature}, result.weights.data()));
+  ATOLL_ON_ISA(context,
+               WeightsOfLogits(result.weights.data(), result.weights.size(),
+                               {range.largest, params.temperature}, result.weights.data()));
   KeepMinP(params.min_p, result);
   for (const float weight : result.weights) result.total += weight;
   KeepTopP(params.top_p, result);
   return result;
 }
 
-bool DrawsFromAll(std::span<const float> logits, const SampleParams& params,
-                  const LogitRange& range) {
+bool SamplesFromAll(std::span<const float> logits, const SampleParams& params,
+                    const LogitRange& range) {
   return params.temperature > 0.0f && params.top_k == 0 && params.min_p == 0.0f &&
          DescendingSum::Fits(range, params.temperature) &&
          DescendingSum::WorkspaceBytes(logits.size()) <= KernelContext::kDefaultScratchBytes;
@@ -153,7 +153,7 @@ absl::StatusOr<TokenId> SampleToken(KernelContext& context, int thread_index,
   ATOLL_RETURN_IF_ERROR(CheckParams(logits, params));
   ATOLL_ASSIGN_OR_RETURN(const LogitRange range, RangeOf(context, logits));
   const float uniform = PhiloxUniform(params.seed, position);
-  if (DrawsFromAll(logits, params, range)) {
+  if (SamplesFromAll(logits, params, range)) {
     const size_t workspace_bytes = DescendingSum::WorkspaceBytes(logits.size());
     DescendingSum sum(context, logits, range, params.temperature,
                       context.Scratch(thread_index, workspace_bytes));

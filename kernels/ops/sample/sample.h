@@ -1,4 +1,4 @@
-// Draws the next token of each row from its logits.
+// Samples the next token of each row from its logits.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,18 @@ struct Candidate {
   float probability;  // renormalised after filtering
 };
 
-// The distribution that SampleToken draws from: logits / temperature, min_p, top_k, softmax, top_p
-// (smallest prefix whose sum reaches it), renormalised; in descending logit, ties to the lower id.
-// min_p ends the candidates before the first whose weight e^((logit − largest) / temperature), in
-// fp32, is below min_p: its probability as a share of the largest. Greedy: one candidate. `logits`
-// V fp32; −inf is never drawn, those of +inf share all. kInvalidArgument: a parameter outside its
-// range, or all logits are −inf. kDataLoss: a NaN among the logits.
+// The distribution that SampleToken samples from: logits / temperature, min_p, top_k, softmax,
+// top_p (smallest prefix whose sum reaches it), renormalised; in descending logit, ties to the
+// lower id. min_p ends the candidates before the first whose weight e^((logit − largest) /
+// temperature), in fp32, is below min_p: its probability as a share of the largest. Greedy: one
+// candidate. `logits` V fp32; −inf is never sampled, those of +inf share all. kInvalidArgument: a
+// parameter outside its range, or all logits are −inf. kDataLoss: a NaN among the logits.
 absl::StatusOr<std::vector<Candidate>> FilterCandidates(const KernelContext& context,
                                                         std::span<const float> logits,
                                                         const SampleParams& params);
 
-// The token at `position` (of the drawn token): first candidate whose cumulative fp32 sum exceeds u
-// · total, u = Philox4x32-10(seed, position). On the thread of that index, whose scratch it uses.
+// The token at `position` (of the sampled token): first candidate whose cumulative fp32 sum exceeds
+// u · total, u = Philox4x32-10(seed, position). On the thread of that index, whose scratch it uses.
 absl::StatusOr<TokenId> SampleToken(KernelContext& context, int thread_index,
                                     std::span<const float> logits, const SampleParams& params,
                                     int64_t position);

@@ -1,4 +1,4 @@
-// What sampling asks of whole rows, over F32x16; included once a page (see kernels/simd/f32x16.h).
+// What sampling asks of whole rows, over F32x16; included once an ISA (see kernels/simd/f32x16.h).
 
 // The largest and the least logit, −inf apart; whether one is NaN. −inf and +inf where there is
 // nothing but −inf.
@@ -25,7 +25,7 @@ void ListAbove(const float* x, size_t count, size_t begin, float bound, AboveLis
   const F32x16 least = Set1(bound);
   size_t i = begin;
   list->num_listed = 0;
-  for (; i < count && list->num_listed + 16 <= AboveList::kRoom; i += 16) {
+  for (; i < count && list->num_listed + 16 <= AboveList::kCapacity; i += 16) {
     const int n = count - i < 16 ? static_cast<int>(count - i) : 16;
     const F32x16 v = LoadN(x + i, n, -std::numeric_limits<float>::infinity());
     for (uint32_t above = BitsOf(Less(least, v)); above != 0; above &= above - 1)

@@ -1,4 +1,4 @@
-// The pages of sample; only the files of this folder include it.
+// The ISAs of sample; only the files of this folder include it.
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@ struct LogitRange {
 };
 
 struct AboveList {
-  static constexpr size_t kRoom = 512;
-  std::array<int32_t, kRoom> indices;
+  static constexpr size_t kCapacity = 512;
+  std::array<int32_t, kCapacity> indices;
   size_t num_listed;
   size_t end;  // what is listed lies before it
 };

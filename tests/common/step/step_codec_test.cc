@@ -21,7 +21,7 @@ StepPlan FullPlan() {
   plan.start = {{.seq = SeqId{9},
                  .state_slot = SlotId{2},
                  .prompt_length = 3,
-                 .num_drawn = 5,
+                 .num_sampled = 5,
                  .max_new_tokens = 12,
                  .stop_ids = {TokenId{248044}, TokenId{0}},
                  .sampling = {.temperature = 0.25f,
@@ -44,7 +44,7 @@ StepPlan FullPlan() {
        .num_rows = 3,
        .ids = {TokenId{1}, TokenId{2}, TokenId{3}},
        .new_blocks = {BlockId{6}},
-       .draw = true,
+       .sample = true,
        .next_id = TokenId{4},
        .probe = Probe::kLogits},
       {.seq = SeqId{8}, .begin = 64, .num_rows = 1, .ids = {}, .new_blocks = {BlockId{0}}}};
@@ -79,7 +79,7 @@ TEST(StepCodecTest, PlanRoundTrips) {
   ASSERT_EQ(plan.start[0].sampling.logit_bias.size(), 1u);
   EXPECT_EQ(plan.start[0].sampling.logit_bias[0].id, TokenId{7});
   EXPECT_EQ(plan.start[0].sampling.logit_bias[0].bias, -100.0f);
-  EXPECT_EQ(plan.start[0].num_drawn, 5);
+  EXPECT_EQ(plan.start[0].num_sampled, 5);
   EXPECT_EQ(plan.start[0].top_logprobs, 0);
   EXPECT_TRUE(plan.start[0].prompt_logprobs);
   EXPECT_EQ(plan.start[0].rope_factor, 4.0f);
@@ -87,7 +87,7 @@ TEST(StepCodecTest, PlanRoundTrips) {
   ASSERT_EQ(plan.work.size(), 2u);
   EXPECT_EQ(plan.work[0].ids, FullPlan().work[0].ids);
   EXPECT_EQ(plan.work[0].new_blocks, FullPlan().work[0].new_blocks);
-  EXPECT_TRUE(plan.work[0].draw);
+  EXPECT_TRUE(plan.work[0].sample);
   EXPECT_EQ(plan.work[0].probe, Probe::kLogits);
   EXPECT_EQ(plan.work[0].next_id, TokenId{4});
   EXPECT_EQ(plan.work[1].next_id, TokenId{-1});
@@ -95,7 +95,7 @@ TEST(StepCodecTest, PlanRoundTrips) {
   EXPECT_EQ(plan.work[1].begin, 64);
   EXPECT_EQ(plan.work[1].num_rows, 1);
   EXPECT_TRUE(plan.work[1].ids.empty());
-  EXPECT_FALSE(plan.work[1].draw);
+  EXPECT_FALSE(plan.work[1].sample);
 }
 
 struct HostilePlan {
@@ -175,7 +175,8 @@ TEST(StepCodecTest, HostilePlansAreRefusedByName) {
            *sampling->add_logit_bias() = sampling->logit_bias(0);
        },
        "logit_bias: 1025"},
-      {"all drawn", [](auto* p) { p->mutable_start(0)->set_num_drawn(12); }, "num_drawn is 12"},
+      {"all sampled", [](auto* p) { p->mutable_start(0)->set_num_sampled(12); },
+       "num_sampled is 12"},
       {"21 logprobs", [](auto* p) { p->mutable_start(0)->set_top_logprobs(21); }, "top_logprobs"},
       {"prompt's alone", [](auto* p) { p->mutable_start(0)->clear_top_logprobs(); },
        "prompt_logprobs is set"},

@@ -119,7 +119,7 @@ TEST(SpecificationTest, WordsAndIds) {
   };
   for (const Case& c : cases) {
     const Tokenizer& tokenizer = Qwen2Ranks(Pattern::kQwen35);
-    EXPECT_EQ(tokenizer.Pieces(c.text, kText).value(), c.words);
+    EXPECT_EQ(tokenizer.Words(c.text, kText).value(), c.words);
     EXPECT_EQ(tokenizer.Encode(c.text, kText).value(), c.ids);
   }
 }

@@ -69,7 +69,7 @@ TEST_F(TokenizerFilesTest, MergesMayBeStrings) {
 TEST_F(TokenizerFilesTest, WithoutNormalizerThereIsNoNfc) {
   ASSERT_OK(Load([](Json& json) { json["normalizer"] = nullptr; }));
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::FromDirectory(directory_.string()));
-  EXPECT_EQ(tokenizer->Pieces("e\u0301", {}).value()[0], "e\u0301");
+  EXPECT_EQ(tokenizer->Words("e\u0301", {}).value()[0], "e\u0301");
 }
 
 TEST_F(TokenizerFilesTest, OtherKindsAreRefusedByName) {

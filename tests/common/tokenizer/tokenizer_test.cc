@@ -76,16 +76,15 @@ TEST(TokenizerTest, UserTextNeverBecomesAControlToken) {
 
 TEST(TokenizerTest, PiecesAreWordsAndAddedTokens) {
   using Strings = std::vector<std::string>;
-  EXPECT_EQ(Qwen36().Pieces("Hi<think> e\u0301", kParse).value(),
+  EXPECT_EQ(Qwen36().Words("Hi<think> e\u0301", kParse).value(),
             Strings({"Hi", "<think>", " \u00E9"}));
-  EXPECT_EQ(Qwen36().Pieces("Hi<think> you", kText).value(),
-            Strings({"Hi", "<think", ">", " you"}));
+  EXPECT_EQ(Qwen36().Words("Hi<think> you", kText).value(), Strings({"Hi", "<think", ">", " you"}));
 }
 
 TEST(TokenizerTest, RefusesWhatIsNoUtf8) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   EXPECT_STATUS(Qwen36().Encode("ab\xFF", kText), kInvalid, "no valid UTF-8 at byte 2 (0xFF)");
-  EXPECT_STATUS(Qwen36().Pieces("\xED\xA0\x80", kText), kInvalid, "at byte 0");
+  EXPECT_STATUS(Qwen36().Words("\xED\xA0\x80", kText), kInvalid, "at byte 0");
   const TextSegment cut[] = {{"\xC3", true}, {"\xA9", true}};
   EXPECT_OK(Qwen36().Encode(cut)) << "validity is the joined string's";
 }

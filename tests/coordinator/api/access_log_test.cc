@@ -68,7 +68,7 @@ std::string PostWith(const std::string& headers, const std::string& body) {
   return text.insert(text.find("\r\n") + 2, headers);
 }
 
-TEST_F(AccessLogTest, TellsEachFinishedRequest) {
+TEST_F(AccessLogTest, ReportsEachFinishedRequest) {
   HttpClient client(port());
   client.Send(
       PostWith("X-Request-Id: mine-7\r\ntraceparent: "
@@ -81,7 +81,7 @@ TEST_F(AccessLogTest, TellsEachFinishedRequest) {
   clock_.Advance(absl::Milliseconds(750));
   asked.sink->OnFinish(
       {.reason = FinishReason::kLength, .timings = {.queued = absl::Milliseconds(12)}});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.headers.at("x-request-id"), "mine-7");
   EXPECT_EQ(client.Post(kChat, "{").status, 400);
   const std::vector<Json> lines = Lines();
@@ -99,7 +99,7 @@ TEST_F(AccessLogTest, TellsEachFinishedRequest) {
   EXPECT_EQ(lines[0]["queued_ms"], 12.0);
   EXPECT_EQ(lines[0]["first_token_ms"], 250.0);
   EXPECT_EQ(lines[0]["duration_ms"], 1000.0);
-  EXPECT_EQ(lines[0]["answer_bytes"], answer.body.size());
+  EXPECT_EQ(lines[0]["response_bytes"], answer.body.size());
   EXPECT_EQ(lines[0]["time"].get<std::string>().size(),
             std::string("2026-01-01T00:00:00.000Z").size());
   EXPECT_EQ(lines[1]["status"], 400);

@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST_F(ApiTest, AnswersWhole) {
+TEST_F(ApiTest, RespondsComplete) {
   HttpClient client(port());
   auto asked = Ask(&client, R"("max_tokens":50)");
   EXPECT_EQ(asked.request.max_new_tokens, 50);
@@ -32,7 +32,7 @@ TEST_F(ApiTest, AnswersWhole) {
   }
   asked.sink->OnTokens(std::vector{kImEnd}, {});
   asked.sink->OnFinish({.reason = FinishReason::kStop});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "application/json");
   const Json json = Json::parse(answer.body);
@@ -63,7 +63,7 @@ TEST_F(ApiTest, StreamsChunksInOrder) {
   OnServer([] {});
   asked.sink->OnTokens(std::vector{kImEnd}, {});
   asked.sink->OnFinish({.reason = FinishReason::kStop});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream; charset=utf-8");
   EXPECT_EQ(answer.headers.at("cache-control"), "no-cache");
@@ -123,7 +123,7 @@ TEST_F(ApiTest, AStopStringEndsTheSequence) {
   auto asked = Ask(&client, std::string(R"("stop":["END","never"],)") + kNoThinking);
   asked.sink->OnTokens(Ids("one two E"), {});
   asked.sink->OnTokens(Ids("ND three"), {});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   const Json choice = Json::parse(answer.body)["choices"][0];
   EXPECT_EQ(choice["message"]["content"], "one two ");
   EXPECT_EQ(choice["message"]["reasoning_content"], nullptr);
@@ -169,7 +169,7 @@ TEST_F(ApiTest, EverySamplingFieldReachesTheEngine) {
   EXPECT_EQ(asked.request.priority, -2);
 }
 
-TEST_F(ApiTest, StopIdsOfTheClientAreHiddenAndTold) {
+TEST_F(ApiTest, StopIdsOfTheClientAreHiddenAndReported) {
   HttpClient client(port());
   const TokenId own = Ids("four").back();
   const std::string fields =
@@ -250,7 +250,7 @@ TEST_F(ApiTest, RefusesWithOpenAisEnvelope) {
   HttpClient client(port());
   for (const Case& c : cases) {
     SCOPED_TRACE(c.body);
-    const ClientAnswer answer = client.Post(kChat, c.body);
+    const ClientResponse answer = client.Post(kChat, c.body);
     EXPECT_EQ(answer.status, c.status);
     const Json error = Json::parse(answer.body)["error"];
     EXPECT_EQ(error["code"], c.code == nullptr ? Json() : Json(c.code));
@@ -264,7 +264,7 @@ TEST_F(ApiTest, LongPromptsAreToldWhatFits) {
   HttpClient client(port());
   std::string words;
   for (int i = 0; i < 9000; ++i) words += "word ";
-  const ClientAnswer answer =
+  const ClientResponse answer =
       client.Post(kChat, R"({"messages":[{"role":"user","content":")" + words + "\"}]}");
   EXPECT_EQ(answer.status, 400);
   const Json error = Json::parse(answer.body)["error"];
@@ -275,7 +275,7 @@ TEST_F(ApiTest, LongPromptsAreToldWhatFits) {
 TEST_F(ApiTest, EnginesRefusalsGetTheirStatus) {
   HttpClient client(port());
   engine_.Refuse(ResourceExhausted("the queue is full"));
-  ClientAnswer answer = client.Post(kChat, ChatBody(R"("stream":true)"));
+  ClientResponse answer = client.Post(kChat, ChatBody(R"("stream":true)"));
   EXPECT_EQ(answer.status, 429);
   EXPECT_EQ(answer.headers.at("retry-after"), "3");
   engine_.Refuse(Unavailable("lost worker 1 (host b)"));
@@ -287,7 +287,7 @@ TEST_F(ApiTest, EnginesRefusalsGetTheirStatus) {
 TEST_F(ApiTest, WithoutAClusterNothingIsParsed) {
   engine_.SetReady({.ready = false, .reason = "waiting for 1 of 2 workers"});
   HttpClient client(port());
-  const ClientAnswer answer = client.Post(kChat, "{");
+  const ClientResponse answer = client.Post(kChat, "{");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.at("retry-after"), "3");
   EXPECT_THAT(answer.body, HasSubstr("waiting for 1 of 2 workers"));
@@ -317,7 +317,7 @@ TEST_F(ApiTest, ALostWorkerIs503BeforeTheFirstTokenAndAnEventAfterIt) {
   }
   EXPECT_EQ(whole.Receive().status, 503);
   EXPECT_EQ(waiting.Receive().status, 503);
-  const ClientAnswer answer = begun.Receive();
+  const ClientResponse answer = begun.Receive();
   EXPECT_EQ(answer.status, 200);
   const std::vector<std::string> events = EventsOf(answer.body);
   ASSERT_GE(events.size(), 3u);
@@ -329,7 +329,7 @@ TEST_F(ApiTest, InternalErrorsTellNothing) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
   asked.sink->OnFinish({.reason = FinishReason::kError, .status = Internal("/secret/path")});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.status, 500);
   EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
 }
@@ -389,14 +389,14 @@ TEST_F(ApiTest, TheSmallEndpoints) {
   EXPECT_EQ(version["kernels"]["0"], "avx2");
   EXPECT_EQ(client.Get("/ready").status, 200);
   engine_.SetReady({.ready = false, .reason = "lost worker 1 (host b)"});
-  const ClientAnswer ready = client.Get("/ready");
+  const ClientResponse ready = client.Get("/ready");
   EXPECT_EQ(ready.status, 503);
   EXPECT_EQ(Json::parse(ready.body)["reason"], "lost worker 1 (host b)");
 }
 
 TEST_F(ApiTest, UnknownPathsAndMethods) {
   HttpClient client(port());
-  ClientAnswer answer = client.Get("/v1/nothing");
+  ClientResponse answer = client.Get("/v1/nothing");
   EXPECT_EQ(answer.status, 404);
   EXPECT_TRUE(Json::parse(answer.body)["error"].is_object());
   answer = client.Get(kChat);
@@ -422,7 +422,7 @@ TEST_F(ApiTest, CountsWhatItDoes) {
   asked.sink->OnTokens(Ids("b"), {});
   asked.sink->OnFinish({.reason = FinishReason::kLength});
   client.Receive();
-  const ClientAnswer answer = client.Get("/metrics");
+  const ClientResponse answer = client.Get("/metrics");
   EXPECT_EQ(answer.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   for (const char* line :
        {"atoll_http_requests_total{code=\"400\",endpoint=\"chat_completions\"} 1\n",

@@ -13,7 +13,7 @@ const std::string kThree = std::string(R"("n":3,"seed":40,)") + kNoThinking;
 
 class ChoicesTest : public ApiTest {};
 
-// Three sequences that say "a0 a1", "b0" and "c0 STOP"; the second draws its stop id.
+// Three sequences that say "a0 a1", "b0" and "c0 STOP"; the second samples its stop id.
 void Play(std::vector<FakeEngine::Submitted>* asked) {
   auto& all = *asked;
   all[1].sink->OnTokens(Ids("b0"), {});
@@ -36,7 +36,7 @@ TEST_F(ChoicesTest, AreSequencesWithAscendingSeeds) {
   }
 }
 
-TEST_F(ChoicesTest, WholeAnswersHaveThemInOrder) {
+TEST_F(ChoicesTest, CompleteResponsesHaveThemInOrder) {
   HttpClient client(port());
   client.Send(PostText(kChat, ChatBody(kThree + R"(,"stop":"STOP")")));
   auto asked = AwaitSubmitted(3);
@@ -91,7 +91,7 @@ TEST_F(ChoicesTest, RefusedHalfWayNoneRuns) {
   engine_.RefuseAfter(2, ResourceExhausted("the queue is full"));
   client.Send(PostText(kChat, ChatBody(kThree)));
   auto asked = AwaitSubmitted(2);
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.status, 429);
   EXPECT_EQ(answer.headers.at("retry-after"), "3");
   for (auto& one : asked) {

@@ -34,7 +34,7 @@ std::vector<TokenLogprobs> Logprobs(const std::vector<TokenId>& ids, int num_top
 
 std::string TextOf(TokenId id) { return std::string(Nano().tokenizer->TokenBytes(id)); }
 
-TEST_F(CompletionsTest, AnswersWhole) {
+TEST_F(CompletionsTest, RespondsComplete) {
   HttpClient client(port());
   auto asked = AskFor(&client, R"("model":"nano","prompt":"once <|im_end|>")");
   EXPECT_EQ(asked.request.prompt, Ids("once <|im_end|>"));
@@ -72,7 +72,7 @@ TEST_F(CompletionsTest, PromptsTimesChoices) {
   EXPECT_EQ(json["usage"]["prompt_tokens"], 4);
 }
 
-TEST_F(CompletionsTest, EchoTellsTheLogprobsOfThePrompt) {
+TEST_F(CompletionsTest, EchoReportsTheLogprobsOfThePrompt) {
   for (const char* stream : {"false", "true"}) {
     SCOPED_TRACE(stream);
     HttpClient client(port());
@@ -86,8 +86,8 @@ TEST_F(CompletionsTest, EchoTellsTheLogprobsOfThePrompt) {
     const std::vector<TokenLogprobs> told = Logprobs(prompt, 2);
     asked.sink->OnPrompt(2, std::span(told).subspan(1, 2));
     asked.sink->OnPrompt(static_cast<int32_t>(prompt.size()), std::span(told).subspan(3));
-    const std::vector<TokenId> drawn = Ids(" four five");
-    asked.sink->OnTokens(drawn, Logprobs(drawn, 2));
+    const std::vector<TokenId> sampled = Ids(" four five");
+    asked.sink->OnTokens(sampled, Logprobs(sampled, 2));
     asked.sink->OnFinish({.reason = FinishReason::kLength});
     const std::string body = client.Receive().body;
     Json logprobs;
@@ -107,13 +107,13 @@ TEST_F(CompletionsTest, EchoTellsTheLogprobsOfThePrompt) {
       }
     }
     EXPECT_EQ(text, "one two three four five");
-    ASSERT_EQ(logprobs["tokens"].size(), prompt.size() + drawn.size());
+    ASSERT_EQ(logprobs["tokens"].size(), prompt.size() + sampled.size());
     EXPECT_EQ(logprobs["token_logprobs"][0], nullptr);
     EXPECT_EQ(logprobs["token_logprobs"][1], -1.5);
     EXPECT_EQ(logprobs["token_logprobs"][prompt.size()], -0.5);
     int64_t offset = 0;
-    for (size_t i = 0; i < prompt.size() + drawn.size(); ++i) {
-      const TokenId id = i < prompt.size() ? prompt[i] : drawn[i - prompt.size()];
+    for (size_t i = 0; i < prompt.size() + sampled.size(); ++i) {
+      const TokenId id = i < prompt.size() ? prompt[i] : sampled[i - prompt.size()];
       EXPECT_EQ(logprobs["tokens"][i], TextOf(id));
       EXPECT_EQ(logprobs["text_offset"][i], offset);
       offset += static_cast<int64_t>(TextOf(id).size());
@@ -163,10 +163,10 @@ TEST_F(CompletionsTest, Tokenizes) {
   EXPECT_EQ(client.Post("/detokenize", R"({"tokens":[999999]})").status, 400);
 }
 
-TEST_F(CompletionsTest, WhatCanNeverFitIsToldWithTheRoom) {
+TEST_F(CompletionsTest, WhatCanNeverFitIsRefusedWithTheLimit) {
   engine_.SetLimits({.max_model_len = 8192, .tokens_max = 20, .vocab_size = 4096});
   HttpClient client(port());
-  ClientAnswer answer = client.Post(kCompletions, R"({"prompt":[1,2,3,4,5,6],"max_tokens":15})");
+  ClientResponse answer = client.Post(kCompletions, R"({"prompt":[1,2,3,4,5,6],"max_tokens":15})");
   EXPECT_EQ(answer.status, 400);
   Json error = Json::parse(answer.body)["error"];
   EXPECT_EQ(error["code"], "context_length_exceeded");

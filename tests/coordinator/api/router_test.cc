@@ -31,7 +31,7 @@ class RouterTest : public ::testing::Test {
         .access_log = nullptr,
         .clock = clock_,
         .spell_error = [](const ApiError& error) {
-          return HttpAnswer{.status = error.status, .body = "[" + error.message + "]"};
+          return HttpResponse{.status = error.status, .body = "[" + error.message + "]"};
         }});
     const auto echo = [this](Call call) {
       names_.push_back(call.name);
@@ -67,7 +67,7 @@ TEST_F(RouterTest, OtherPathsAndMethodsAreRefusedInTheDialectsWords) {
   HttpClient client(server_->port());
   EXPECT_EQ(client.Get("/one/more").status, 404);
   EXPECT_THAT(client.Get("/many").body, HasSubstr("[There is nothing at /many;"));
-  const ClientAnswer wrong = client.Get("/many/a");
+  const ClientResponse wrong = client.Get("/many/a");
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.body, "[/many/ takes POST, not GET.]");
   EXPECT_EQ(wrong.headers.at("allow"), "POST");

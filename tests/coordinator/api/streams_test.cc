@@ -141,14 +141,14 @@ TEST_F(StreamsTest, AfterACommentARefusalIsAnEvent) {
   Tick(5'000);
   asked.sink->OnFinish({.reason = FinishReason::kError,
                         .status = Unavailable("waited 9 s in the queue; try again later")});
-  const ClientAnswer answer = client.Receive();
+  const ClientResponse answer = client.Receive();
   EXPECT_EQ(answer.status, 200);
   const std::vector<Json> chunks = ChunksOf(answer.body);
   ASSERT_EQ(chunks.size(), 1u);
   EXPECT_THAT(chunks[0]["error"]["message"], HasSubstr("waited 9 s"));
 }
 
-TEST_F(StreamsTest, WholeAnswersGetNoComments) {
+TEST_F(StreamsTest, CompleteResponsesGetNoComments) {
   HttpClient client(port());
   auto asked = Ask(&client, "");
   OnServer([] {});
@@ -175,7 +175,7 @@ std::vector<TokenId> RandomTokens(std::mt19937* random) {
 }
 
 // The streamed deltas joined are the whole answer, whatever the tokens, fields and steps.
-TEST_F(StreamsTest, JoinedEqualTheWholeAnswer) {
+TEST_F(StreamsTest, JoinedEqualTheCompleteAnswer) {
   std::mt19937 random(20240607);
   const char* fields[] = {"",
                           R"(,"stop":["STOP","d\n"])",

@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Lie{"Step", "it reports step 7", [](StepResult& result) { result.step = 7; }},
                       Lie{"Rank", "it reports as rank 1",
                           [](StepResult& result) { result.rank = 1; }},
-                      Lie{"Token", "it drew token 1000",
+                      Lie{"Token", "it sampled token 1000",
                           [](StepResult& result) { result.sequences.at(0).ids = {TokenId{1000}}; }},
                       Lie{"Length", "reports sequence 1 with 99 tokens",
                           [](StepResult& result) { result.sequences.at(0).length = 99; }},

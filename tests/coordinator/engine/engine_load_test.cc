@@ -161,7 +161,7 @@ TEST_F(EngineLoadTest, TimingsAndPoolsTellOfPreemption) {
   }
   EXPECT_EQ(older->tokens(), AnswerTo(first));
   EXPECT_EQ(younger->tokens(), AnswerTo(second));
-  EXPECT_EQ(younger->prompt_pieces(), std::vector<int32_t>{60});  // not told again
+  EXPECT_EQ(younger->prompt_chunks(), std::vector<int32_t>{60});  // not told again
   EXPECT_EQ(observer_.preempted(), std::vector<int32_t>{0});
   const auto end = younger->WaitForEnd();
   ASSERT_TRUE(end.has_value());
@@ -201,7 +201,7 @@ TEST_F(EngineLoadTest, ACancelledSequenceIsFreedThoughNothingElseRuns) {
   EXPECT_EQ(worker_->num_live(), 0);
 }
 
-TEST_F(EngineLoadTest, ProbabilitiesOfAPromptAreToldOnce) {
+TEST_F(EngineLoadTest, ProbabilitiesOfAPromptAreReportedOnce) {
   Start({.max_num_seqs = 4, .max_num_batched_tokens = 16, .steps_in_flight = 1});
   JoinByHand({.kv_blocks = 3, .state_slots = 4});
   const Request first = MakeRequest(1, 62, 130);
@@ -239,7 +239,7 @@ TEST_F(EngineLoadTest, AFullPoolAndSeveralTokensAStepChangeNoText) {
   EXPECT_THAT(cluster.violations(), ::testing::IsEmpty());
 }
 
-TEST_F(EngineLoadTest, StepsTellTheirRowsAndWhatTheyWereTakenToNeed) {
+TEST_F(EngineLoadTest, StepsReportTheirRowsAndPredictedTime) {
   Start({.max_num_seqs = 4,
          .max_num_batched_tokens = 512,
          .steps_in_flight = 1,

@@ -205,7 +205,7 @@ TEST_F(EngineTest, ASecondRequestBeginsWhileTheFirstStreams) {
   EXPECT_TRUE(mixed);
 }
 
-TEST_F(EngineTest, WhatCanNeverFitIsRefusedAtTheDoor) {
+TEST_F(EngineTest, WhatCanNeverFitIsRefusedAtSubmit) {
   Start(2, {.max_model_len = 2000});
   Join(2, {.kv_blocks = 10});
   EXPECT_EQ(engine_->limits().tokens_max, 640);
@@ -279,7 +279,7 @@ TEST_F(EngineTest, ProbesComeForEveryRow) {
 }
 
 TEST_F(EngineTest, ASeedIsDrawnWhereTheClientGaveNone) {
-  Start(1, {.draw_seed = [] { return uint64_t{4711}; }});
+  Start(1, {.make_seed = [] { return uint64_t{4711}; }});
   engine_->worker_events().OnHello(WorkerId{0}, testing::FakeHello(0));
   const auto start = channel_.Expect<EpochStart>(WorkerId{0});
   engine_->worker_events().OnReady(WorkerId{0}, testing::FakeReady(start, {}));

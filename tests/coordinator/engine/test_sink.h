@@ -20,7 +20,7 @@ class Transcript {
  public:
   void AddPrompt(int32_t tokens_done, std::span<const TokenLogprobs> logprobs) {
     Change([&] {
-      prompt_pieces_.push_back(tokens_done);
+      prompt_chunks_.push_back(tokens_done);
       for (const TokenLogprobs& each : logprobs) prompt_logprobs_.push_back(each.logprob);
     });
   }
@@ -49,9 +49,9 @@ class Transcript {
     std::lock_guard lock(mutex_);
     return num_ends_ == 1 ? end_ : std::nullopt;
   }
-  std::vector<int32_t> prompt_pieces() const {
+  std::vector<int32_t> prompt_chunks() const {
     std::lock_guard lock(mutex_);
-    return prompt_pieces_;
+    return prompt_chunks_;
   }
   std::vector<float> prompt_logprobs() const {
     std::lock_guard lock(mutex_);
@@ -87,7 +87,7 @@ class Transcript {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<int32_t> prompt_pieces_;  // tokens done after each
+  std::vector<int32_t> prompt_chunks_;  // tokens done after each
   std::vector<float> prompt_logprobs_;
   std::vector<TokenId> tokens_;
   std::vector<ProbeResult> probes_;

@@ -41,12 +41,12 @@ class NotingWriter : public AnswerWriter {
  public:
   explicit NotingWriter(std::vector<std::string>* notes) : notes_(*notes) {}
 
-  void WriteComplete(std::span<const ChoicePiece> choices, const Usage& usage) override {
-    for (const ChoicePiece& choice : choices) notes_.push_back("complete " + Text(choice));
+  void WriteComplete(std::span<const ChoiceDelta> choices, const Usage& usage) override {
+    for (const ChoiceDelta& choice : choices) notes_.push_back("complete " + Text(choice));
     notes_.push_back(fmt::format("usage {}", usage.completion_tokens));
   }
   void BeginChoice(int32_t index) override { gathered_ += fmt::format("begin {};", index); }
-  void AddDelta(const ChoicePiece& piece) override { gathered_ += Text(piece) + ";"; }
+  void AddDelta(const ChoiceDelta& delta) override { gathered_ += Text(delta) + ";"; }
   size_t gathered_bytes() const override { return gathered_.size(); }
   void Send() override { notes_.push_back(std::exchange(gathered_, {})); }
   void KeepAlive(const StreamProgress& progress) override {
@@ -63,10 +63,10 @@ class NotingWriter : public AnswerWriter {
   size_t backlog_bytes() const override { return 0; }
 
  private:
-  static std::string Text(const ChoicePiece& piece) {
+  static std::string Text(const ChoiceDelta& delta) {
     return fmt::format(
-        "{}{}", piece.text.content,
-        piece.end ? std::string("|") + FinishReasonName(piece.end->finish_reason) : "");
+        "{}{}", delta.text.content,
+        delta.end ? std::string("|") + FinishReasonName(delta.end->finish_reason) : "");
   }
 
   std::vector<std::string>& notes_;

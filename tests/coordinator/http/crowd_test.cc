@@ -107,29 +107,29 @@ double RunMs(clockid_t clock) {
 // Streams that note how long the server's thread was busy with others when they were written.
 class Streams : public HttpHandler {
  public:
-  void OnRequest(ExchangeId id, HttpRequest request) override {
+  void OnRequest(CallId id, HttpRequest request) override {
     if (request.path == "/stream") {
       server->BeginStream(id, "text/event-stream; charset=utf-8");
       streams_.push_back(id);
       return;
     }
-    server->Answer(id, {.body = std::to_string(request.body.size())});
+    server->Respond(id, {.body = std::to_string(request.body.size())});
   }
-  void OnGone(ExchangeId id) override { std::erase(streams_, id); }
-  HttpAnswer OnRefused(int status, const std::string& message) override {
+  void OnGone(CallId id) override { std::erase(streams_, id); }
+  HttpResponse OnRefused(int status, const std::string& message) override {
     return {.status = status, .body = message};
   }
   // Posted when the thread had run for `posted_ms`.
   void WriteAll(double posted_ms) {
     longest_ms = std::max(longest_ms, RunMs(CLOCK_THREAD_CPUTIME_ID) - posted_ms);
-    for (const ExchangeId id : streams_) server->Write(id, "data: {\"text\": \"a token\"}\n\n");
+    for (const CallId id : streams_) server->Write(id, "data: {\"text\": \"a token\"}\n\n");
   }
 
   HttpServer* server = nullptr;
   double longest_ms = 0;
 
  private:
-  std::vector<ExchangeId> streams_;
+  std::vector<CallId> streams_;
 };
 
 TEST(HttpServerCrowdTest, LargeBodiesDoNotHoldUpStreams) {

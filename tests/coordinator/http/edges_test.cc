@@ -32,10 +32,10 @@ TEST_F(HttpServerTest, ARefusalIsTheLastWord) {
     SCOPED_TRACE(::testing::PrintToString(bytes));
     HttpClient client(port());
     client.Send(bytes + next);
-    const ClientAnswer answer = client.Receive();
-    EXPECT_EQ(answer.status, status);
-    EXPECT_EQ(answer.headers.at("connection"), "close");
-    EXPECT_EQ(answer.headers.at("content-type"), "application/json");
+    const ClientResponse response = client.Receive();
+    EXPECT_EQ(response.status, status);
+    EXPECT_EQ(response.headers.at("connection"), "close");
+    EXPECT_EQ(response.headers.at("content-type"), "application/json");
     EXPECT_EQ(client.ReadToEnd(), "");
   }
   EXPECT_EQ(script_.num_requests, 0);
@@ -46,7 +46,7 @@ TEST_F(HttpServerTest, UnknownMethodsAreTheHandlersAffair) {
   EXPECT_EQ(Ask("BREW /echo HTTP/1.1\r\nHost: a\r\n\r\n").body, "BREW /echo ");
 }
 
-TEST_F(HttpServerTest, AFinalAnswerReachesAClientThatStillSends) {
+TEST_F(HttpServerTest, AFinalResponseReachesAClientThatStillSends) {
   Start({.body_bytes_max = 1000});
   const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\n";
   EXPECT_EQ(Ask(head + "Content-Length: 9000000\r\n\r\n" + std::string(9'000'000, 'x')).status,
@@ -77,12 +77,12 @@ TEST_F(HttpServerTest, OldClientsMayStay) {
   HttpClient client(port());
   for (int i = 0; i < 2; ++i) {
     client.Send("POST /echo HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx");
-    const ClientAnswer answer = client.Receive();
-    EXPECT_EQ(answer.body, "POST /echo x");
-    EXPECT_EQ(answer.headers.at("connection"), "keep-alive");
+    const ClientResponse response = client.Receive();
+    EXPECT_EQ(response.body, "POST /echo x");
+    EXPECT_EQ(response.headers.at("connection"), "keep-alive");
   }
   client.Send("GET /whole-stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-  const ClientAnswer stream = client.Receive();
+  const ClientResponse stream = client.Receive();
   EXPECT_EQ(stream.body, "first second");
   EXPECT_EQ(stream.headers.at("connection"), "close");
   HttpClient leaving(port());
@@ -103,7 +103,7 @@ TEST_F(HttpServerTest, PipelinedRequestsWaitInTheKernel) {
   Start();
   HttpClient client(port());
   client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   constexpr int kNumBodies = 20;
   const std::string body(10'000, 'x');
   std::string all;
@@ -112,7 +112,7 @@ TEST_F(HttpServerTest, PipelinedRequestsWaitInTheKernel) {
   HttpClient other(port());
   EXPECT_EQ(other.Get("/echo").status, 200);
   EXPECT_EQ(script_.num_requests, 2);
-  server_->Post([this, id] { server_->Answer(id, {.body = "held"}); });
+  server_->Post([this, id] { server_->Respond(id, {.body = "held"}); });
   EXPECT_EQ(client.Receive().body, "held");
   for (int i = 0; i < kNumBodies; ++i) ASSERT_EQ(client.Receive().body, "POST /echo " + body);
 }
@@ -125,17 +125,17 @@ TEST_F(HttpServerTest, AnEmptyLineBetweenRequestsIsForgiven) {
   EXPECT_EQ(client.Receive().body, "POST /echo b");
 }
 
-TEST_F(HttpServerTest, HeaderFieldsOfAnswersStayInTheirLine) {
+TEST_F(HttpServerTest, HeaderFieldsOfResponsesStayInTheirLine) {
   Start();
   HttpClient client(port());
   client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   server_->Post([this, id] {
-    server_->Answer(id, {.headers = {{"X-Echo", "a\r\nX-Smuggled: b"}}});
+    server_->Respond(id, {.headers = {{"X-Echo", "a\r\nX-Smuggled: b"}}});
   });
-  const ClientAnswer answer = client.Receive();
-  EXPECT_EQ(answer.headers.at("x-echo"), "a  X-Smuggled: b");
-  EXPECT_FALSE(answer.headers.contains("x-smuggled"));
+  const ClientResponse response = client.Receive();
+  EXPECT_EQ(response.headers.at("x-echo"), "a  X-Smuggled: b");
+  EXPECT_FALSE(response.headers.contains("x-smuggled"));
 }
 
 TEST_F(HttpServerTest, DrainingAnswersButKeepsNoOne) {
@@ -144,16 +144,16 @@ TEST_F(HttpServerTest, DrainingAnswersButKeepsNoOne) {
   EXPECT_EQ(idle.Get("/echo").headers.at("connection"), "keep-alive");
   HttpClient held(port());
   held.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   server_->BeginDrain();
   EXPECT_EQ(idle.Get("/echo").headers.at("connection"), "close");
   EXPECT_EQ(idle.ReadToEnd(), "");
   HttpClient late(port());
   EXPECT_EQ(late.Get("/echo").status, 200);
-  server_->Post([this, id] { server_->Answer(id, {.body = "held"}); });
-  const ClientAnswer answer = held.Receive();
-  EXPECT_EQ(answer.body, "held");
-  EXPECT_EQ(answer.headers.at("connection"), "close");
+  server_->Post([this, id] { server_->Respond(id, {.body = "held"}); });
+  const ClientResponse response = held.Receive();
+  EXPECT_EQ(response.body, "held");
+  EXPECT_EQ(response.headers.at("connection"), "close");
 }
 
 TEST_F(HttpServerTest, RequestsThatAreReadTogetherAreBounded) {
@@ -165,7 +165,7 @@ TEST_F(HttpServerTest, RequestsThatAreReadTogetherAreBounded) {
   for (int turn = 0; turn < 50; ++turn) EXPECT_EQ(small.Get("/echo").status, 200);  // all is read
   HttpClient second(port());
   second.Send(head + std::string(300'000, 'x'));
-  const ClientAnswer refused = second.Receive();
+  const ClientResponse refused = second.Receive();
   EXPECT_EQ(refused.status, 503);
   EXPECT_THAT(refused.body, HasSubstr("too many large requests"));
   EXPECT_EQ(small.Post("/echo", "small").status, 200);

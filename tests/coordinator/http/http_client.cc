@@ -54,55 +54,55 @@ bool HttpClient::Fill() {
   return true;
 }
 
-ClientAnswer HttpClient::ReceiveHead() {
-  ClientAnswer answer;
+ClientResponse HttpClient::ReceiveHead() {
+  ClientResponse response;
   size_t end = 0;
   while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
-    if (!Fill()) return answer;
+    if (!Fill()) return response;
   }
   const std::string head = buffer_.substr(0, end + 2);
   buffer_.erase(0, end + 4);
-  answer.status = std::stoi(head.substr(head.find(' ')));
+  response.status = std::stoi(head.substr(head.find(' ')));
   for (size_t at = head.find("\r\n") + 2; at < head.size();) {
     const size_t line_end = head.find("\r\n", at);
     const size_t colon = head.find(": ", at);
     std::string name = head.substr(at, colon - at);
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    answer.headers[name] = head.substr(colon + 2, line_end - colon - 2);
+    response.headers[name] = head.substr(colon + 2, line_end - colon - 2);
     at = line_end + 2;
   }
-  return answer;
+  return response;
 }
 
-ClientAnswer HttpClient::Receive() {
-  ClientAnswer answer = ReceiveHead();
-  const auto encoding = answer.headers.find("transfer-encoding");
-  if (encoding != answer.headers.end() && encoding->second == "chunked") {
+ClientResponse HttpClient::Receive() {
+  ClientResponse response = ReceiveHead();
+  const auto encoding = response.headers.find("transfer-encoding");
+  if (encoding != response.headers.end() && encoding->second == "chunked") {
     while (true) {
       size_t end = 0;
       while ((end = buffer_.find("\r\n")) == std::string::npos) {
-        if (!Fill()) return answer;
+        if (!Fill()) return response;
       }
       const size_t size = std::stoul(buffer_.substr(0, end), nullptr, 16);
       while (buffer_.size() < end + 2 + size + 2) {
-        if (!Fill()) return answer;
+        if (!Fill()) return response;
       }
-      answer.body += buffer_.substr(end + 2, size);
+      response.body += buffer_.substr(end + 2, size);
       buffer_.erase(0, end + 2 + size + 2);
-      if (size == 0) return answer;
+      if (size == 0) return response;
     }
   }
-  if (answer.headers.contains("content-length")) {
-    const size_t size = std::stoul(answer.headers["content-length"]);
+  if (response.headers.contains("content-length")) {
+    const size_t size = std::stoul(response.headers["content-length"]);
     while (buffer_.size() < size && Fill()) {
     }
-    answer.body = buffer_.substr(0, size);
+    response.body = buffer_.substr(0, size);
     buffer_.erase(0, size);
-    return answer;
+    return response;
   }
-  answer.body = ReadToEnd();
-  return answer;
+  response.body = ReadToEnd();
+  return response;
 }
 
 bool HttpClient::ReadUntil(std::string_view text) {
@@ -124,7 +124,7 @@ void HttpClient::Sip(size_t bytes_max) {
   if (size > 0) buffer_.append(bytes, 0, static_cast<size_t>(size));
 }
 
-ClientAnswer HttpClient::Get(const std::string& path) {
+ClientResponse HttpClient::Get(const std::string& path) {
   Send(fmt::format("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", path));
   return Receive();
 }
@@ -136,7 +136,7 @@ std::string PostText(const std::string& path, const std::string& body) {
       path, body.size(), body);
 }
 
-ClientAnswer HttpClient::Post(const std::string& path, const std::string& body) {
+ClientResponse HttpClient::Post(const std::string& path, const std::string& body) {
   Send(PostText(path, body));
   return Receive();
 }

@@ -8,8 +8,8 @@
 
 namespace atl::coordinator {
 
-struct ClientAnswer {
-  int status = 0;                              // 0: the connection ended before an answer
+struct ClientResponse {
+  int status = 0;                              // 0: the connection ended before an response
   std::map<std::string, std::string> headers;  // lower-case names
   std::string body;                            // chunks joined
 };
@@ -23,17 +23,17 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   void Send(std::string_view bytes);  // what the server no longer takes is dropped
-  ClientAnswer Receive();             // one whole answer, whatever its framing
-  ClientAnswer ReceiveHead();         // up to the empty line
+  ClientResponse Receive();           // one whole response, whatever its framing
+  ClientResponse ReceiveHead();       // up to the empty line
   // Reads on until `text` has been seen in what came since ReceiveHead; false at the end.
   bool ReadUntil(std::string_view text);
   std::string ReadToEnd();
   void Sip(size_t bytes_max);  // takes what has come, at most so much, and waits for nothing
   void CloseNow();
-  void Forget() { std::string().swap(buffer_); }  // gives back what the last answer took
+  void Forget() { std::string().swap(buffer_); }  // gives back what the last response took
 
-  ClientAnswer Get(const std::string& path);
-  ClientAnswer Post(const std::string& path, const std::string& body);
+  ClientResponse Get(const std::string& path);
+  ClientResponse Post(const std::string& path, const std::string& body);
 
  private:
   bool Fill();  // more bytes into buffer_; false at the end

@@ -21,7 +21,7 @@ namespace atl::coordinator {
 // /who answers x-name, x-none and the client, all else what came: method, path, body.
 class Script : public HttpHandler {
  public:
-  void OnRequest(ExchangeId id, HttpRequest request) override {
+  void OnRequest(CallId id, HttpRequest request) override {
     ++num_requests;
     if (request.path == "/hold") return held_.set_value(id);
     if (request.path == "/stream" || request.path == "/whole-stream") {
@@ -33,37 +33,37 @@ class Script : public HttpHandler {
       return server->EndStream(id);
     }
     if (request.path == "/who") {
-      return server->Answer(id,
-                            {.body = std::string(request.Header("x-name")) + "|" +
-                                     std::string(request.Header("x-none")) + "|" + request.client});
+      return server->Respond(
+          id, {.body = std::string(request.Header("x-name")) + "|" +
+                       std::string(request.Header("x-none")) + "|" + request.client});
     }
-    server->Answer(id, {.body = request.method + " " + request.path + " " + request.body,
-                        .headers = {{"X-Test", "1"}}});
+    server->Respond(id, {.body = request.method + " " + request.path + " " + request.body,
+                         .headers = {{"X-Test", "1"}}});
   }
-  void OnDrained(ExchangeId id) override { drained.set_value(id); }
+  void OnDrained(CallId id) override { drained.set_value(id); }
   void OnTick() override {
     if (!std::exchange(ticked_, true)) tick.set_value();
   }
-  void OnGone(ExchangeId id) override { gone_.set_value(id); }
-  HttpAnswer OnRefused(int status, const std::string& message) override {
+  void OnGone(CallId id) override { gone_.set_value(id); }
+  HttpResponse OnRefused(int status, const std::string& message) override {
     return {.status = status, .body = message};
   }
 
-  ExchangeId AwaitHeld() { return held_.get_future().get(); }
-  bool AwaitGone(ExchangeId id) {
+  CallId AwaitHeld() { return held_.get_future().get(); }
+  bool AwaitGone(CallId id) {
     auto gone = gone_.get_future();
     return gone.wait_for(std::chrono::seconds(10)) == std::future_status::ready && gone.get() == id;
   }
 
   HttpServer* server = nullptr;
   std::atomic<int> num_requests{0};
-  std::promise<ExchangeId> drained;
+  std::promise<CallId> drained;
   std::promise<void> tick;
 
  private:
   bool ticked_ = false;
-  std::promise<ExchangeId> held_;
-  std::promise<ExchangeId> gone_;
+  std::promise<CallId> held_;
+  std::promise<CallId> gone_;
 };
 
 class HttpServerTest : public ::testing::Test {
@@ -79,15 +79,16 @@ class HttpServerTest : public ::testing::Test {
   }
   int port() const { return server_->port(); }
 
-  // The answer to `bytes` on a connection of its own, which must end with it where it is a refusal.
-  ClientAnswer Ask(const std::string& bytes) {
+  // The response to `bytes` on a connection of its own, which must end with it where it is a
+  // refusal.
+  ClientResponse Ask(const std::string& bytes) {
     HttpClient client(port());
     client.Send(bytes);
-    ClientAnswer answer = client.Receive();
-    if (answer.status >= 400) {
+    ClientResponse response = client.Receive();
+    if (response.status >= 400) {
       EXPECT_EQ(client.ReadToEnd(), "");
     }
-    return answer;
+    return response;
   }
 
   Script script_;

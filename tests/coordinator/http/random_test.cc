@@ -99,11 +99,11 @@ void Converse(int port, Mutator* mutator) {
     at += size;
   }
   const auto began = std::chrono::steady_clock::now();
-  const std::string answer = client.ReadToEnd();
+  const std::string response = client.ReadToEnd();
   const auto took = std::chrono::steady_clock::now() - began;
   EXPECT_LT(took, std::chrono::seconds(5)) << ::testing::PrintToString(bytes);
-  if (!answer.empty()) {
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 ")) << ::testing::PrintToString(answer);
+  if (!response.empty()) {
+    EXPECT_TRUE(response.starts_with("HTTP/1.1 ")) << ::testing::PrintToString(response);
   }
 }
 

@@ -9,16 +9,16 @@ TEST_F(HttpServerTest, KeepsTheConnectionForTheNextRequest) {
   Start();
   HttpClient client(port());
   for (const char* body : {"one", "", "three"}) {
-    const ClientAnswer answer = client.Post("/echo?x=1", body);
-    EXPECT_EQ(answer.status, 200);
-    EXPECT_EQ(answer.body, std::string("POST /echo ") + body);
-    EXPECT_EQ(answer.headers.at("connection"), "keep-alive");
-    EXPECT_EQ(answer.headers.at("x-test"), "1");
+    const ClientResponse response = client.Post("/echo?x=1", body);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, std::string("POST /echo ") + body);
+    EXPECT_EQ(response.headers.at("connection"), "keep-alive");
+    EXPECT_EQ(response.headers.at("x-test"), "1");
   }
   EXPECT_EQ(server_->num_connections(), 1);
 }
 
-TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+TEST_F(HttpServerTest, RespondsToPipelinedRequestsInOrder) {
   Start();
   HttpClient client(port());
   client.Send(PostText("/echo", "a") + PostText("/whole-stream", "b") + PostText("/echo", "c"));
@@ -65,10 +65,10 @@ TEST_F(HttpServerTest, OldClientsGetAStreamThatEndsWithTheConnection) {
   Start();
   HttpClient client(port());
   client.Send("POST /whole-stream HTTP/1.0\r\nContent-Length: 0\r\n\r\n");
-  const ClientAnswer answer = client.Receive();
-  EXPECT_EQ(answer.body, "first second");
-  EXPECT_EQ(answer.headers.at("connection"), "close");
-  EXPECT_FALSE(answer.headers.contains("transfer-encoding"));
+  const ClientResponse response = client.Receive();
+  EXPECT_EQ(response.body, "first second");
+  EXPECT_EQ(response.headers.at("connection"), "close");
+  EXPECT_FALSE(response.headers.contains("transfer-encoding"));
 }
 
 TEST_F(HttpServerTest, ClosesWhereTheClientWants) {
@@ -87,9 +87,9 @@ TEST_F(HttpServerTest, BoundsHeaderAndBody) {
   HttpClient fits(port());
   EXPECT_EQ(fits.Post("/echo", std::string(1000, 'x')).status, 200);
   HttpClient huge_body(port());
-  const ClientAnswer answer = huge_body.Post("/echo", std::string(3 << 20, 'x'));
-  EXPECT_EQ(answer.status, 413);
-  EXPECT_EQ(answer.body, "The request's body is larger than 1000 bytes.");
+  const ClientResponse response = huge_body.Post("/echo", std::string(3 << 20, 'x'));
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(response.body, "The request's body is larger than 1000 bytes.");
   HttpClient chunked(port());
   chunked.Send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
                std::string(1001, 'x') + "\r\n0\r\n\r\n");
@@ -100,7 +100,7 @@ TEST_F(HttpServerTest, NoticesAClientThatLeavesWhileItWaits) {
   Start();
   HttpClient client(port());
   client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   client.CloseNow();
   EXPECT_TRUE(script_.AwaitGone(id));
 }
@@ -109,7 +109,7 @@ TEST_F(HttpServerTest, NoticesAClientThatLeavesAfterPipelining) {
   Start();
   HttpClient client(port());
   client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   client.CloseNow();
   EXPECT_TRUE(script_.AwaitGone(id));
 }
@@ -142,7 +142,7 @@ TEST_F(HttpServerTest, TellsWhenABacklogHasLeft) {
   Start({.backlog_bytes = 1000, .send_buffer_bytes = 4096});
   HttpClient client(port(), 4096);
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   std::promise<size_t> backlog;
   server_->Post([&] {
     server_->Write(id, std::string(500'000, 'x'));
@@ -162,7 +162,7 @@ TEST_F(HttpServerTest, DropsAClientThatDoesNotRead) {
   Start({.outbox_bytes_max = 100'000, .send_buffer_bytes = 4096});
   HttpClient client(port(), 4096);
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   for (int i = 0; i < 1000; ++i) {
     server_->Post([this, id] { server_->Write(id, std::string(1000, 'x')); });
   }
@@ -173,12 +173,12 @@ TEST_F(HttpServerTest, LateAnswersToTheGoneAreIgnored) {
   Start();
   HttpClient client(port());
   client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   client.CloseNow();
   ASSERT_TRUE(script_.AwaitGone(id));
   std::promise<void> done;
   server_->Post([&] {
-    server_->Answer(id, {.body = "too late"});
+    server_->Respond(id, {.body = "too late"});
     server_->EndStream(id);
     done.set_value();
   });
@@ -193,7 +193,7 @@ TEST_F(HttpServerTest, StopLetsOpenAnswersLeave) {
   EXPECT_EQ(idle.Get("/echo").status, 200);
   HttpClient client(port());
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   auto stopped =
       std::async(std::launch::async, [this] { server_->Stop(std::chrono::seconds(10)); });
   EXPECT_EQ(idle.ReadToEnd(), "");  // so Stop has begun

@@ -83,14 +83,14 @@ TEST_F(HttpServerTest, IdleConnectionsAreClosed) {
   EXPECT_EQ(empty_line.ReadToEnd(), "");
 }
 
-TEST_F(HttpServerTest, AnAnswerMayTakeLongerThanAnyTimeout) {
+TEST_F(HttpServerTest, AResponseMayTakeLongerThanAnyTimeout) {
   Start({.idle_timeout = milliseconds(20),
          .header_timeout = milliseconds(20),
          .body_timeout = milliseconds(20),
          .write_timeout = milliseconds(20)});
   HttpClient client(port());
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   EXPECT_TRUE(client.ReadUntil("first"));
   std::promise<void> never;
   never.get_future().wait_for(milliseconds(100));
@@ -101,23 +101,23 @@ TEST_F(HttpServerTest, AnAnswerMayTakeLongerThanAnyTimeout) {
   EXPECT_TRUE(client.ReadUntil("second"));
 }
 
-TEST_F(HttpServerTest, DropsAClientThatStopsTakingItsAnswer) {
+TEST_F(HttpServerTest, DropsAClientThatStopsTakingItsResponse) {
   Start({.send_buffer_bytes = 4096, .write_timeout = milliseconds(30)});
   HttpClient client(port(), 4096);
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   server_->Post([this, id] { server_->Write(id, std::string(1 << 20, 'x')); });
   EXPECT_TRUE(script_.AwaitGone(id));
 }
 
 // It takes a little now and then, far below the least speed.
-TEST_F(HttpServerTest, DropsAClientThatSipsItsAnswer) {
+TEST_F(HttpServerTest, DropsAClientThatSipsItsResponse) {
   Start({.send_buffer_bytes = 4096,
          .write_timeout = milliseconds(100),
          .bytes_per_s_min = 100 << 20});
   HttpClient client(port(), 4096);
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   server_->Post([this, id] { server_->Write(id, std::string(1 << 20, 'x')); });
   auto gone = std::async(std::launch::async, [this, id] { return script_.AwaitGone(id); });
   while (gone.wait_for(milliseconds(5)) != std::future_status::ready) client.Sip(2000);
@@ -128,7 +128,7 @@ TEST_F(HttpServerTest, ASlowButHonestReaderGetsItsAnswer) {
   Start({.send_buffer_bytes = 4096, .write_timeout = milliseconds(100), .bytes_per_s_min = 1000});
   HttpClient client(port(), 4096);
   client.Send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ExchangeId id = script_.AwaitHeld();
+  const CallId id = script_.AwaitHeld();
   server_->Post([this, id] {
     server_->Write(id, std::string(200'000, 'x') + "end");
     server_->EndStream(id);

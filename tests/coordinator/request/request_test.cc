@@ -78,10 +78,10 @@ TEST(SequenceTest, StatesFollowWhatIsPlanned) {
   sequence.planned_length = 1;
   EXPECT_EQ(sequence.state(), SequenceState::kPrefill);
   sequence.planned_length = 2;
-  sequence.planned_draws = 1;
+  sequence.planned_samples = 1;
   EXPECT_EQ(sequence.state(), SequenceState::kDecode);
   sequence.planned_length = 4;
-  sequence.planned_draws = 3;
+  sequence.planned_samples = 3;
   EXPECT_EQ(sequence.state(), SequenceState::kPlannedOut);
 }
 

@@ -35,7 +35,7 @@ std::vector<PlannedStep> RunSteps(Scheduler& scheduler, int num_steps) {
   return steps;
 }
 
-TEST(PiecesTest, AreCutToTheTargetOnceTheMachineIsKnown) {
+TEST(ChunksTest, AreCutToTheTargetOnceTheMachineIsKnown) {
   Scheduler scheduler = MakeScheduler();
   scheduler.Add(SeqId{1}, MakeRequest(40'000));
   const std::vector<PlannedStep> steps = RunSteps(scheduler, 60);
@@ -47,7 +47,7 @@ TEST(PiecesTest, AreCutToTheTargetOnceTheMachineIsKnown) {
   EXPECT_GT(steps.back().prefill_rows, 450);  // 498 would be all
 }
 
-TEST(PiecesTest, GetAShareWhereAnswersAloneMissTheTarget) {
+TEST(ChunksTest, GetAShareWhereAnswersAloneMissTheTarget) {
   Scheduler scheduler(
       {.max_num_seqs = 400, .max_num_batched_tokens = 4'096, .step_time_target_us = kTargetUs},
       {1, 1}, {{.kv_blocks = 20'000, .state_slots = 400, .spares = 2}});
@@ -63,7 +63,7 @@ TEST(PiecesTest, GetAShareWhereAnswersAloneMissTheTarget) {
   }
 }
 
-TEST(PiecesTest, LeaveTheirTimeToAnswers) {
+TEST(ChunksTest, LeaveTheirTimeToAnswers) {
   Scheduler scheduler = MakeScheduler();
   for (uint64_t i = 1; i <= 50; ++i) scheduler.Add(SeqId{i}, MakeRequest(10, 1'000));
   RunSteps(scheduler, 30);
@@ -76,7 +76,7 @@ TEST(PiecesTest, LeaveTheirTimeToAnswers) {
   EXPECT_GT(steps.back().prefill_rows, 200);  // 248 would be all
 }
 
-TEST(PiecesTest, MoveOnWhenAnswersTakeAllTheTime) {
+TEST(ChunksTest, MoveOnWhenAnswersTakeAllTheTime) {
   Scheduler scheduler = MakeScheduler({kHome});
   scheduler.Add(SeqId{1}, MakeRequest(10, 1'000));
   RunSteps(scheduler, 1);
@@ -89,10 +89,10 @@ TEST(PiecesTest, MoveOnWhenAnswersTakeAllTheTime) {
   scheduler.Add(SeqId{3}, MakeRequest(10));
   std::vector<int32_t> rows;
   for (int i = 0; i < 4; ++i) rows.push_back(scheduler.PlanStep()->prefill_rows);
-  EXPECT_THAT(rows, ElementsAre(16, 16, 8, 10));  // one prompt a step, in pieces of at least 16
+  EXPECT_THAT(rows, ElementsAre(16, 16, 8, 10));  // one prompt a step, in chunks of at least 16
 }
 
-TEST(PiecesTest, EachHomeHasTheWholeTime) {
+TEST(ChunksTest, EachHomeHasTheWholeTime) {
   Scheduler scheduler = MakeScheduler({kHome, kHome});
   scheduler.Add(SeqId{1}, MakeRequest(40'000));
   scheduler.Add(SeqId{2}, MakeRequest(40'000));
@@ -102,7 +102,7 @@ TEST(PiecesTest, EachHomeHasTheWholeTime) {
   EXPECT_LE(step.predicted_us, kTargetUs);
 }
 
-TEST(PiecesTest, GoToTheBetterPriorityFirst) {
+TEST(ChunksTest, GoToTheBetterPriorityFirst) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 64}, {1, 1}, {kHome});
   scheduler.Add(SeqId{1}, MakeRequest(640));
   ASSERT_TRUE(scheduler.PlanStep().has_value());
@@ -110,7 +110,7 @@ TEST(PiecesTest, GoToTheBetterPriorityFirst) {
   urgent.priority = -1;
   scheduler.Add(SeqId{2}, MakeRequest(30));
   scheduler.Add(SeqId{3}, urgent);
-  // It runs no piece before a prompt that has begun, but is admitted before one that came earlier.
+  // It runs no chunk before a prompt that has begun, but is admitted before one that came earlier.
   std::vector<SeqId> started;
   while (scheduler.num_waiting() > 0) {
     const auto step = scheduler.PlanStep();
@@ -119,7 +119,7 @@ TEST(PiecesTest, GoToTheBetterPriorityFirst) {
   EXPECT_THAT(started, ElementsAre(SeqId{3}, SeqId{2}));
 }
 
-TEST(PiecesTest, TellTheNextTokenOfThePromptWhereItsProbabilityIsAskedFor) {
+TEST(ChunksTest, GiveTheNextTokenOfThePromptWhereItsProbabilityIsAskedFor) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 32}, {1, 1}, {kHome});
   Request request = MakeRequest(70);
   request.top_logprobs = 0;

@@ -63,7 +63,7 @@ TEST(StepShapeTest, DepthIsTheSumOfPositions) {
   EXPECT_EQ(shape.decode_depth, 7 + 100 + 101);
 }
 
-TEST(CostModelTest, BeforeItHasSeenAStepPiecesAreShort) {
+TEST(CostModelTest, BeforeItHasSeenAStepChunksAreShort) {
   const CostModel cost;
   EXPECT_THAT(cost.RowsWithin({}, 0, kRowsMax, 50'000), AllOf(Ge(16), Le(128)));
   EXPECT_EQ(cost.RowsWithin({}, 0, 10, 50'000), 10);
@@ -87,7 +87,7 @@ TEST(CostModelTest, LearnsMachinesFastAndSlow) {
   }
 }
 
-TEST(CostModelTest, APieceFillsTheTimeThatIsLeft) {
+TEST(CostModelTest, AChunkFillsTheTimeThatIsLeft) {
   const Machine machine;
   CostModel cost;
   Teach(cost, machine, 300);

@@ -44,7 +44,7 @@ TEST(PreemptionTest, AnAdmissionLeavesABlockToGrowInto) {
   EXPECT_EQ(other.num_running(), 2);
 }
 
-TEST(PreemptionTest, TheLastOfTheHomeIsRecomputedWithWhatItHasDrawn) {
+TEST(PreemptionTest, TheLastOfTheHomeIsRecomputedWithWhatItHasSampled) {
   Scheduler scheduler = MakeScheduler();
   scheduler.Add(SeqId{1}, MakeRequest(62, 130));
   scheduler.Add(SeqId{2}, MakeRequest(60, 130));
@@ -66,37 +66,37 @@ TEST(PreemptionTest, TheLastOfTheHomeIsRecomputedWithWhatItHasDrawn) {
   const StartSequence& start = again->plans[0].start[0];
   EXPECT_EQ(start.seq, SeqId{2});
   EXPECT_EQ(start.prompt_length, 60);
-  EXPECT_EQ(start.num_drawn, 67);
+  EXPECT_EQ(start.num_sampled, 67);
   EXPECT_EQ(start.max_new_tokens, 130);
   const SequenceWork& work = again->plans[0].work.at(0);
   EXPECT_EQ(work.begin, 0);
-  EXPECT_TRUE(work.draw);
+  EXPECT_TRUE(work.sample);
   ASSERT_EQ(work.ids.size(), 127u);
   EXPECT_EQ(work.ids[59], TokenId{159});
   EXPECT_EQ(work.ids[60], TokenId{7});
   EXPECT_EQ(work.ids[126], TokenId{7});
 }
 
-TEST(PreemptionTest, ALongSequenceIsRecomputedInPieces) {
+TEST(PreemptionTest, ALongSequenceIsRecomputedInChunks) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 50}, {1, 1}, {kFourBlocks});
   scheduler.Add(SeqId{1}, MakeRequest(62, 130));
   scheduler.Add(SeqId{2}, MakeRequest(60, 130));
   ApplyAll(scheduler, RunUntil(scheduler, Preempts));
   ASSERT_TRUE(scheduler.Remove(SeqId{1}));
   std::vector<int32_t> rows;
-  std::vector<bool> draws;
+  std::vector<bool> samples;
   for (int i = 0; i < 4; ++i) {
     const auto step = scheduler.PlanStep();
     ASSERT_TRUE(step.has_value());
     rows.push_back(step->plans[0].work.at(0).num_rows);
-    draws.push_back(step->plans[0].work.at(0).draw);
+    samples.push_back(step->plans[0].work.at(0).sample);
     ApplyAll(scheduler, *step);
   }
   EXPECT_EQ(std::accumulate(rows.begin(), rows.end(), 0), rows[2] + 101);
-  EXPECT_THAT(draws, ElementsAre(false, false, true, true));
+  EXPECT_THAT(samples, ElementsAre(false, false, true, true));
 }
 
-TEST(PreemptionTest, DrawsUnderWayCountAndComeFirst) {
+TEST(PreemptionTest, SamplesUnderWayCountAndComeFirst) {
   Scheduler scheduler = MakeScheduler();
   scheduler.Add(SeqId{1}, MakeRequest(62, 130));
   scheduler.Add(SeqId{2}, MakeRequest(60, 130));
@@ -107,7 +107,7 @@ TEST(PreemptionTest, DrawsUnderWayCountAndComeFirst) {
   for (size_t i = 0; i + 2 < steps.size(); ++i) ApplyAll(scheduler, steps[i]);
   scheduler.Remove(SeqId{1});
   scheduler.Add(SeqId{3}, MakeRequest(5));
-  // There is room now, but a draw of 2 is not reported; nobody passes it.
+  // There is room now, but a sample of 2 is not reported; nobody passes it.
   const auto meanwhile = scheduler.PlanStep();
   ASSERT_TRUE(meanwhile.has_value());
   EXPECT_THAT(meanwhile->plans[0].start, IsEmpty());
@@ -122,7 +122,7 @@ TEST(PreemptionTest, DrawsUnderWayCountAndComeFirst) {
   EXPECT_EQ(again->plans[0].start[1].seq, SeqId{3});
 }
 
-TEST(PreemptionTest, DrawsUnderWayMayEndIt) {
+TEST(PreemptionTest, SamplesUnderWayMayEndIt) {
   Scheduler scheduler = MakeScheduler();
   scheduler.Add(SeqId{1}, MakeRequest(62, 130));
   scheduler.Add(SeqId{2}, MakeRequest(60, 130));
@@ -186,14 +186,14 @@ TEST(PreemptionTest, AnotherHomeTakesItAtOnce) {
   EXPECT_EQ(step.preempted.at(0).rank, 0);
   EXPECT_THAT(step.plans[0].free, ElementsAre(SeqId{3}));
   EXPECT_EQ(step.plans[1].start.at(0).seq, SeqId{3});
-  EXPECT_EQ(step.plans[1].start.at(0).num_drawn, 67);
+  EXPECT_EQ(step.plans[1].start.at(0).num_sampled, 67);
   EXPECT_EQ(scheduler.num_waiting(), 0);
 }
 
 TEST(PreemptionTest, WhoIsPlannedOutGivesItsBlocksAndIsNotRecomputed) {
   Scheduler scheduler = MakeScheduler();
   scheduler.Add(SeqId{1}, MakeRequest(60, 130));
-  scheduler.Add(SeqId{2}, MakeRequest(60, 69));  // its last draw is planned when 1 needs a block
+  scheduler.Add(SeqId{2}, MakeRequest(60, 69));  // its last sample is planned when 1 needs a block
   std::vector<PlannedStep> steps;
   while (steps.size() < 70) steps.push_back(*scheduler.PlanStep());
   EXPECT_THAT(steps.back().preempted, IsEmpty());

@@ -16,15 +16,15 @@ inline Request MakeRequest(int32_t prompt_tokens, int32_t max_new_tokens = 8) {
   return request;
 }
 
-// What an obedient worker reports for a step in which nothing ended early: each draw is token 7,
-// and of a step that may bring several tokens `several` are drawn.
+// What an obedient worker reports for a step in which nothing ended early: each sample is token 7,
+// and of a step that may bring several tokens `several` are sampled.
 inline void ApplyAll(Scheduler& scheduler, const PlannedStep& step, int32_t several = 1) {
   for (size_t rank = 0; rank < step.plans.size(); ++rank) {
     for (const SequenceWork& work : step.plans[rank].work) {
       const bool decodes = work.ids.empty();
       const int32_t rows = decodes ? std::min(work.num_rows, several) : work.num_rows;
       SequenceResult result{.seq = work.seq, .length = work.begin + rows};
-      if (work.draw) result.ids.assign(static_cast<size_t>(decodes ? rows : 1), TokenId{7});
+      if (work.sample) result.ids.assign(static_cast<size_t>(decodes ? rows : 1), TokenId{7});
       ASSERT_OK(scheduler.Apply(static_cast<int32_t>(rank), result));
     }
   }

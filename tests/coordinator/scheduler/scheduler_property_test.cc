@@ -20,10 +20,10 @@ constexpr int kNumClusters = 100;
 constexpr int32_t kVocab = 50;
 constexpr int32_t kQueueMax = 12;
 // For so many steps at most a request may be the first of all by (priority, arrival): the longest
-// prompt in the smallest pieces, after the longest that was there before it.
+// prompt in the smallest chunks, after the longest that was there before it.
 constexpr int64_t kStepsAsFirstMax = 4'000;
 
-// kLeaving: its last draws are under way and its blocks are given back already.
+// kLeaving: its last samples are under way and its blocks are given back already.
 enum class Stand { kWaiting, kRunning, kLeaving };
 
 struct Client {
@@ -40,7 +40,7 @@ struct Totals {
   int64_t clients = 0;
   int64_t mixed = 0;
   int64_t preempted = 0;
-  int64_t restarted = 0;  // with tokens drawn before
+  int64_t restarted = 0;  // with tokens sampled before
   int64_t several = 0;    // reports of more than one token
   int64_t only_free = 0;  // steps that run nothing
 };
@@ -184,7 +184,7 @@ class Cluster {
     }
     for (size_t rank = 0; rank < workers_.size(); ++rank) {
       for (const StartSequence& start : step.plans[rank].start) {
-        if (start.num_drawn > 0) ++totals_.restarted;
+        if (start.num_sampled > 0) ++totals_.restarted;
         Client& client = clients_.at(start.seq);
         EXPECT_EQ(client.stand, Stand::kWaiting);
         client.stand = Stand::kRunning;
@@ -282,7 +282,7 @@ TEST(SchedulerPropertyTest, WorkersAcceptEveryPlanAndEveryRequestEndsWithItsAnsw
   }
   std::printf(
       "%ld steps, %ld mixed, %ld that only free; %ld requests, %ld preempted, %ld recomputed "
-      "with tokens drawn, %ld times several tokens\n",
+      "with tokens sampled, %ld times several tokens\n",
       totals.steps, totals.mixed, totals.only_free, totals.clients, totals.preempted,
       totals.restarted, totals.several);
   EXPECT_GE(totals.steps, kStepsInAll);

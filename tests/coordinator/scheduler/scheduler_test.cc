@@ -24,7 +24,7 @@ TEST(SchedulerTest, WithoutRequestsThereIsNoStep) {
   EXPECT_FALSE(scheduler.PlanStep().has_value());
 }
 
-TEST(SchedulerTest, AShortPromptRunsAtOnceAndDraws) {
+TEST(SchedulerTest, AShortPromptRunsAtOnceAndSamples) {
   Scheduler scheduler = MakeScheduler(2);
   scheduler.Add(SeqId{1}, MakeRequest(3));
   const auto step = scheduler.PlanStep();
@@ -47,7 +47,7 @@ TEST(SchedulerTest, AShortPromptRunsAtOnceAndDraws) {
   EXPECT_EQ(work.begin, 0);
   EXPECT_THAT(work.ids, ElementsAre(TokenId{100}, TokenId{101}, TokenId{102}));
   EXPECT_EQ(work.new_blocks.size(), 1u);
-  EXPECT_TRUE(work.draw);
+  EXPECT_TRUE(work.sample);
 }
 
 TEST(SchedulerTest, PlansAheadOfTheReportsFromPredictedLengths) {
@@ -55,13 +55,13 @@ TEST(SchedulerTest, PlansAheadOfTheReportsFromPredictedLengths) {
   scheduler.Add(SeqId{1}, MakeRequest(63, 3));
   std::vector<PlannedStep> steps;
   while (auto step = scheduler.PlanStep()) steps.push_back(std::move(*step));
-  // One draw at the end of the prompt, two more, and none is planned beyond max_new_tokens.
+  // One sample at the end of the prompt, two more, and none is planned beyond max_new_tokens.
   ASSERT_EQ(steps.size(), 3u);
   const SequenceWork& second = steps[1].plans[0].work[0];
   EXPECT_EQ(second.begin, 63);
   EXPECT_THAT(second.ids, IsEmpty());
   EXPECT_THAT(second.new_blocks, IsEmpty());
-  EXPECT_TRUE(second.draw);
+  EXPECT_TRUE(second.sample);
   EXPECT_EQ(steps[1].decode_rows, 1);
   EXPECT_EQ(steps[1].prefill_rows, 0);
   const SequenceWork& third = steps[2].plans[0].work[0];
@@ -72,20 +72,20 @@ TEST(SchedulerTest, PlansAheadOfTheReportsFromPredictedLengths) {
   EXPECT_EQ(scheduler.ledger(0).num_blocks_free(), 100);
 }
 
-TEST(SchedulerTest, ALongPromptIsCutAndOnlyItsEndDraws) {
+TEST(SchedulerTest, ALongPromptIsCutAndOnlyItsEndSamples) {
   Scheduler scheduler = MakeScheduler(1, 32);
   scheduler.Add(SeqId{1}, MakeRequest(70));
   std::vector<int32_t> rows;
-  std::vector<bool> draws;
+  std::vector<bool> samples;
   for (int i = 0; i < 3; ++i) {
     const auto step = scheduler.PlanStep();
     ASSERT_TRUE(step.has_value());
     rows.push_back(step->plans[0].work.at(0).num_rows);
-    draws.push_back(step->plans[0].work.at(0).draw);
+    samples.push_back(step->plans[0].work.at(0).sample);
     EXPECT_EQ(step->plans[0].work.at(0).ids.at(0), TokenId{100 + i * 32});
   }
   EXPECT_THAT(rows, ElementsAre(32, 32, 6));
-  EXPECT_THAT(draws, ElementsAre(false, false, true));
+  EXPECT_THAT(samples, ElementsAre(false, false, true));
 }
 
 TEST(SchedulerTest, DecodeRowsComeFirstAndPrefillTakesTheRest) {
@@ -142,13 +142,13 @@ TEST(SchedulerTest, MaxNumSeqsHoldsOverAllHomes) {
   EXPECT_EQ(scheduler.num_waiting(), 2);
 }
 
-TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
+TEST(SchedulerTest, OnlyAsManyLongContinuingChunksAsSpares) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40}, {1, 1},
                       {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
   scheduler.Add(SeqId{1}, MakeRequest(30));
   scheduler.Add(SeqId{2}, MakeRequest(100));
   scheduler.Add(SeqId{3}, MakeRequest(100));
-  const auto first = scheduler.PlanStep();  // 30 rows, 10 rows: first pieces need no spare
+  const auto first = scheduler.PlanStep();  // 30 rows, 10 rows: first chunks need no spare
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->plans[0].work.at(1).num_rows, 10);
   EXPECT_EQ(scheduler.num_running(), 2);
@@ -159,7 +159,7 @@ TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
   const auto third = scheduler.PlanStep();
   ASSERT_TRUE(third.has_value());
   EXPECT_EQ(third->plans[0].work.at(0).num_rows, 40);
-  const auto fourth = scheduler.PlanStep();  // the last 11 of 2, then a first piece of 3
+  const auto fourth = scheduler.PlanStep();  // the last 11 of 2, then a first chunk of 3
   ASSERT_TRUE(fourth.has_value());
   EXPECT_EQ(fourth->plans[0].work.at(0).num_rows, 11);
   EXPECT_EQ(fourth->plans[0].work.at(1).num_rows, 29);
@@ -170,7 +170,7 @@ TEST(SchedulerTest, OnlyAsManyLongContinuingPiecesAsSpares) {
   EXPECT_EQ(fifth->plans[0].work.at(1).num_rows, 39);
 }
 
-TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
+TEST(SchedulerTest, WithoutASpareAChunkIsNoLongerThanLateRows) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40}, {1, 1},
                       {{.kv_blocks = 100, .state_slots = 8, .spares = 0, .late_rows = 3}});
   scheduler.Add(SeqId{1}, MakeRequest(47));
@@ -179,7 +179,7 @@ TEST(SchedulerTest, WithoutASpareAPieceIsNoLongerThanLateRows) {
   EXPECT_THAT(rows, ElementsAre(40, 3, 3, 1));
 }
 
-TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
+TEST(SchedulerTest, APromptOfSeveralChunksWaitsForTheSpareInTheQueue) {
   Scheduler scheduler({.max_num_seqs = 8, .max_num_batched_tokens = 40, .logit_rows_max = 3},
                       {1, 1}, {{.kv_blocks = 100, .state_slots = 8, .spares = 1, .late_rows = 2}});
   Request probed = MakeRequest(20);
@@ -187,7 +187,7 @@ TEST(SchedulerTest, APromptOfSeveralPiecesWaitsForTheSpareInTheQueue) {
   scheduler.Add(SeqId{1}, probed);
   scheduler.Add(SeqId{2}, MakeRequest(37));
   scheduler.Add(SeqId{3}, MakeRequest(100));
-  const auto first = scheduler.PlanStep();  // the second needs no more than its first piece
+  const auto first = scheduler.PlanStep();  // the second needs no more than its first chunk
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->plans[0].work.at(0).num_rows, 3);
   EXPECT_EQ(first->plans[0].work.at(1).num_rows, 37);
@@ -273,9 +273,10 @@ TEST(SchedulerTest, ReportsThatContradictThePlanAreRefused) {
   };
   refused(1, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kNone});  // not at home there
   refused(0, {SeqId{1}, 4, {TokenId{1}}, FinishReason::kNone});  // longer than planned
-  refused(0,
-          {SeqId{1}, 3, {TokenId{1}, TokenId{2}}, FinishReason::kNone});  // more draws than planned
-  refused(0, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kLength});         // 1 of 5
+  refused(
+      0,
+      {SeqId{1}, 3, {TokenId{1}, TokenId{2}}, FinishReason::kNone});  // more samples than planned
+  refused(0, {SeqId{1}, 3, {TokenId{1}}, FinishReason::kLength});     // 1 of 5
 }
 
 TEST(SchedulerTest, RemoveTakesOutWaitingAndRunning) {

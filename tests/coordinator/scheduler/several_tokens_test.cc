@@ -50,7 +50,7 @@ TEST(SeveralTokensTest, NeverMoreThanTheRequestAskedFor) {
   EXPECT_EQ(scheduler.num_running(), 0);
 }
 
-TEST(SeveralTokensTest, APromptKeepsAPieceOfTheStep) {
+TEST(SeveralTokensTest, APromptKeepsAShareOfTheStep) {
   Scheduler scheduler = MakeScheduler(4, 24);
   for (uint64_t i = 1; i <= 4; ++i) scheduler.Add(SeqId{i}, MakeRequest(2, 20));
   ApplyAll(scheduler, *scheduler.PlanStep());

@@ -1,4 +1,4 @@
-// One recorded number for each operator: the same on every page, with every compiler, optimisation
+// One recorded number for each operator: the same on every ISA, with every compiler, optimisation
 // level and machine. A change of one of them is a change of the model's answers; it needs a
 // decision (docs/arithmetic.md 11), not a new constant.
 #include <gtest/gtest.h>
@@ -134,7 +134,7 @@ TEST_P(DigestTest, Sample) {
   EXPECT_EQ(Digest(drawn), 0x975dbe900ad104adu);
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(DigestTest);
+ATOLL_INSTANTIATE_ON_ISAS(DigestTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -1,4 +1,4 @@
-// What the tests of the operators share: a fixture that runs on every page of this CPU, and
+// What the tests of the operators share: a fixture that runs on every ISA of this CPU, and
 // matrices with odd alignment, padded rows and guarded memory.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace atl::kernels {
 
-// A test that runs on each page; a page that this CPU lacks is skipped aloud.
+// A test that runs on each ISA; an ISA that this CPU lacks is skipped aloud.
 class KernelTest : public ::testing::TestWithParam<Backend> {
  public:
   Backend backend() const { return GetParam(); }
@@ -30,13 +30,13 @@ class KernelTest : public ::testing::TestWithParam<Backend> {
   }
 };
 
-inline std::string PageName(const ::testing::TestParamInfo<Backend>& info) {
+inline std::string IsaName(const ::testing::TestParamInfo<Backend>& info) {
   return std::string(NameOf(info.param));
 }
 
-#define ATOLL_INSTANTIATE_ON_PAGES(Test) \
-  INSTANTIATE_TEST_SUITE_P(              \
-      Pages, Test, ::testing::Values(Backend::kRef, Backend::kAvx2, Backend::kAvx512), PageName)
+#define ATOLL_INSTANTIATE_ON_ISAS(Test) \
+  INSTANTIATE_TEST_SUITE_P(             \
+      Isas, Test, ::testing::Values(Backend::kRef, Backend::kAvx2, Backend::kAvx512), IsaName)
 
 // How a matrix lies in memory: `offset` elements after a 64-byte boundary, `pad` unused elements
 // after each row.

@@ -1,4 +1,4 @@
-// What the tests of the sequence operators share: pages of this CPU, seeded numbers, bytes
+// What the tests of the sequence operators share: ISAs of this CPU, seeded numbers, bytes
 // compared, digests, and scalar arithmetic whose every rounding is written out.
 #pragma once
 
@@ -17,7 +17,7 @@
 #include "kernels/simd/f32x16.h"
 #include "kernels/tensor/tensor_view.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/simd/math_body.h"
 // One fused multiply-add, and the canonical functions of one number.
 inline float FmaOne(float a, float b, float c) { return std::fma(a, b, c); }
@@ -26,7 +26,7 @@ inline float SiluOne(float x) { return Lane0(Silu(Set1(x))); }
 inline float SigmoidOne(float x) { return Lane0(Sigmoid(Set1(x))); }
 inline float SoftplusOne(float x) { return Lane0(Softplus(Set1(x))); }
 inline float RsqrtOne(float x) { return Lane0(Rsqrt(Set1(x))); }
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
 namespace atl::kernels {
 
@@ -95,16 +95,16 @@ inline ::testing::AssertionResult SameBytes(std::span<const float> a, std::span<
   return ::testing::AssertionSuccess();
 }
 
-// Cuts [0, total) into pieces of `size`; 0: all of it, −1: random pieces.
-inline std::vector<int> Pieces(int total, int size) {
-  std::vector<int> pieces;
+// Cuts [0, total) into chunks of `size`; 0: all of it, −1: random chunks.
+inline std::vector<int> Chunks(int total, int size) {
+  std::vector<int> chunks;
   Numbers numbers(7);
-  for (int done = 0; done < total; done += pieces.back()) {
+  for (int done = 0; done < total; done += chunks.back()) {
     const int wanted = size == 0 ? total : size < 0 ? 1 + numbers.Below(90) : size;
-    pieces.push_back(std::min(wanted, total - done));
+    chunks.push_back(std::min(wanted, total - done));
   }
-  return pieces;
+  return chunks;
 }
-inline constexpr int kPieceSizes[] = {1, 7, 16, 63, 64, 65, 130, -1, 0};
+inline constexpr int kChunkSizes[] = {1, 7, 16, 63, 64, 65, 130, -1, 0};
 
 }  // namespace atl::kernels

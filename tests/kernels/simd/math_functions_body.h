@@ -1,4 +1,4 @@
-// Every function of math_body.h; included once a page by math_test.cc, after it.
+// Every function of math_body.h; included once an ISA by math_test.cc, after it.
 
 namespace {
 

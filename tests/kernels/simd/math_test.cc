@@ -10,21 +10,21 @@
 #include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/kernels/simd/simd_fixtures.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "tests/kernels/simd/math_functions_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/simd/math_body.h"
 
 #include "tests/kernels/simd/math_functions_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/simd/math_body.h"
 
 #include "tests/kernels/simd/math_functions_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
 namespace atl::kernels {
 namespace {
@@ -62,11 +62,11 @@ double UlpsFrom(double exact, float found) {
 
 class MathTest : public KernelTest {
  protected:
-  // The functions of sixteen arguments, after a comparison with the scalar page.
+  // The functions of sixteen arguments, after a comparison with the scalar ISA.
   void Run(const float* x) {
     float expected[ref::kNumFunctions * 16];
     ref::Functions(x, expected);
-    ATOLL_ON_PAGE(*this, Functions(x, y_));
+    ATOLL_ON_ISA(*this, Functions(x, y_));
     for (int i = 0; i < ref::kNumFunctions * 16; ++i) {
       ASSERT_TRUE(SameWord(std::bit_cast<uint32_t>(expected[i]), std::bit_cast<uint32_t>(y_[i])))
           << kFunctions[i / 16].name << "(" << x[i % 16] << "): " << expected[i] << " on ref, "
@@ -82,12 +82,12 @@ class MathTest : public KernelTest {
   float y_[ref::kNumFunctions * 16];
 };
 
-TEST_P(MathTest, RandomPatternsGiveTheBitsOfTheScalarPage) {
+TEST_P(MathTest, RandomPatternsGiveTheBitsOfTheScalarIsa) {
   const std::vector<float> x = RandomPatterns(11, 1 << 20);
   for (size_t i = 0; i < x.size() && !HasFatalFailure(); i += 16) Run(&x[i]);
 }
 
-TEST_P(MathTest, SpecialsGiveTheBitsOfTheScalarPage) {
+TEST_P(MathTest, SpecialsGiveTheBitsOfTheScalarIsa) {
   std::vector<float> x = Specials();
   x.resize((x.size() + 15) / 16 * 16);
   for (size_t i = 0; i < x.size(); i += 16) Run(&x[i]);
@@ -147,7 +147,7 @@ TEST_P(MathTest, Corners) {
     EXPECT_TRUE(std::isnan(Value(f, kNan))) << kFunctions[f].name;
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(MathTest);
+ATOLL_INSTANTIATE_ON_ISAS(MathTest);
 
 }  // namespace
 }  // namespace atl::kernels

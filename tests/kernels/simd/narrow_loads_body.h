@@ -1,4 +1,4 @@
-// Loads of narrow types as operators use them; included once a page by narrow_test.cc.
+// Loads of narrow types as operators use them; included once an ISA by narrow_test.cc.
 
 inline void WidenFirst(const F16* from, int count, float* to) {
   Store(to, LoadN(from, count, -7.0f));

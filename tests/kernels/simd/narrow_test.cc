@@ -1,4 +1,4 @@
-// The types that only weights have: every bit pattern of F16 and F8_E4M3, on every page.
+// The types that only weights have: every bit pattern of F16 and F8_E4M3, on every ISA.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,20 +9,20 @@
 #include "kernels/tensor/dtype.h"
 #include "tests/kernels/ops/kernel_fixtures.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "kernels/simd/narrow_body.h"
 #include "tests/kernels/simd/narrow_loads_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "kernels/simd/narrow_body.h"
 #include "tests/kernels/simd/narrow_loads_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "kernels/simd/narrow_body.h"
 #include "tests/kernels/simd/narrow_loads_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
 namespace atl::kernels {
 namespace {
@@ -55,7 +55,7 @@ class NarrowTest : public KernelTest {
       float wide[16];
       for (int i = 0; i < count; ++i)
         narrow[i].bits = static_cast<decltype(Narrow::bits)>(first + static_cast<uint32_t>(i));
-      ATOLL_ON_PAGE(*this, WidenFirst(narrow, count, wide));
+      ATOLL_ON_ISA(*this, WidenFirst(narrow, count, wide));
       for (int i = 0; i < 16; ++i) {
         const double expected =
             i < count ? meaning(first + static_cast<uint32_t>(i)) : double{kMissing};
@@ -84,7 +84,7 @@ TEST_P(NarrowTest, EveryE4m3) {
   EveryPattern<F8E4m3>(8, meaning, 1);
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(NarrowTest);
+ATOLL_INSTANTIATE_ON_ISAS(NarrowTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -1,4 +1,4 @@
-// Bit patterns on which pages are compared.
+// Bit patterns on which ISAs are compared.
 #pragma once
 
 #include <cmath>

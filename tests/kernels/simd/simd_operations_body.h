@@ -1,4 +1,4 @@
-// Every operation of F32x16; included once a page by simd_test.cc.
+// Every operation of F32x16; included once an ISA by simd_test.cc.
 
 namespace {
 

@@ -11,17 +11,17 @@
 #include "tests/kernels/ops/kernel_fixtures.h"
 #include "tests/kernels/simd/simd_fixtures.h"
 
-ATOLL_PAGE_REF_BEGIN
+ATOLL_ISA_REF_BEGIN
 #include "tests/kernels/simd/simd_operations_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX2_BEGIN
+ATOLL_ISA_AVX2_BEGIN
 #include "tests/kernels/simd/simd_operations_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
-ATOLL_PAGE_AVX512_BEGIN
+ATOLL_ISA_AVX512_BEGIN
 #include "tests/kernels/simd/simd_operations_body.h"
-ATOLL_PAGE_END
+ATOLL_ISA_END
 
 namespace atl::kernels {
 namespace {
@@ -30,7 +30,7 @@ class SimdTest : public KernelTest {
  protected:
   void ExpectSameAsRef(const float* a, const float* b, const float* c) {
     ref::Operations(a, b, c, expected_);
-    ATOLL_ON_PAGE(*this, Operations(a, b, c, found_));
+    ATOLL_ON_ISA(*this, Operations(a, b, c, found_));
     for (int i = 0; i < ref::kNumOperations * 16; ++i) {
       ASSERT_TRUE(SameWord(expected_[i], found_[i]))
           << "operation " << i / 16 << " lane " << i % 16 << ": " << std::hex << expected_[i]
@@ -44,7 +44,7 @@ class SimdTest : public KernelTest {
   uint32_t found_[ref::kNumOperations * 16];
 };
 
-TEST_P(SimdTest, RandomPatternsGiveTheBitsOfTheScalarPage) {
+TEST_P(SimdTest, RandomPatternsGiveTheBitsOfTheScalarIsa) {
   constexpr size_t kCount = 1 << 20;
   const std::vector<float> a = RandomPatterns(1, kCount), b = RandomPatterns(2, kCount),
                            c = RandomPatterns(3, kCount);
@@ -52,7 +52,7 @@ TEST_P(SimdTest, RandomPatternsGiveTheBitsOfTheScalarPage) {
     ExpectSameAsRef(&a[i], &b[i], &c[i]);
 }
 
-TEST_P(SimdTest, SpecialsGiveTheBitsOfTheScalarPage) {
+TEST_P(SimdTest, SpecialsGiveTheBitsOfTheScalarIsa) {
   const std::vector<float> specials = Specials();
   const size_t count = specials.size();
   float a[16], b[16], c[16];
@@ -70,7 +70,7 @@ TEST_P(SimdTest, SpecialsGiveTheBitsOfTheScalarPage) {
 TEST_P(SimdTest, TransposeSwapsRowsAndLanes) {
   float from[256], to[256];
   for (int i = 0; i < 256; ++i) from[i] = static_cast<float>(i);
-  ATOLL_ON_PAGE(*this, TransposeWords(from, to));
+  ATOLL_ON_ISA(*this, TransposeWords(from, to));
   for (int i = 0; i < 16; ++i)
     for (int j = 0; j < 16; ++j) EXPECT_EQ(to[16 * i + j], from[16 * j + i]);
 }
@@ -85,8 +85,8 @@ TEST_P(SimdTest, PartialLoadsAndStoresTouchNothingElse) {
       narrow[static_cast<size_t>(i)] = ToBf16(static_cast<float>(-i));
     }
     float widened[16];
-    ATOLL_ON_PAGE(*this, CopyPart(from.data(), to.data(), narrow.data(), narrow_to.data(), n));
-    ATOLL_ON_PAGE(*this, LoadPart(from.data(), n, widened));
+    ATOLL_ON_ISA(*this, CopyPart(from.data(), to.data(), narrow.data(), narrow_to.data(), n));
+    ATOLL_ON_ISA(*this, LoadPart(from.data(), n, widened));
     for (int i = 0; i < n; ++i) {
       EXPECT_EQ(to[static_cast<size_t>(i)], static_cast<float>(i + 1));
       EXPECT_EQ(ToFloat(narrow_to[static_cast<size_t>(i)]), static_cast<float>(-i));
@@ -102,7 +102,7 @@ TEST_P(SimdTest, ReductionsFoldHalves) {
   // 1e8 + 1 is 1e8 in fp32: only this order keeps the 2 of lanes 3 and 11, and the 4 of 7 and 15.
   float x[16] = {1e8f, 0, 0, 1, 0, 0, 0, 2, -1e8f, 0, 0, 1, 0, 0, 0, 2};
   float sum, most;
-  ATOLL_ON_PAGE(*this, Reduce(x, &sum, &most));
+  ATOLL_ON_ISA(*this, Reduce(x, &sum, &most));
   EXPECT_EQ(sum, 6.0f);
   EXPECT_EQ(most, 1e8f);
 }
@@ -114,12 +114,12 @@ TEST_P(SimdTest, Bf16RoundsToNearestEven) {
   for (size_t i = 0; i < std::size(cases); ++i) {
     const std::vector<float> from(16, cases[i]);
     Bf16 narrow[16];
-    ATOLL_ON_PAGE(*this, Narrow(from.data(), narrow));
+    ATOLL_ON_ISA(*this, Narrow(from.data(), narrow));
     EXPECT_EQ(narrow[9].bits, expected[i]) << cases[i];
   }
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(SimdTest);
+ATOLL_INSTANTIATE_ON_ISAS(SimdTest);
 
 }  // namespace
 }  // namespace atl::kernels

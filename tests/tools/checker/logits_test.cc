@@ -48,7 +48,7 @@ int NumProcessesWith(const std::string& mark) {
   return count;
 }
 
-// Prompts of 1, 20 and 150 tokens; pieces of 7; tokens that are generated; chosen rows.
+// Prompts of 1, 20 and 150 tokens; chunks of 7; tokens that are generated; chosen rows.
 std::string Questions() {
   Json ids = Json::array();
   for (int i = 0; i < 150; ++i) ids.push_back((i * 37 + i * i) % 4000);
@@ -84,7 +84,7 @@ TEST_P(LogitsTest, WorkersAndProcessesGiveTheSameBytes) {
   const std::vector<Json> alone = AskLines(alone_, Questions());
   ASSERT_EQ(alone.size(), 4u);
   for (const Json& answer : alone) ASSERT_FALSE(answer.contains("error")) << answer;
-  EXPECT_EQ(alone[2]["logits"], alone[3]["logits"]) << "pieces of 7";
+  EXPECT_EQ(alone[2]["logits"], alone[3]["logits"]) << "chunks of 7";
   EXPECT_EQ(alone[2]["generated"], alone[3]["generated"]);
   CheckFlags two = alone_;
   two.workers = 2;
@@ -109,11 +109,11 @@ TEST_P(LogitsTest, TheBestTokenIsTheOneGenerated) {
     EXPECT_EQ(answer["top"][i][0][0], answer["generated"][i]);
     for (size_t k = 1; k < 5; ++k) EXPECT_LE(answer["top"][i][k][1], answer["top"][i][k - 1][1]);
   }
-  // The first and the last token were drawn from the rows asked for.
-  for (const auto& [drawn, row] : {std::pair{0, 0}, std::pair{3, 1}}) {
+  // The first and the last token were sampled from the rows asked for.
+  for (const auto& [sampled, row] : {std::pair{0, 0}, std::pair{3, 1}}) {
     double sum = 0.0;
     for (const Json& logit : answer["logits"][row]) sum += std::exp(double{logit.get<float>()});
-    const Json& best = answer["top"][drawn][0];
+    const Json& best = answer["top"][sampled][0];
     EXPECT_NEAR(best[1].get<double>(),
                 double{answer["logits"][row][best[0].get<size_t>()].get<float>()} - std::log(sum),
                 1e-9);

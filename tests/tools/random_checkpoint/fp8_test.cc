@@ -30,14 +30,14 @@ TEST(Fp8Test, RoundsToTheNearestTiesToEven) {
   }
 }
 
-TEST(Fp8Test, BlocksHaveScalesOfTheirOwn) {
+TEST(Fp8Test, ScaleBlocksHaveScalesOfTheirOwn) {
   // Two rows of a matrix of 130 columns: a block of 128 and one of 2.
   std::vector<float> values(2 * 130, 0.5f);
   values[128] = 224.0f;
   values[130 + 129] = -3.5f;
   std::vector<F8E4m3> quantised(values.size());
   std::vector<Bf16> scales(2);
-  QuantiseBlocks(values, 130, quantised, scales);
+  QuantiseScaleBlocks(values, 130, quantised, scales);
   EXPECT_EQ(ToFloat(scales[0]), ToFloat(kernels::ToBf16(0.5f / 448.0f)));
   EXPECT_EQ(ToFloat(scales[1]), 0.5f);
   EXPECT_EQ(ToFloat(quantised[128]), 448.0f);

@@ -15,7 +15,7 @@ std::vector<TokenId> Ids(int count) {
 }
 
 // A prompt of `rows` tokens for a new sequence.
-StepPlan FirstPiece(uint64_t seq, int rows, int slot = 0) {
+StepPlan FirstChunk(uint64_t seq, int rows, int slot = 0) {
   StepPlan plan = {.step = 1};
   plan.start.push_back(
       {.seq = SeqId{seq}, .state_slot = SlotId{slot}, .prompt_length = 100, .max_new_tokens = 5});
@@ -39,9 +39,9 @@ SequenceTable TableAt(int length) {
   return table;
 }
 
-TEST(BatchBuilderTest, FirstPieceWritesItsOwnSlot) {
+TEST(BatchBuilderTest, FirstChunkWritesItsOwnSlot) {
   SequenceTable table;
-  const StepPlan plan = FirstPiece(1, 70);
+  const StepPlan plan = FirstChunk(1, 70);
   ASSERT_OK(ValidatePlan(plan, table, kLimits));
   const Taken taken = ApplyPlan(plan, table);
   EXPECT_EQ(taken.blocks, (std::vector<BlockId>{BlockId{0}, BlockId{1}}));
@@ -54,23 +54,23 @@ TEST(BatchBuilderTest, FirstPieceWritesItsOwnSlot) {
   EXPECT_EQ(batch.rows[0].blocks.size(), 2u);
 }
 
-TEST(BatchBuilderTest, LongPiecesTakeSparesAndShortOnesWait) {
+TEST(BatchBuilderTest, LongChunksTakeSparesAndShortOnesWait) {
   SequenceTable table = TableAt(10);
   EXPECT_EQ(BuildBatch(Continue(1, 10, 20), table, kLimits).rows[0].store, DeltaStore::kSpare);
   EXPECT_EQ(BuildBatch(Continue(1, 10, 20), table, kLimits).rows[0].spare, 0);
   EXPECT_EQ(BuildBatch(Continue(1, 10, 1), table, kLimits).rows[0].store, DeltaStore::kWait);
 }
 
-TEST(BatchBuilderTest, DecodeRunsTheTokenDrawnLast) {
+TEST(BatchBuilderTest, DecodeRunsTheTokenSampledLast) {
   SequenceTable table = TableAt(200);
   HomeSequence& sequence = *table.Find(SeqId{1});
   sequence.blocks.resize(4);
   StepPlan plan = {.step = 3};
-  plan.work.push_back({.seq = SeqId{1}, .begin = 200, .num_rows = 1, .draw = true});
+  plan.work.push_back({.seq = SeqId{1}, .begin = 200, .num_rows = 1, .sample = true});
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
-                "1 rows with 0 ids");  // nothing was drawn
+                "1 rows with 0 ids");  // nothing was sampled
   sequence.pending = TokenId{42};
-  sequence.num_drawn = 1;
+  sequence.num_sampled = 1;
   ASSERT_OK(ValidatePlan(plan, table, kLimits));
   const BatchInput batch = BuildBatch(plan, table, kLimits);
   EXPECT_EQ(batch.ids, std::vector<TokenId>{TokenId{42}});
@@ -80,28 +80,28 @@ TEST(BatchBuilderTest, DecodeRunsTheTokenDrawnLast) {
                 "2 rows with 0 ids");  // this worker guesses nothing
 }
 
-// Preempted after two of five: its pieces bring 100 + 2 tokens, then the third is drawn.
+// Preempted after two of five: its chunks bring 100 + 2 tokens, then the third is sampled.
 TEST(BatchBuilderTest, ARecomputedSequenceGoesOnWhereItWas) {
   SequenceTable table;
-  StepPlan plan = FirstPiece(1, 102);
-  plan.start[0].num_drawn = 2;
+  StepPlan plan = FirstChunk(1, 102);
+  plan.start[0].num_sampled = 2;
   plan.start[0].sampling.presence_penalty = 1.0f;
-  plan.work[0].draw = true;
+  plan.work[0].sample = true;
   ASSERT_OK(ValidatePlan(plan, table, kLimits));
   ApplyPlan(plan, table);
-  EXPECT_EQ(table.Find(SeqId{1})->num_drawn, 2);
+  EXPECT_EQ(table.Find(SeqId{1})->num_sampled, 2);
   EXPECT_TRUE(table.Find(SeqId{1})->counts.has_value());
   const auto refused = [&](const char* says) {
     EXPECT_STATUS(ValidatePlan(plan, SequenceTable(), kLimits), kFailedPrecondition, says);
   };
-  plan.start[0].num_drawn = 1;
-  refused("planned to draw after 102, it has 101 tokens");
-  plan.start[0].num_drawn = 3;
-  refused("planned to draw after 102, it has 103 tokens");
-  plan.start[0].num_drawn = 5;
-  refused("begins anew with 5 tokens drawn of 5");
-  plan.start[0].num_drawn = -1;
-  refused("begins anew with -1 tokens drawn");
+  plan.start[0].num_sampled = 1;
+  refused("planned to sample after 102, it has 101 tokens");
+  plan.start[0].num_sampled = 3;
+  refused("planned to sample after 102, it has 103 tokens");
+  plan.start[0].num_sampled = 5;
+  refused("begins anew with 5 tokens sampled of 5");
+  plan.start[0].num_sampled = -1;
+  refused("begins anew with -1 tokens sampled");
 }
 
 TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
@@ -109,7 +109,7 @@ TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
   table.Find(SeqId{1})->finish = FinishReason::kStop;
   StepPlan plan = {.step = 3};
   plan.work.push_back(
-      {.seq = SeqId{1}, .begin = 11, .num_rows = 1, .draw = true});  // planned ahead
+      {.seq = SeqId{1}, .begin = 11, .num_rows = 1, .sample = true});  // planned ahead
   ASSERT_OK(ValidatePlan(plan, table, kLimits));
   EXPECT_TRUE(ApplyPlan(plan, table).blocks.empty());
   EXPECT_TRUE(BuildBatch(plan, table, kLimits).ids.empty());
@@ -117,7 +117,7 @@ TEST(BatchBuilderTest, AnEndedSequenceContributesNoRow) {
 
 TEST(BatchBuilderTest, FreedSlotsMayBeGivenOutInTheSamePlan) {
   SequenceTable table = TableAt(10);
-  StepPlan plan = FirstPiece(2, 5);
+  StepPlan plan = FirstChunk(2, 5);
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition, "state slot 0");
   plan.free.push_back(SeqId{1});
   plan.free.push_back(SeqId{99});  // unknown ones are ignored
@@ -151,20 +151,20 @@ TEST(BatchBuilderTest, PlansAgainstTheTableAreRefusedAndChangeNothing) {
   plan.work[0].next_id = TokenId{100};
   refused(plan, "goes on with token 100");
   plan = Continue(1, 10, 1);
-  plan.work[0].draw = true;
-  refused(plan, "planned to draw after 11, it has 200 tokens");
-  refused(FirstPiece(2, 5, 2), "state slot 2 of 2");
-  refused(FirstPiece(1, 5, 1), "sequence 1 is started twice");
-  plan = FirstPiece(2, 5, 1);
+  plan.work[0].sample = true;
+  refused(plan, "planned to sample after 11, it has 200 tokens");
+  refused(FirstChunk(2, 5, 2), "state slot 2 of 2");
+  refused(FirstChunk(1, 5, 1), "sequence 1 is started twice");
+  plan = FirstChunk(2, 5, 1);
   plan.start[0].prompt_logprobs = true;
   refused(plan, "log-probabilities of its prompt alone");
-  plan = FirstPiece(2, 5, 1);
+  plan = FirstChunk(2, 5, 1);
   plan.start[0].rope_factor = 2.0f;
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), absl::StatusCode::kUnimplemented,
                 "rope factor 2");
 }
 
-TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {
+TEST(BatchBuilderTest, NoMoreLongChunksThanSpares) {
   SequenceTable table = TableAt(10);
   HomeSequence& second =
       table.Add({.seq = SeqId{2}, .state_slot = SlotId{1}, .prompt_length = 100});
@@ -173,7 +173,7 @@ TEST(BatchBuilderTest, NoMoreLongPiecesThanSpares) {
   StepPlan plan = Continue(1, 10, 4);
   plan.work.push_back(Continue(2, 10, 4).work[0]);
   EXPECT_STATUS(ValidatePlan(plan, table, kLimits), kFailedPrecondition,
-                "2 continuing pieces, 1 spares");
+                "2 continuing chunks, 1 spares");
   BatchLimits two = kLimits;
   two.home.spares = 2;
   ASSERT_OK(ValidatePlan(plan, table, two));

@@ -127,7 +127,7 @@ class LateWriteTest : public ::testing::Test {
   }
 
   // A prompt of 70, then a step of 8 of which n are committed, then the rest one by one, in a step
-  // of 8 and in a long piece.
+  // of 8 and in a long chunk.
   bool PrefixCommitsAreExact(int n) {
     Harness harness(config_, weights_, 8);
     bool same = Same(harness.Run(Ids(0, 70)), 0);
@@ -236,9 +236,9 @@ class AbandonTest : public LateWriteTest {
 };
 
 TEST_F(AbandonTest, AtEachLayerInTurnThenRunAgain) {
-  for (const int rows : {1, 9}) {  // a waiting row, and a piece that goes to a spare
+  for (const int rows : {1, 9}) {  // a waiting row, and a chunk that goes to a spare
     for (int layer = 0; layer < config_.num_layers(); ++layer) {
-      for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+      for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kCombine}) {
         EXPECT_TRUE(AbandonedStepIsExact({.layer = layer, .kind = kind}, rows))
             << rows << " rows, layer " << layer;
       }

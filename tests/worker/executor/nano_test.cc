@@ -39,12 +39,12 @@ TEST(NanoTest, AnswersRecordedDialoguesAsTransformersDid) {
   EXPECT_EQ(equal, asked);
 }
 
-// Rows of the head that no token of the vocabulary has are never drawn, however likely.
-TEST(NanoTest, IdsBeyondTheVocabularyAreNeverDrawn) {
+// Rows of the head that no token of the vocabulary has are never sampled, however likely.
+TEST(NanoTest, IdsBeyondTheVocabularyAreNeverSampled) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, LoadModelConfig("tools/nano/checkpoint"));
   ASSERT_OK_AND_ASSIGN(const auto checkpoint, Checkpoint::Open("tools/nano/checkpoint"));
   ASSERT_OK_AND_ASSIGN(const ModelWeights weights, LoadModelWeights(*checkpoint, config));
-  const auto first_drawn = [&](int32_t vocab_limit) {
+  const auto first_sampled = [&](int32_t vocab_limit) {
     const auto cluster =
         LocalCluster::Create(config, weights, {.executor = {.num_blocks = 4, .num_slots = 1}})
             .value();
@@ -58,15 +58,15 @@ TEST(NanoTest, IdsBeyondTheVocabularyAreNeverDrawn) {
                          .num_rows = 3,
                          .ids = {TokenId{4064}, TokenId{276}, TokenId{198}},
                          .new_blocks = {BlockId{0}},
-                         .draw = true});
+                         .sample = true});
     const std::vector<StepResult> results = cluster->Step({plan});
     CHECK_OK(results[0].status);
     return Value(results[0].sequences.at(0).ids.at(0));
   };
-  const int32_t best = first_drawn(0);
+  const int32_t best = first_sampled(0);
   ASSERT_GT(best, 0);
-  EXPECT_EQ(first_drawn(best + 1), best);
-  EXPECT_LT(first_drawn(best), best);
+  EXPECT_EQ(first_sampled(best + 1), best);
+  EXPECT_LT(first_sampled(best), best);
 }
 
 }  // namespace

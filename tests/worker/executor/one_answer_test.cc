@@ -1,5 +1,5 @@
-// The table of docs/arithmetic.md 11: logits are equal as bytes whatever the pieces, the batch, the
-// threads, the page, the number of workers, the placement. Patch 60 of tools/golden/mutations, which
+// The table of docs/arithmetic.md 11: logits are equal as bytes whatever the chunks, the batch, the
+// threads, the ISA, the number of workers, the placement. Patch 60 of tools/golden/mutations, which
 // combines the experts of a row alone in another order, turns it red.
 #include <cstring>
 #include <numeric>
@@ -63,11 +63,11 @@ class OneAnswerTest : public ::testing::TestWithParam<Case> {
   }
 
   absl::StatusOr<SoloOutput> Run(const LocalClusterOptions& options,
-                                 const std::vector<int32_t>& pieces, int home = 0) {
+                                 const std::vector<int32_t>& chunks, int home = 0) {
     ATOLL_ASSIGN_OR_RETURN(const auto cluster,
                            LocalCluster::Create(model_.config, model_.weights, options));
     return RunSolo(*cluster,
-                   {.ids = ids_, .pieces = pieces, .num_generate = kGenerated, .home = home});
+                   {.ids = ids_, .chunks = chunks, .num_generate = kGenerated, .home = home});
   }
 
   std::vector<int> AllUnits(const PackedLayout& layout) const {
@@ -105,22 +105,22 @@ class OneAnswerTest : public ::testing::TestWithParam<Case> {
   SoloOutput reference_;
 };
 
-TEST_P(OneAnswerTest, PiecesOfAnySize) {
+TEST_P(OneAnswerTest, ChunksOfAnySize) {
   std::mt19937 random(3);
   std::vector<int32_t> sizes;
   for (int i = 0; i < 40; ++i) sizes.push_back(1 + static_cast<int32_t>(random() % 23));
-  for (const std::vector<int32_t>& pieces :
+  for (const std::vector<int32_t>& chunks :
        {std::vector<int32_t>{1}, {7}, {16}, {63}, {64}, {65}, {130}, sizes}) {
-    SCOPED_TRACE(::testing::PrintToString(pieces));
-    ASSERT_OK_AND_ASSIGN(const SoloOutput out, Run({.executor = Options()}, pieces));
+    SCOPED_TRACE(::testing::PrintToString(chunks));
+    ASSERT_OK_AND_ASSIGN(const SoloOutput out, Run({.executor = Options()}, chunks));
     ExpectSame(out);
   }
 }
 
-TEST_P(OneAnswerTest, PagesAndThreads) {
+TEST_P(OneAnswerTest, IsasAndThreads) {
   for (const Backend backend : {Backend::kRef, Backend::kAvx2, Backend::kAvx512}) {
     if (!kernels::ChooseBackend(std::string(kernels::NameOf(backend))).ok()) {
-      std::printf("[ aloud    ] this CPU cannot run page %s\n",
+      std::printf("[ aloud    ] this CPU cannot run %s\n",
                   std::string(kernels::NameOf(backend)).c_str());
       continue;
     }
@@ -152,7 +152,7 @@ TEST_P(OneAnswerTest, PackedWeights) {
                            LocalCluster::Create(model_.config, weights, {.executor = options}));
       ASSERT_OK_AND_ASSIGN(
           const SoloOutput out,
-          RunSolo(*cluster, {.ids = ids_, .pieces = {33}, .num_generate = kGenerated}));
+          RunSolo(*cluster, {.ids = ids_, .chunks = {33}, .num_generate = kGenerated}));
       ExpectSame(out);
     }
   }
@@ -166,8 +166,8 @@ TEST_P(OneAnswerTest, PackedWeightsThatAppearBetweenSteps) {
   ASSERT_OK_AND_ASSIGN(
       const auto cluster,
       LocalCluster::Create(model_.config, weights, {.num_workers = 2, .executor = Options()}));
-  const std::vector<int32_t> pieces = {40, 9, 1, 30, 65, 1, 1, 1};
-  const size_t num_steps = pieces.size() + kGenerated;
+  const std::vector<int32_t> chunks = {40, 9, 1, 30, 65, 1, 1, 1};
+  const size_t num_steps = chunks.size() + kGenerated;
   const size_t units_at_once = 1 + AllUnits(store->layout()).size() / num_steps;
   size_t steps_with_news = 0;
   const auto before_step = [&] {
@@ -177,7 +177,7 @@ TEST_P(OneAnswerTest, PackedWeightsThatAppearBetweenSteps) {
     for (int rank = 0; rank < 2; ++rank) cluster->executor(rank).UseWeights(weights);
   };
   ASSERT_OK_AND_ASSIGN(const SoloOutput out, RunSolo(*cluster, {.ids = ids_,
-                                                                .pieces = pieces,
+                                                                .chunks = chunks,
                                                                 .num_generate = kGenerated,
                                                                 .home = 1,
                                                                 .before_step = before_step}));
@@ -214,25 +214,25 @@ TEST_P(OneAnswerTest, StatesThatLagFurtherBehind) {
 }
 
 // The sequence among sixteen others of other lengths, on two workers; every step carries prompt
-// pieces and decode rows together.
+// chunks and decode rows together.
 TEST_P(OneAnswerTest, InABatchOfSeventeen) {
   ASSERT_OK_AND_ASSIGN(const auto cluster,
                        LocalCluster::Create(model_.config, model_.weights,
                                             {.num_workers = 2, .executor = Options()}));
   struct Running {
     std::vector<TokenId> ids;
-    int32_t begin = 0, piece = 1, drawn = 0, held = 0;
+    int32_t begin = 0, chunk = 1, sampled = 0, held = 0;
   };
   std::vector<Running> running(17);
-  running[0] = {.ids = ids_, .piece = 37};
+  running[0] = {.ids = ids_, .chunk = 37};
   for (size_t i = 1; i < running.size(); ++i) {
     running[i] = {.ids = RandomIds(static_cast<int>(5 + 9 * i), model_.config.vocab_size,
                                    static_cast<uint32_t>(i)),
-                  .piece = static_cast<int32_t>(1 + 5 * i)};
+                  .chunk = static_cast<int32_t>(1 + 5 * i)};
   }
   SoloOutput out;
   std::vector<int32_t> next_block(2, 0);
-  while (running[0].drawn < kGenerated) {
+  while (running[0].sampled < kGenerated) {
     std::vector<StepPlan> plans(2);
     for (size_t i = 0; i < running.size(); ++i) {
       Running& r = running[i];
@@ -241,12 +241,12 @@ TEST_P(OneAnswerTest, InABatchOfSeventeen) {
       SequenceWork work = {.seq = SeqId{i},
                            .begin = r.begin,
                            .num_rows = 1,
-                           .draw = true,
+                           .sample = true,
                            .probe = i == 0 ? Probe::kLogits : Probe::kNone};
       if (r.begin < prompt) {
-        work.num_rows = std::min(r.piece, prompt - r.begin);
+        work.num_rows = std::min(r.chunk, prompt - r.begin);
         work.ids.assign(r.ids.begin() + r.begin, r.ids.begin() + r.begin + work.num_rows);
-        work.draw = r.begin + work.num_rows == prompt;
+        work.sample = r.begin + work.num_rows == prompt;
       }
       if (r.begin == 0) {
         plan.start.push_back({.seq = SeqId{i},
@@ -258,7 +258,7 @@ TEST_P(OneAnswerTest, InABatchOfSeventeen) {
       for (; r.held * 64 < r.begin + work.num_rows; ++r.held)
         work.new_blocks.push_back(BlockId{next_block[i % 2]++});
       r.begin += work.num_rows;
-      r.drawn += work.draw ? 1 : 0;
+      r.sampled += work.sample ? 1 : 0;
       plan.work.push_back(std::move(work));
     }
     const std::vector<StepResult> results = cluster->Step(std::move(plans));

@@ -75,7 +75,7 @@ class SampledAnswerTest : public ::testing::Test {
                                .seed = i},
                   .top_logprobs = static_cast<int32_t>(i % 4u) - 1},
         .prompt = RandomIds(static_cast<int>(3 + 5 * i), i + 50),
-        .piece = static_cast<int32_t>(1 + 4 * i),
+        .chunk = static_cast<int32_t>(1 + 4 * i),
         .home = static_cast<int>(i % 2u)};
     sequence.start.prompt_logprobs = sequence.start.top_logprobs >= 0;
     return sequence;
@@ -134,11 +134,11 @@ TEST_F(SampledAnswerTest, LogProbabilitiesAreOfTheRowBefore) {
   }
 }
 
-TEST_F(SampledAnswerTest, PiecesPagesAndThreads) {
-  for (const int32_t piece : {1, 7, 33, 64, 74}) {
-    SCOPED_TRACE("pieces of " + std::to_string(piece));
+TEST_F(SampledAnswerTest, ChunksIsasAndThreads) {
+  for (const int32_t chunk : {1, 7, 33, 64, 74}) {
+    SCOPED_TRACE("chunks of " + std::to_string(chunk));
     SteppedSequence sequence = Everything();
-    sequence.piece = piece;
+    sequence.chunk = chunk;
     ExpectSame(RunAlone(sequence, Options()));
   }
   ExecutorOptions options = Options();
@@ -151,21 +151,21 @@ TEST_F(SampledAnswerTest, InABatchOfSeventeen) {
   const auto cluster = MakeCluster(Options(), 2);
   SteppedSequences sequences(*cluster, Options());
   sequences.Add(Everything());
-  sequences.at(0).piece = 37;
+  sequences.at(0).chunk = 37;
   for (uint32_t i = 1; i < 17; ++i) sequences.Add(Neighbour(i));
   sequences.RunToEnd(0);
   ExpectSame(sequences.at(0));
 }
 
 TEST_F(SampledAnswerTest, PreemptedAndRecomputedFromAnyToken) {
-  for (size_t drawn = 1; drawn < kAnswerTokens; ++drawn) {
-    SCOPED_TRACE("preempted after " + std::to_string(drawn));
+  for (size_t sampled = 1; sampled < kAnswerTokens; ++sampled) {
+    SCOPED_TRACE("preempted after " + std::to_string(sampled));
     const auto cluster = MakeCluster(Options());
     SteppedSequences sequences(*cluster, Options());
     sequences.Add(Everything());
-    while (sequences.at(0).ids.size() < drawn) sequences.Step();
+    while (sequences.at(0).ids.size() < sampled) sequences.Step();
     sequences.Preempt(0);
-    sequences.at(0).piece = static_cast<int32_t>(drawn) * 9;
+    sequences.at(0).chunk = static_cast<int32_t>(sampled) * 9;
     sequences.RunToEnd(0);
     ExpectSame(sequences.at(0));
   }
@@ -176,7 +176,7 @@ TEST_F(SampledAnswerTest, PreemptedManyTimesBesideOthers) {
   const auto cluster = MakeCluster(Options(), 2);
   SteppedSequences sequences(*cluster, Options());
   SteppedSequence sequence = Everything();
-  sequence.piece = 30;
+  sequence.chunk = 30;
   sequences.Add(sequence);
   for (uint32_t i = 1; i < 5; ++i) sequences.Add(Neighbour(i));
   for (const int steps : {3, 1, 2, 1, 9, 3, 17, 5}) {
@@ -187,7 +187,7 @@ TEST_F(SampledAnswerTest, PreemptedManyTimesBesideOthers) {
   ExpectSame(sequences.at(0));
 }
 
-TEST_F(SampledAnswerTest, MinTokensCountsWhatWasDrawnBefore) {
+TEST_F(SampledAnswerTest, MinTokensCountsWhatWasSampledBefore) {
   SteppedSequence sequence = Everything();
   sequence.start.sampling.min_tokens = 0;
   for (int32_t id = 0; id < config_.vocab_size; id += 2)
@@ -197,14 +197,14 @@ TEST_F(SampledAnswerTest, MinTokensCountsWhatWasDrawnBefore) {
   const SteppedSequence alone = RunAlone(sequence, Options());
   EXPECT_EQ(alone.finish, FinishReason::kStop);
   ASSERT_GT(alone.ids.size(), 10u);
-  for (const size_t drawn : {size_t{2}, size_t{9}, size_t{10}}) {
+  for (const size_t sampled : {size_t{2}, size_t{9}, size_t{10}}) {
     const auto cluster = MakeCluster(Options());
     SteppedSequences sequences(*cluster, Options());
     sequences.Add(sequence);
-    while (sequences.at(0).ids.size() < drawn) sequences.Step();
+    while (sequences.at(0).ids.size() < sampled) sequences.Step();
     sequences.Preempt(0);
     sequences.RunToEnd(0);
-    EXPECT_EQ(sequences.at(0).ids, alone.ids) << drawn;
+    EXPECT_EQ(sequences.at(0).ids, alone.ids) << sampled;
     EXPECT_EQ(sequences.at(0).finish, FinishReason::kStop);
   }
 }
@@ -232,7 +232,7 @@ TEST_F(SampledAnswerTest, BrokenLogitsEndTheirSequenceAlone) {
     SteppedSequence broken = Everything();
     broken.start.seq = SeqId{2};
     broken.prompt[static_cast<size_t>(broken_at)] = TokenId{broken_id};
-    broken.piece = 40;
+    broken.chunk = 40;
     sequences.Add(broken);
     sequences.Add(neighbour);
     sequences.RunToEnd(0);

@@ -1,4 +1,4 @@
-// Sequences run by hand on a LocalCluster, one step after another: pieces, draws, preemptions and
+// Sequences run by hand on a LocalCluster, one step after another: chunks, samples, preemptions and
 // recomputation as a scheduler would plan them, without one.
 #pragma once
 
@@ -15,9 +15,9 @@
 namespace atl::worker {
 
 struct SteppedSequence {
-  StartSequence start;  // slot, prompt_length and num_drawn are filled in
+  StartSequence start;  // slot, prompt_length and num_sampled are filled in
   std::vector<TokenId> prompt;
-  int32_t piece = 1 << 20;  // rows of a piece at most
+  int32_t chunk = 1 << 20;  // rows of a chunk at most
   int home = 0;
 
   std::vector<TokenId> ids;  // what was told of it
@@ -26,7 +26,7 @@ struct SteppedSequence {
   FinishReason finish = FinishReason::kNone;
 
   int32_t begin = 0;
-  int32_t known = 0;  // tokens that pieces bring
+  int32_t known = 0;  // tokens that chunks bring
   bool is_started = false;
   std::vector<BlockId> blocks;
 };
@@ -57,7 +57,7 @@ class SteppedSequences {
     sequence.start.prompt_logprobs &= sequence.prompt_logprobs.empty();
   }
 
-  // One row or piece of every sequence that has not ended.
+  // One row or chunk of every sequence that has not ended.
   std::vector<StepResult> Step() {
     std::vector<StepPlan> plans(homes_.size());
     for (size_t i = 0; i < homes_.size(); ++i) plans[i].free = std::exchange(homes_[i].freed, {});
@@ -94,16 +94,16 @@ class SteppedSequences {
       sequence.start.state_slot = home.slots.back();
       home.slots.pop_back();
       sequence.start.prompt_length = static_cast<int32_t>(sequence.prompt.size());
-      sequence.start.num_drawn = static_cast<int32_t>(sequence.ids.size());
+      sequence.start.num_sampled = static_cast<int32_t>(sequence.ids.size());
       plan.start.push_back(sequence.start);
     }
     SequenceWork work = {
-        .seq = sequence.start.seq, .begin = sequence.begin, .num_rows = 1, .draw = true};
+        .seq = sequence.start.seq, .begin = sequence.begin, .num_rows = 1, .sample = true};
     if (sequence.begin < sequence.known) {
-      const int32_t end = std::min(sequence.begin + sequence.piece, sequence.known);
+      const int32_t end = std::min(sequence.begin + sequence.chunk, sequence.known);
       work.num_rows = end - sequence.begin;
       work.ids.assign(tokens.begin() + sequence.begin, tokens.begin() + end);
-      work.draw = end == sequence.known;
+      work.sample = end == sequence.known;
       if (end < sequence.start.prompt_length) work.next_id = tokens[static_cast<size_t>(end)];
     }
     sequence.begin += work.num_rows;

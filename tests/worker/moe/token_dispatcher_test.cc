@@ -112,8 +112,8 @@ TEST_P(TokenDispatcherTest, EveryPairComesHomeComputedByItsOwner) {
             }
           }
         }
-        CHECK_OK(dispatcher.Return());
-        const std::span<const void* const> results = dispatcher.Collect().value();
+        CHECK_OK(dispatcher.SendCombine());
+        const std::span<const void* const> results = dispatcher.ReceiveCombine().value();
         for (size_t pair = 0; pair < in.experts.size(); ++pair) {
           for (int i = 0; i < kHidden; ++i) {
             const float x = Rounded(in.x[pair / kTopK * kHidden + static_cast<size_t>(i)], dtype);
@@ -157,8 +157,8 @@ TEST(TokenDispatcherBytesTest, ARowTravelsOncePerDestination) {
     CHECK_OK(dispatcher.Dispatch(context, {.epoch = {1, 1}, .step = 1},
                                  F32(in.x.data(), {0, kHidden}), {.k = kTopK}, owner));
     CHECK(dispatcher.Receive().value().inputs.size() == 6);
-    CHECK_OK(dispatcher.Return());
-    CHECK_OK(dispatcher.Collect().status());
+    CHECK_OK(dispatcher.SendCombine());
+    CHECK_OK(dispatcher.ReceiveCombine().status());
   });
   kernels::SetDenormalsToZero();
   kernels::KernelContext context(kernels::Backend::kRef, nullptr);
@@ -168,17 +168,18 @@ TEST(TokenDispatcherBytesTest, ARowTravelsOncePerDestination) {
                                 F32(in.x.data(), {2, kHidden}),
                                 {.experts = in.experts, .weights = in.weights, .k = kTopK}, owner));
   ASSERT_OK(dispatcher.Receive());
-  ASSERT_OK(dispatcher.Return());
-  ASSERT_OK(dispatcher.Collect());
+  ASSERT_OK(dispatcher.SendCombine());
+  ASSERT_OK(dispatcher.ReceiveCombine());
   peer.join();
   EXPECT_EQ(transports[0]->counters().bytes_sent, kMessageHeaderBytes + sizeof(ExchangeCounts) +
                                                       2 * kHidden * 2 + 6 * sizeof(ExchangePair));
 }
 
 // A message that is not yet with its receiver would stand still while the next operators run, so
-// Receive and Collect wait for what is sent as well: a fault that only such a wait meets is met.
+// Receive and ReceiveCombine wait for what is sent as well: a fault that only such a wait meets is
+// met.
 TEST(TokenDispatcherWaitTest, NothingIsLeftInFlight) {
-  for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+  for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kCombine}) {
     ASSERT_OK_AND_ASSIGN(auto transports, InprocGroup::Create({.world_size = 2, .epoch = {1, 1}}));
     transports[0] = std::make_unique<testing::FaultyTransport>(
         std::move(transports[0]),
@@ -197,11 +198,11 @@ TEST(TokenDispatcherWaitTest, NothingIsLeftInFlight) {
                               {.experts = in.experts, .weights = in.weights, .k = kTopK}, owner));
       const absl::Status received = dispatcher.Receive().status();
       if (transport.rank() == 0) {
-        EXPECT_EQ(received.ok(), kind == MessageKind::kReturn);
+        EXPECT_EQ(received.ok(), kind == MessageKind::kCombine);
       }
       ATOLL_RETURN_IF_ERROR(received);
-      ATOLL_RETURN_IF_ERROR(dispatcher.Return());
-      return dispatcher.Collect().status();
+      ATOLL_RETURN_IF_ERROR(dispatcher.SendCombine());
+      return dispatcher.ReceiveCombine().status();
     };
     // The peer may have had all of this exchange before the fault.
     std::thread peer([&] { static_cast<void>(run_layer(*transports[1])); });

@@ -169,7 +169,7 @@ class FileSizeLimit {
   rlimit before_{};
 };
 
-TEST_F(PackedFileTest, NoRoomForTheFileIsSaidAndLeavesNothing) {
+TEST_F(PackedFileTest, NoSpaceForTheFileIsSaidAndLeavesNothing) {
   {
     const FileSizeLimit limit(model_.layout.size_bytes() - 1);
     EXPECT_STATUS(Open(), absl::StatusCode::kResourceExhausted, "no room for packed weights");
@@ -177,7 +177,7 @@ TEST_F(PackedFileTest, NoRoomForTheFileIsSaidAndLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(PackedFileTest, NoRoomForAUnitLeavesThoseBefore) {
+TEST_F(PackedFileTest, NoSpaceForAUnitLeavesThoseBefore) {
   ASSERT_OK_AND_ASSIGN(auto space, Open());
   const PackedFile& file = *space;
   PackedStore store(*model_.checkpoint, model_.layout, std::move(space), {.batch_bytes = 1});

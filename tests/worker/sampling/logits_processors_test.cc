@@ -42,12 +42,13 @@ TEST(LogitsProcessorsTest, BiasIsAdded) {
 TEST(LogitsProcessorsTest, StopIdsWaitForMinTokens) {
   const SamplingParams params = {.min_tokens = 3, .logit_bias = {{TokenId{1}, 100.0f}}};
   const std::vector<TokenId> stops = {TokenId{1}, TokenId{2}, TokenId{77}};
-  for (const int32_t num_drawn : {0, 2}) {
-    EXPECT_EQ(Processed({.params = params, .stop_ids = stops, .num_drawn = num_drawn}, {1, 2, 3}),
-              (std::vector<float>{1, -kInf, -kInf}))
+  for (const int32_t num_sampled : {0, 2}) {
+    EXPECT_EQ(
+        Processed({.params = params, .stop_ids = stops, .num_sampled = num_sampled}, {1, 2, 3}),
+        (std::vector<float>{1, -kInf, -kInf}))
         << "a bias brings nothing back";
   }
-  EXPECT_EQ(Processed({.params = params, .stop_ids = stops, .num_drawn = 3}, {1, 2, 3}),
+  EXPECT_EQ(Processed({.params = params, .stop_ids = stops, .num_sampled = 3}, {1, 2, 3}),
             (std::vector<float>{1, 102, 3}));
 }
 

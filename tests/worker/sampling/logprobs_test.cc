@@ -63,14 +63,14 @@ TEST_F(LogprobsTest, RanksAndLikeliestOfRandomRows) {
       return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
     });
     for (const size_t place : {size_t{0}, size_t{4}, size_t{9}, size_t{10}, size_t{499}}) {
-      const TokenLogprobs told = Of(logits, order[place], 10);
-      EXPECT_EQ(TopIds(told), std::vector<int32_t>(order.begin(), order.begin() + 10));
+      const TokenLogprobs reported = Of(logits, order[place], 10);
+      EXPECT_EQ(TopIds(reported), std::vector<int32_t>(order.begin(), order.begin() + 10));
       const float own = logits[static_cast<size_t>(order[place])];
       const auto first = std::find_if(order.begin(), order.end(), [&](int32_t id) {
         return logits[static_cast<size_t>(id)] == own;
       });
-      EXPECT_EQ(told.rank, first - order.begin() + 1);
-      EXPECT_EQ(Of(logits, order[place], 0).rank, told.rank);
+      EXPECT_EQ(reported.rank, first - order.begin() + 1);
+      EXPECT_EQ(Of(logits, order[place], 0).rank, reported.rank);
     }
   }
 }

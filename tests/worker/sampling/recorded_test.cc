@@ -1,4 +1,4 @@
-// What a token is drawn from, as transformers' processors gave it in float64
+// What a token is sampled from, as transformers' processors gave it in float64
 // (tools/golden/record_sampling.py).
 #include <cmath>
 #include <fstream>
@@ -52,7 +52,7 @@ TEST(RecordedSamplingTest, DistributionsAsTransformersGaveThem) {
     counts.Extend(static_cast<int64_t>(prompt.size()), IdsOf(recorded["output_ids"]));
     auto logits = recorded["logits"].get<std::vector<float>>();
     ASSERT_OK_AND_ASSIGN(const auto candidates,
-                         DrawDistribution(context, {.start = start, .counts = &counts}, logits));
+                         SamplerDistribution(context, {.start = start, .counts = &counts}, logits));
     ASSERT_EQ(candidates.size(), recorded["probs"].size()) << cases;
     std::vector<double> actual(logits.size(), 0.0);
     for (const kernels::Candidate& candidate : candidates)

@@ -16,17 +16,18 @@ namespace {
 class SamplerTest : public ::testing::Test {
  protected:
   void SetUp() override { kernels::SetDenormalsToZero(); }
-  absl::StatusOr<DrawnToken> Draw(const StartSequence& start, std::vector<float> logits,
-                                  int64_t position = 9, const TokenCounts* counts = nullptr) {
-    return DrawToken(context_, 0, {.start = start, .counts = counts, .position = position}, logits);
+  absl::StatusOr<SampledToken> Sample(const StartSequence& start, std::vector<float> logits,
+                                      int64_t position = 9, const TokenCounts* counts = nullptr) {
+    return SampleNext(context_, 0, {.start = start, .counts = counts, .position = position},
+                      logits);
   }
   kernels::KernelContext context_{kernels::Backend::kRef, nullptr};
 };
 
 TEST_F(SamplerTest, GreedyTakesTheFirstLargest) {
   const StartSequence start = {.sampling = {.temperature = 0.0f}};
-  EXPECT_EQ(Draw(start, {0.5f, 2.0f, -1.0f, 2.0f})->id, TokenId{1});
-  EXPECT_FALSE(Draw(start, {0.5f, 2.0f})->logprobs.has_value());
+  EXPECT_EQ(Sample(start, {0.5f, 2.0f, -1.0f, 2.0f})->id, TokenId{1});
+  EXPECT_FALSE(Sample(start, {0.5f, 2.0f})->logprobs.has_value());
 }
 
 TEST_F(SamplerTest, GreedyLooksAtWhatProcessorsLeft) {
@@ -34,11 +35,11 @@ TEST_F(SamplerTest, GreedyLooksAtWhatProcessorsLeft) {
       .stop_ids = {TokenId{1}},
       .sampling = {.temperature = 0.0f, .min_tokens = 1, .logit_bias = {{TokenId{2}, 5.0f}}},
       .top_logprobs = 1};
-  ASSERT_OK_AND_ASSIGN(const DrawnToken drawn, Draw(start, {0.5f, 2.0f, -1.0f, 2.0f}));
-  EXPECT_EQ(drawn.id, TokenId{2});
-  ASSERT_TRUE(drawn.logprobs.has_value());
-  EXPECT_EQ(drawn.logprobs->rank, 4) << "log-probabilities are of the raw logits";
-  EXPECT_EQ(drawn.logprobs->top[0].id, TokenId{1});
+  ASSERT_OK_AND_ASSIGN(const SampledToken sampled, Sample(start, {0.5f, 2.0f, -1.0f, 2.0f}));
+  EXPECT_EQ(sampled.id, TokenId{2});
+  ASSERT_TRUE(sampled.logprobs.has_value());
+  EXPECT_EQ(sampled.logprobs->rank, 4) << "log-probabilities are of the raw logits";
+  EXPECT_EQ(sampled.logprobs->top[0].id, TokenId{1});
 }
 
 TEST_F(SamplerTest, ATokenDependsOnSeedAndPositionAlone) {
@@ -48,31 +49,31 @@ TEST_F(SamplerTest, ATokenDependsOnSeedAndPositionAlone) {
       .sampling = {.temperature = 1.0f, .top_k = 40, .top_p = 0.95f, .seed = 123}};
   std::map<TokenId, int> seen;
   for (int64_t position = 0; position < 500; ++position) {
-    const TokenId id = Draw(start, logits, position)->id;
-    EXPECT_EQ(Draw(start, logits, position)->id, id);
+    const TokenId id = Sample(start, logits, position)->id;
+    EXPECT_EQ(Sample(start, logits, position)->id, id);
     ++seen[id];
   }
   EXPECT_GT(seen.size(), 10u);
   EXPECT_LE(seen.size(), 40u);
 }
 
-TEST_F(SamplerTest, PaddingIsNeitherDrawnNorCounted) {
+TEST_F(SamplerTest, PaddingIsNeitherSampledNorCounted) {
   const StartSequence start = {
       .sampling = {.temperature = 0.0f}, .vocab_limit = 2, .top_logprobs = 20};
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  ASSERT_OK_AND_ASSIGN(const DrawnToken drawn, Draw(start, {1.0f, 1.0f, 50.0f, nan}));
-  EXPECT_EQ(drawn.id, TokenId{0});
-  EXPECT_FLOAT_EQ(drawn.logprobs->logprob, std::log(0.5f));
-  EXPECT_EQ(drawn.logprobs->top.size(), 2u);
+  ASSERT_OK_AND_ASSIGN(const SampledToken sampled, Sample(start, {1.0f, 1.0f, 50.0f, nan}));
+  EXPECT_EQ(sampled.id, TokenId{0});
+  EXPECT_FLOAT_EQ(sampled.logprobs->logprob, std::log(0.5f));
+  EXPECT_EQ(sampled.logprobs->top.size(), 2u);
 }
 
-TEST_F(SamplerTest, NaNEndsOnlyThisDraw) {
+TEST_F(SamplerTest, NaNEndsOnlyThisSequence) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const int32_t top_logprobs : {-1, 3}) {
-    EXPECT_STATUS(Draw({.top_logprobs = top_logprobs}, {0.0f, nan}), absl::StatusCode::kDataLoss,
+    EXPECT_STATUS(Sample({.top_logprobs = top_logprobs}, {0.0f, nan}), absl::StatusCode::kDataLoss,
                   "not a number");
   }
-  EXPECT_STATUS(Draw({.stop_ids = {TokenId{0}}, .sampling = {.min_tokens = 1}}, {0.0f}),
+  EXPECT_STATUS(Sample({.stop_ids = {TokenId{0}}, .sampling = {.min_tokens = 1}}, {0.0f}),
                 absl::StatusCode::kInvalidArgument, "no token is allowed");
 }
 
@@ -153,8 +154,9 @@ TEST_F(SamplerTest, DistributionsAgreeWithAReferenceInDouble) {
     if (margin < 2 * kTolerance) continue;  // rounding may decide otherwise
     ++compared;
     std::vector<double> actual(logits.size(), 0.0);
-    ASSERT_OK_AND_ASSIGN(const auto candidates,
-                         DrawDistribution(context_, {.start = start, .counts = &counts}, logits));
+    ASSERT_OK_AND_ASSIGN(
+        const auto candidates,
+        SamplerDistribution(context_, {.start = start, .counts = &counts}, logits));
     for (const kernels::Candidate& candidate : candidates)
       actual[static_cast<size_t>(Value(candidate.id))] = double{candidate.probability};
     for (size_t i = 0; i < expected.size(); ++i) {

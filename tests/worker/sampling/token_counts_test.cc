@@ -24,7 +24,7 @@ TEST(TokenCountsTest, PromptAndAnswerApart) {
   EXPECT_EQ(counts.in_answer(), (Counts{{TokenId{5}, 1}, {TokenId{6}, 0}, {TokenId{7}, 2}}));
 }
 
-// An abandoned step is planned again, perhaps in other pieces.
+// An abandoned step is planned again, perhaps in other chunks.
 TEST(TokenCountsTest, WhatComesAgainCountsOnce) {
   TokenCounts counts(1);
   counts.Extend(0, Ids({1, 2, 2}));

@@ -11,11 +11,11 @@ class PromptReaderTest : public ::testing::Test {
   PromptReaderTest()
       : tokenizer_(*Tokenizer::FromDirectory("tools/nano/checkpoint")), marks_(*tokenizer_) {}
 
-  PromptReader Read(const std::string& prompt, size_t piece = 1'000'000) const {
+  PromptReader Read(const std::string& prompt, size_t chunk = 1'000'000) const {
     const auto ids = *tokenizer_->Encode(prompt, {.special = EncodeOptions::Special::kParse});
     PromptReader reader(*tokenizer_, marks_);
-    for (size_t begin = 0; begin < ids.size(); begin += piece) {
-      reader.Append(std::span(ids).subspan(begin, std::min(piece, ids.size() - begin)));
+    for (size_t begin = 0; begin < ids.size(); begin += chunk) {
+      reader.Append(std::span(ids).subspan(begin, std::min(chunk, ids.size() - begin)));
     }
     return reader;
   }
@@ -32,8 +32,8 @@ TEST_F(PromptReaderTest, TheLastTurnOfTheUserIsHeard) {
       "<|im_start|>system\nuser\n<|im_end|>\n<|im_start|>user\nFirst?<|im_end|>\n"
       "<|im_start|>assistant\nYes.<|im_end|>\n<|im_start|>user\nAnd now,\n\nwhat?<|im_end|>\n"
       "<|im_start|>assistant\n<think>\n";
-  for (const size_t piece : {1, 3, 1000}) {
-    EXPECT_EQ(Message(Read(chat, piece)), "And now,\n\nwhat?") << piece;
+  for (const size_t chunk : {1, 3, 1000}) {
+    EXPECT_EQ(Message(Read(chat, chunk)), "And now,\n\nwhat?") << chunk;
   }
 }
 

@@ -38,16 +38,16 @@ struct FakeClock : StepClock {
   Hands& hands_;
 };
 
-// All drawn ids of a sequence, and how it ended.
-struct Told {
+// All sampled ids of a sequence, and how it ended.
+struct Reported {
   std::vector<TokenId> ids;
   FinishReason finish = FinishReason::kNone;
   std::vector<TokenLogprobs> logprobs, prompt_logprobs;
 };
 // How one sequence is led through its life.
 struct Course {
-  size_t piece = 1000;     // prompt tokens of a piece
-  int preempt_after = -1;  // draws; −1: never
+  size_t chunk = 1000;     // prompt tokens of a chunk
+  int preempt_after = -1;  // samples; −1: never
   int32_t rows = 1;        // of a decode step
 };
 
@@ -110,20 +110,21 @@ class ScriptedRunnerTest : public ::testing::Test {
     return result.sequences.empty() ? SequenceResult{} : result.sequences[0];
   }
 
-  void Take(const SequenceResult& result, Told& told) {
-    told.ids.insert(told.ids.end(), result.ids.begin(), result.ids.end());
-    told.logprobs.insert(told.logprobs.end(), result.logprobs.begin(), result.logprobs.end());
-    told.prompt_logprobs.insert(told.prompt_logprobs.end(), result.prompt_logprobs.begin(),
-                                result.prompt_logprobs.end());
-    told.finish = result.finish;
+  void Take(const SequenceResult& result, Reported& reported) {
+    reported.ids.insert(reported.ids.end(), result.ids.begin(), result.ids.end());
+    reported.logprobs.insert(reported.logprobs.end(), result.logprobs.begin(),
+                             result.logprobs.end());
+    reported.prompt_logprobs.insert(reported.prompt_logprobs.end(), result.prompt_logprobs.begin(),
+                                    result.prompt_logprobs.end());
+    reported.finish = result.finish;
   }
 
-  // Pieces of `known`, the last of which draws.
-  int32_t Prefill(StartSequence start, const std::vector<TokenId>& known, size_t piece,
-                  Told& told) {
+  // Chunks of `known`, the last of which samples.
+  int32_t Prefill(StartSequence start, const std::vector<TokenId>& known, size_t chunk,
+                  Reported& reported) {
     int32_t length = 0;
-    for (size_t begin = 0; begin < known.size(); begin += piece) {
-      const size_t count = std::min(piece, known.size() - begin);
+    for (size_t begin = 0; begin < known.size(); begin += chunk) {
+      const size_t count = std::min(chunk, known.size() - begin);
       StepPlan plan = NewPlan();
       if (begin == 0) plan.start.push_back(start);
       plan.work.push_back({.seq = start.seq,
@@ -131,50 +132,50 @@ class ScriptedRunnerTest : public ::testing::Test {
                            .num_rows = static_cast<int32_t>(count),
                            .ids = {known.begin() + static_cast<std::ptrdiff_t>(begin),
                                    known.begin() + static_cast<std::ptrdiff_t>(begin + count)},
-                           .draw = begin + count == known.size()});
+                           .sample = begin + count == known.size()});
       if (begin + count < known.size()) plan.work[0].next_id = known[begin + count];
       if (begin == 0) plan.work[0].new_blocks = Blocks(known.size() + 100);
       const SequenceResult result = Run(plan);
       length = result.length;
-      Take(result, told);
+      Take(result, reported);
     }
     EXPECT_EQ(length, static_cast<int32_t>(known.size()));
     return length;
   }
 
   // From its prompt to its end; `start` names it.
-  Told Lead(StartSequence start, const std::vector<TokenId>& prompt, const Course& course) {
-    Told told;
-    int32_t length = Prefill(start, prompt, course.piece, told);
+  Reported Lead(StartSequence start, const std::vector<TokenId>& prompt, const Course& course) {
+    Reported reported;
+    int32_t length = Prefill(start, prompt, course.chunk, reported);
     bool was_preempted = false;
-    while (told.finish == FinishReason::kNone) {
-      const auto drawn = static_cast<int>(told.ids.size());
-      if (!was_preempted && course.preempt_after >= 0 && drawn >= course.preempt_after) {
+    while (reported.finish == FinishReason::kNone) {
+      const auto sampled = static_cast<int>(reported.ids.size());
+      if (!was_preempted && course.preempt_after >= 0 && sampled >= course.preempt_after) {
         was_preempted = true;
         StepPlan plan = NewPlan();
         plan.free = {start.seq};
         EXPECT_OK(runner_->Execute(plan).status);
-        start.num_drawn = drawn;
+        start.num_sampled = sampled;
         std::vector<TokenId> known = prompt;
-        known.insert(known.end(), told.ids.begin(), told.ids.end());
-        length = Prefill(start, known, course.piece, told);
+        known.insert(known.end(), reported.ids.begin(), reported.ids.end());
+        length = Prefill(start, known, course.chunk, reported);
         continue;
       }
       StepPlan plan = NewPlan();
       plan.work.push_back({.seq = start.seq, .begin = length, .num_rows = course.rows});
-      plan.work[0].draw = true;
+      plan.work[0].sample = true;
       const SequenceResult result = Run(plan);
       EXPECT_EQ(result.length - length, std::max<int>(1, static_cast<int>(result.ids.size())));
       length = result.length;
-      Take(result, told);
+      Take(result, reported);
     }
     StepPlan plan = NewPlan();
     plan.free = {start.seq};
     EXPECT_OK(runner_->Execute(plan).status);
-    return told;
+    return reported;
   }
 
-  Told Ask(const std::string& prompt, const Course& course = {}) {
+  Reported Ask(const std::string& prompt, const Course& course = {}) {
     const std::vector<TokenId> ids = Ids(prompt);
     return Lead(Start(++seq_, ids), ids, course);
   }

@@ -23,7 +23,7 @@ TEST_F(ScriptedRunnerTest, RowsBesideOneAnotherTakeTheTimeOfTheSlowest) {
   plan.start = {Start(1, slow), Start(2, fast)};
   plan.work = {{.seq = SeqId{1}, .num_rows = rows_slow, .ids = slow, .new_blocks = Blocks(100)},
                {.seq = SeqId{2}, .num_rows = rows_fast, .ids = fast, .new_blocks = Blocks(100)}};
-  plan.work[0].draw = plan.work[1].draw = true;
+  plan.work[0].sample = plan.work[1].sample = true;
   EXPECT_EQ(took(plan), 1000 * rows_slow + 100 * rows_fast + 250);
   plan = NewPlan();
   plan.work = {{.seq = SeqId{1}, .begin = rows_slow, .num_rows = 1},
@@ -37,8 +37,8 @@ TEST_F(ScriptedRunnerTest, RowsBesideOneAnotherTakeTheTimeOfTheSlowest) {
 TEST_F(ScriptedRunnerTest, TheLatenessOfSleepsDoesNotAddUp) {
   Play(R"({"say": "a", "then": "length", "token_ms": 20})");
   const std::vector<TokenId> prompt = Ids(Chat("x"));
-  Told told;
-  int32_t length = Prefill(Start(1, prompt), prompt, 1000, told);
+  Reported reported;
+  int32_t length = Prefill(Start(1, prompt), prompt, 1000, reported);
   hands_.deadlines.clear();
   hands_.late = std::chrono::microseconds(300);
   for (int i = 0; i < 10; ++i) {
@@ -55,8 +55,8 @@ TEST_F(ScriptedRunnerTest, APromptThatIsStillComingIsChargedByWhatIsHeard) {
   for (int i = 0; i < 100; ++i) message += " and on";
   const auto begin = hands_.now;
   const std::vector<TokenId> prompt = Ids(Chat(message));
-  Told told;
-  Prefill(Start(1, prompt), prompt, 10, told);
+  Reported reported;
+  Prefill(Start(1, prompt), prompt, 10, reported);
   EXPECT_EQ(hands_.now - begin, milliseconds(prompt.size()));
 }
 
@@ -97,8 +97,8 @@ TEST_F(ScriptedRunnerTest, PlansAgainstTheProtocolAreRefusedAndChangeNothing) {
 TEST_F(ScriptedRunnerTest, ANewTermForgetsSequences) {
   Play("");
   const std::vector<TokenId> prompt = Ids(Chat("x"));
-  Told told;
-  const int32_t length = Prefill(Start(1, prompt), prompt, 1000, told);
+  Reported reported;
+  const int32_t length = Prefill(Start(1, prompt), prompt, 1000, reported);
   StepPlan plan = NewPlan();
   plan.work.push_back({.seq = SeqId{1}, .begin = length, .num_rows = 1});
   ASSERT_OK(runner_->JoinEpoch({.epoch = {.term = 2, .number = 1}, .transport_addresses = {""}}));
@@ -114,9 +114,9 @@ TEST_F(ScriptedRunnerTest, ALongPromptIsReadOnce) {
   const std::vector<TokenId> prompt = Ids(Chat(message + "needle"));
   ASSERT_GT(prompt.size(), 40'000u);
   const auto begin = std::chrono::steady_clock::now();
-  const Told told = Ask(Chat(message + "needle"), {.piece = 512});
-  EXPECT_EQ(Text(told.ids), "found<|im_end|>");
-  // Reading it again with each of its pieces would take a hundred times as long as once.
+  const Reported reported = Ask(Chat(message + "needle"), {.chunk = 512});
+  EXPECT_EQ(Text(reported.ids), "found<|im_end|>");
+  // Reading it again with each of its chunks would take a hundred times as long as once.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 }
 

@@ -159,7 +159,7 @@ TEST_P(WorldTest, CarriesRandomMessagesOfManyLayersInFlight) {
     };
     for (uint64_t step = 1; step <= kSteps; ++step) {
       for (uint16_t layer = 0; layer < kLayers; ++layer) {
-        for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+        for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kCombine}) {
           const MessageKey key = Key(step, layer, kind);
           flying.push_back(
               std::make_unique<Exchange>(key, transport.rank(), transport.world_size()));
@@ -417,7 +417,7 @@ TEST(TransportTest, TheLayerLoopAllocatesNothing) {
         const MessageBuffer send = {peer, buffers[i].data(), buffers[i].size()};
         const MessageBuffer receive = {peer, buffers[2 + i].data(), buffers[2 + i].size()};
         auto started = transport.AllToAll(
-            {.key = Key(step, index, i == 0 ? MessageKind::kDispatch : MessageKind::kReturn),
+            {.key = Key(step, index, i == 0 ? MessageKind::kDispatch : MessageKind::kCombine),
              .send = {&send, 1},
              .receive = {&receive, 1}});
         ASSERT_TRUE(started.ok());

@@ -24,7 +24,7 @@ absl::StatusOr<int> RunStep(Transport& transport, uint64_t step) {
   const MessageBuffer send = {peer, out.data(), out.size()};
   const MessageBuffer receive = {peer, in.data(), in.size()};
   for (uint16_t layer = 0; layer < kLayers; ++layer) {
-    for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+    for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kCombine}) {
       ATOLL_ASSIGN_OR_RETURN(
           auto transfer,
           transport.AllToAll({.key = {.epoch = kEpoch, .step = step, .layer = layer, .kind = kind},
@@ -38,7 +38,7 @@ absl::StatusOr<int> RunStep(Transport& transport, uint64_t step) {
 
 TEST(FaultyTransportTest, FailsAtTheLayerAndPlacePlannedOnAllRanks) {
   for (uint16_t layer = 0; layer < kLayers; ++layer) {
-    for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kReturn}) {
+    for (const MessageKind kind : {MessageKind::kDispatch, MessageKind::kCombine}) {
       for (const testing::FaultPlace place :
            {testing::FaultPlace::kAllToAll, testing::FaultPlace::kWait}) {
         auto transports = MakeTransports({.world_size = 2});

@@ -10,7 +10,7 @@ namespace atl::worker {
 namespace {
 
 const MessageKey kKey = {
-    .epoch = {.term = 2, .number = 9}, .step = 77, .layer = 39, .kind = MessageKind::kReturn};
+    .epoch = {.term = 2, .number = 9}, .step = 77, .layer = 39, .kind = MessageKind::kCombine};
 constexpr MessageRoute kRoute = {.source = 3, .destination = 1};
 
 TEST(MessageHeaderTest, EveryFieldDecides) {

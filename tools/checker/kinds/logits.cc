@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kChunk = 2048;  // the coordinator's --max-num-batched-tokens
 constexpr int64_t kChunkMax = 65536;
 constexpr int64_t kFloatsRunMax = int64_t{64} << 20;  // of one question: rows × vocabulary
-constexpr int64_t kFloatsToldMax = int64_t{16} << 20;
+constexpr int64_t kFloatsReportedMax = int64_t{16} << 20;
 constexpr size_t kTop = 5;
 
 // The best ids with their log-probabilities, [[id, log-probability], …], ties to the lower id.
@@ -96,11 +96,11 @@ class Logits : public Kind {
       ATOLL_ASSIGN_OR_RETURN(positions, IntegersField(in, "positions", {0, rows - 1}));
     }
     const auto floats = static_cast<int64_t>(positions.size()) * config_.vocab_size;
-    if (floats > kFloatsToldMax) {
+    if (floats > kFloatsReportedMax) {
       return InvalidArgument(
           "positions: {} rows of {} logits are more than the {} numbers allowed in an answer; give "
           "fewer",
-          positions.size(), config_.vocab_size, kFloatsToldMax);
+          positions.size(), config_.vocab_size, kFloatsReportedMax);
     }
     return positions;
   }

@@ -1,4 +1,4 @@
-// sample: logits and parameters → the distribution that a token is drawn from.
+// sample: logits and parameters → the distribution that a token is sampled from.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -104,7 +104,7 @@ absl::StatusOr<std::vector<LogitBias>> BiasesOf(const Json& params, int64_t voca
 constexpr NumberRange kPenalty = {-2.0, 2.0};
 constexpr double kFloatMax = std::numeric_limits<float>::max();
 
-// The sequence that is about to draw, as a plan would start it.
+// The sequence that is about to sample, as a plan would start it.
 absl::StatusOr<StartSequence> StartOf(const Json& in, int64_t vocab_size) {
   StartSequence start;
   const Json* params = FindField(in, "params");
@@ -150,9 +150,9 @@ class Sample : public Kind {
     counts.Extend(start.prompt_length, output);
     ATOLL_ASSIGN_OR_RETURN(
         const auto candidates,
-        worker::DrawDistribution(
+        worker::SamplerDistribution(
             kernels::KernelContext(kernels::Backend::kRef, nullptr),
-            {.start = start, .num_drawn = static_cast<int32_t>(output.size()), .counts = &counts},
+            {.start = start, .num_sampled = static_cast<int32_t>(output.size()), .counts = &counts},
             logits));
     std::vector<float> probs(logits.size(), 0.0f);
     for (const kernels::Candidate& candidate : candidates) {

@@ -23,7 +23,7 @@ class Tokenize : public Kind {
         .special = parse_special ? EncodeOptions::Special::kParse : EncodeOptions::Special::kText,
         .nfc = nfc ? EncodeOptions::Nfc::kOn : EncodeOptions::Nfc::kOff};
     ATOLL_ASSIGN_OR_RETURN(const auto ids, tokenizer_->Encode(text, options));
-    ATOLL_ASSIGN_OR_RETURN(const auto pieces, tokenizer_->Pieces(text, options));
+    ATOLL_ASSIGN_OR_RETURN(const auto pieces, tokenizer_->Words(text, options));
     out["ids"] = IdsJson(ids);
     out["pieces"] = pieces;
     return absl::OkStatus();

@@ -43,7 +43,7 @@ class LocalLogits : public LogitsSource {
       ATOLL_ASSIGN_OR_RETURN(cluster_, worker::LocalCluster::Create(config_, weights_, options_));
     }
     auto out = worker::RunSolo(
-        *cluster_, {.ids = job.ids, .pieces = {job.chunk}, .num_generate = job.num_generate});
+        *cluster_, {.ids = job.ids, .chunks = {job.chunk}, .num_generate = job.num_generate});
     if (!out.ok()) {
       cluster_.reset();
       return out.status();

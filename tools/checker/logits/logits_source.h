@@ -12,7 +12,7 @@
 
 namespace atl::tools {
 
-// One sequence: a prompt, prefilled in pieces of `chunk`, and greedy tokens after it. The ids are
+// One sequence: a prompt, prefilled in chunks of `chunk`, and greedy tokens after it. The ids are
 // of the vocabulary, and all of it fits into the context.
 struct LogitsJob {
   std::vector<TokenId> ids;  // not empty

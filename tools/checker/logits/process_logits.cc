@@ -183,8 +183,8 @@ absl::StatusOr<LogitsRows> Cluster::Run(const LogitsJob& job, const ModelConfig&
       engine_->Submit(std::move(request), std::make_unique<InboxSink>(inbox)).status());
   ATOLL_ASSIGN_OR_RETURN(LogitsRows result, inbox->WaitForAll());
   if (result.generated.size() + job.ids.size() != rows + 1) {
-    return Internal("the workers drew {} tokens where {} were asked for", result.generated.size(),
-                    rows + 1 - job.ids.size());
+    return Internal("the workers sampled {} tokens where {} were asked for",
+                    result.generated.size(), rows + 1 - job.ids.size());
   }
   result.generated.resize(static_cast<size_t>(job.num_generate));
   return result;
@@ -196,7 +196,7 @@ class ProcessLogits : public LogitsSource {
       : flags_(std::move(flags)), config_(std::move(config)) {}
 
   absl::StatusOr<LogitsRows> Run(const LogitsJob& job) override {
-    // The size of a piece is a limit of the scheduler's, for its whole life.
+    // The size of a chunk is a limit of the scheduler's, for its whole life.
     if (cluster_ == nullptr || cluster_->chunk() != job.chunk) {
       cluster_.reset();
       ATOLL_ASSIGN_OR_RETURN(cluster_, Cluster::Start(flags_, config_, job.chunk));

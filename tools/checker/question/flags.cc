@@ -47,7 +47,7 @@ void AddFlags(CLI::App* app, CheckFlags* flags) {
                   "depends on it")
       ->check(CLI::Range(1, kWorkersMax))
       ->excludes(workers);
-  app->footer("ATOLL_KERNELS=ref|avx2|avx512 forces a kernel page.");
+  app->footer("ATOLL_KERNELS=ref|avx2|avx512 forces the ISA of the kernels.");
 }
 
 absl::Status CheckTogether(const CheckFlags& flags) {

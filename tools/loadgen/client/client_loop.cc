@@ -29,7 +29,7 @@ constexpr int kSlowReceiveBuffer = 4096;
 constexpr auto kSlowPause = std::chrono::milliseconds(100);
 constexpr int kSlowReadsPerS = 10;
 
-class Exchange;
+class ClientCall;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ struct ClientLoopImpl {
   asio::io_context io{1};
   tcp::endpoint server;
   std::vector<tcp::socket> idle;  // open, between two calls
-  std::set<std::shared_ptr<Exchange>> open;
+  std::set<std::shared_ptr<ClientCall>> open;
   std::array<char, kReadBytes> bytes;  // one reader at a time: read where it is ready, then used
   std::string body;
   asio::signal_set signals{io};
@@ -45,9 +45,9 @@ struct ClientLoopImpl {
 
 namespace {
 
-class Exchange : public std::enable_shared_from_this<Exchange> {
+class ClientCall : public std::enable_shared_from_this<ClientCall> {
  public:
-  Exchange(ClientLoopImpl& loop, Call call, std::unique_ptr<CallObserver> observer)
+  ClientCall(ClientLoopImpl& loop, Call call, std::unique_ptr<CallObserver> observer)
       : loop_(loop),
         call_(std::move(call)),
         observer_(std::move(observer)),
@@ -154,7 +154,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     End(parser_.FinishAtClose());
   }
 
-  // False where the exchange is over.
+  // False where the call is over.
   bool Take(std::string_view bytes) {
     const auto now = ClientClock::now();
     loop_.body.clear();
@@ -210,16 +210,16 @@ absl::StatusOr<std::unique_ptr<ClientLoop>> ClientLoop::Make(const HttpEndpoint&
 }
 
 void ClientLoop::Begin(Call call, std::unique_ptr<CallObserver> observer) {
-  auto exchange = std::make_shared<Exchange>(*impl_, std::move(call), std::move(observer));
-  impl_->open.insert(exchange);
-  exchange->Begin();
+  auto opened = std::make_shared<ClientCall>(*impl_, std::move(call), std::move(observer));
+  impl_->open.insert(opened);
+  opened->Begin();
 }
 
 size_t ClientLoop::num_open() const { return impl_->open.size(); }
 
 void ClientLoop::HangUpAll() {
   const auto open = impl_->open;
-  for (const auto& exchange : open) exchange->End(Cancelled("hung up"));
+  for (const auto& call : open) call->End(Cancelled("hung up"));
 }
 
 void ClientLoop::At(ClientClock::time_point when, std::function<void()> task) {

@@ -131,7 +131,7 @@ void Generation::Judge(const absl::Status& status) {
   if (finished.ok()) finished = check_.Finish();
   if (!finished.ok()) return Fail(KindOf(finished), MessageOf(finished));
   record_.outcome = Outcome::kDone;
-  CompareText(Received::kWhole);
+  CompareText(Received::kComplete);
 }
 
 void Generation::JudgeHttpError() {

@@ -20,7 +20,7 @@ std::string Around(std::string_view text, size_t at) {
 
 std::optional<std::string> Difference(std::string_view got, std::string_view right,
                                       Received received) {
-  const bool equal = received == Received::kWhole ? got == right : right.starts_with(got);
+  const bool equal = received == Received::kComplete ? got == right : right.starts_with(got);
   if (equal) return std::nullopt;
   size_t at = 0;
   while (at < got.size() && at < right.size() && got[at] == right[at]) ++at;
@@ -31,7 +31,7 @@ std::optional<std::string> Difference(std::string_view got, std::string_view rig
 // A beginning that stops within the reasoning has no content.
 std::optional<std::string> Difference(const AnswerText& got, const AnswerText& right,
                                       Received received) {
-  const Received of_reasoning = got.content.empty() ? received : Received::kWhole;
+  const Received of_reasoning = got.content.empty() ? received : Received::kComplete;
   if (auto difference = Difference(got.reasoning, right.reasoning, of_reasoning)) {
     return "reasoning: " + *difference;
   }
@@ -56,11 +56,12 @@ std::optional<std::string> TextBook::Compare(const PlannedRequest& request,
   }
   const auto known = known_.find(request.prompt_index);
   if (known == known_.end()) {
-    if (received == Received::kWhole) known_.emplace(request.prompt_index, answers);
+    if (received == Received::kComplete) known_.emplace(request.prompt_index, answers);
     return std::nullopt;
   }
   const size_t num_right = known->second.size();
-  if (answers.size() > num_right || (received == Received::kWhole && answers.size() < num_right)) {
+  if (answers.size() > num_right ||
+      (received == Received::kComplete && answers.size() < num_right)) {
     return told(0, fmt::format("{} choices instead of {}", answers.size(), num_right));
   }
   for (size_t i = 0; i < answers.size(); ++i) {

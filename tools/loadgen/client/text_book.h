@@ -12,7 +12,7 @@
 
 namespace atl::tools {
 
-enum class Received { kWhole, kBeginning };
+enum class Received { kComplete, kBeginning };
 
 class TextBook {
  public:

@@ -45,14 +45,14 @@ Call CallOf(const LoadOptions& options, const PlannedRequest& request) {
   return call;
 }
 
-class ModelsAnswer : public CallObserver {
+class ModelsResponse : public CallObserver {
  public:
   struct Result {
     absl::Status status;
     int http_status = 0;
     std::string body;
   };
-  explicit ModelsAnswer(Result* result) : result_(*result) {}
+  explicit ModelsResponse(Result* result) : result_(*result) {}
   void OnHead(const AnswerFacts& facts, ClientClock::time_point) override {
     result_.http_status = facts.status;
   }
@@ -69,12 +69,12 @@ class ModelsAnswer : public CallObserver {
 };
 
 absl::StatusOr<std::string> AskModel(ClientLoop& loop, const LoadOptions& options) {
-  ModelsAnswer::Result result;
+  ModelsResponse::Result result;
   std::string bytes = fmt::format("GET {}/v1/models HTTP/1.1\r\nHost: {}\r\n",
                                   options.endpoint.base_path, options.endpoint.HostHeader());
   for (const std::string& header : options.headers) bytes += header + "\r\n";
   loop.Begin({.bytes = bytes + "\r\n", .time_limit = kModelsTimeLimit},
-             std::make_unique<ModelsAnswer>(&result));
+             std::make_unique<ModelsResponse>(&result));
   loop.Run();
   if (!result.status.ok()) return Annotate(result.status, "GET /v1/models");
   const auto models = nlohmann::json::parse(result.body, nullptr, false);
@@ -246,8 +246,8 @@ void LoadRun::OnSecond() {
   watch_.Sample(now_.at_s);
   result_.seconds.push_back(now_);
   std::fprintf(stderr, "%s\n", ProgressLine(now_).c_str());
-  const auto whole_s = std::chrono::seconds(result_.seconds.size() + 1);
-  loop_.At(began_ + whole_s, [this] { OnSecond(); });
+  const auto complete_s = std::chrono::seconds(result_.seconds.size() + 1);
+  loop_.At(began_ + complete_s, [this] { OnSecond(); });
 }
 
 }  // namespace

@@ -33,14 +33,15 @@ F8E4m3 ToF8E4m3(float value) {
   return {static_cast<uint8_t>(sign | ((bits >> 20) - (120u << 3)))};
 }
 
-void QuantiseBlocks(std::span<const float> values, int64_t columns, std::span<F8E4m3> quantised,
-                    std::span<Bf16> scales) {
+void QuantiseScaleBlocks(std::span<const float> values, int64_t columns,
+                         std::span<F8E4m3> quantised, std::span<Bf16> scales) {
   const auto width = static_cast<size_t>(columns);
-  constexpr auto kBlock = static_cast<size_t>(kernels::kScaleBlock);
-  CHECK(values.size() % width == 0 && values.size() <= kBlock * width);
-  CHECK(quantised.size() == values.size() && scales.size() == (width + kBlock - 1) / kBlock);
+  constexpr auto kScaleBlockSide = static_cast<size_t>(kernels::kScaleBlock);
+  CHECK(values.size() % width == 0 && values.size() <= kScaleBlockSide * width);
+  CHECK(quantised.size() == values.size() &&
+        scales.size() == (width + kScaleBlockSide - 1) / kScaleBlockSide);
   for (size_t block = 0; block < scales.size(); ++block) {
-    const size_t begin = block * kBlock, end = std::min(width, begin + kBlock);
+    const size_t begin = block * kScaleBlockSide, end = std::min(width, begin + kScaleBlockSide);
     float largest = 0.0f;
     for (size_t row = 0; row < values.size(); row += width) {
       for (size_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(values[row + i]));

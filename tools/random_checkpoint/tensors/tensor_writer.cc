@@ -157,7 +157,7 @@ class TensorWriter {
     const int64_t blocks = piece.scales->tensor.shape[1];
     scratch.quantised.resize(count);
     scratch.narrow.resize(static_cast<size_t>(blocks));
-    QuantiseBlocks(scratch.values, placed.tensor.shape[1], scratch.quantised, scratch.narrow);
+    QuantiseScaleBlocks(scratch.values, placed.tensor.shape[1], scratch.quantised, scratch.narrow);
     ATOLL_RETURN_IF_ERROR(write(placed, piece.begin, std::span<const F8E4m3>(scratch.quantised)));
     const int64_t block_row = piece.begin / (kernels::kScaleBlock * placed.tensor.shape[1]);
     return write(*piece.scales, block_row * blocks, std::span<const Bf16>(scratch.narrow));

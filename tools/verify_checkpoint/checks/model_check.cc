@@ -37,7 +37,7 @@ struct Evaluation {
   std::map<std::pair<int, int>, int64_t> rows_of;  // by layer and expert
 };
 
-// One sequence, `ids`, in pieces; its last id is only predicted.
+// One sequence, `ids`, in chunks; its last id is only predicted.
 absl::StatusOr<Evaluation> Evaluate(worker::LocalCluster& cluster, const ModelConfig& config,
                                     const std::vector<TokenId>& ids) {
   Evaluation evaluation;

@@ -76,7 +76,7 @@ class Scan {
     progress_.Finish();
   }
 
-  void Tell(Report& report) const {
+  void AddTo(Report& report) const {
     for (const auto& scanned : tensors_) {
       const worker::StoredTensor& tensor = *scanned->located.tensor;
       const std::string& file = scanned->located.file->path();
@@ -125,7 +125,7 @@ void ScanValues(const StoredCheckpoint& stored, int num_threads, Report& report)
   Scan scan(stored);
   scan.Run(num_threads);
   report.Say(fmt::format("{} tensors read", stored.tensors.size()));
-  scan.Tell(report);
+  scan.AddTo(report);
 }
 
 }  // namespace atl::tools

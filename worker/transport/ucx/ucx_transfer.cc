@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr ucp_tag_t kWholeTag = ~ucp_tag_t{0};
+constexpr ucp_tag_t kFullTagMask = ~ucp_tag_t{0};
 // Polls between two looks at peers, clock and epoch: two or three microseconds.
 constexpr int kPollsPerLook = 64;
 
@@ -64,7 +64,7 @@ void UcxTransfer::PostReceive(Receive& receive) {
   ++num_requests_;
   const ucs_status_ptr_t posted =
       ucp_tag_recv_nbx(transport_->worker().get(), receive.data, receive.capacity_bytes,
-                       MessageTag(key_, receive.rank), kWholeTag, &param);
+                       MessageTag(key_, receive.rank), kFullTagMask, &param);
   if (UCS_PTR_IS_ERR(posted)) {
     receive.state = State::kArrived;
     receive.status = UCS_PTR_STATUS(posted);

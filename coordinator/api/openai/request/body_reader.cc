@@ -73,7 +73,7 @@ std::string Found(const JsonNode& value) {
   return "nothing";
 }
 
-std::optional<int64_t> WholeNumber(const JsonNode& value, int64_t low, int64_t high) {
+std::optional<int64_t> IntegerIn(const JsonNode& value, int64_t low, int64_t high) {
   if (!value.is_number()) return std::nullopt;
   const double number = value.number();
   const bool inside = number >= static_cast<double>(low) && number <= static_cast<double>(high);
@@ -128,7 +128,7 @@ std::optional<float> Fields::Float(const char* key, const NumberRange& range) {
 std::optional<int64_t> Fields::Integer(const char* key, int64_t low, int64_t high) {
   const JsonNode* value = Find(key);
   if (value == nullptr) return std::nullopt;
-  const auto number = WholeNumber(*value, low, high);
+  const auto number = IntegerIn(*value, low, high);
   if (!number) {
     Fail(key, fmt::format("expected an integer from {} to {}, got {}", low, high, Found(*value)));
   }
@@ -168,7 +168,7 @@ std::vector<TokenId> ReadIds(const JsonNode& list, const std::string& name, int3
   std::vector<TokenId> ids;
   ids.reserve(list.list().size());
   for (const JsonNode& item : list.list()) {
-    const auto id = WholeNumber(item, 0, int64_t{ids_end} - 1);
+    const auto id = IntegerIn(item, 0, int64_t{ids_end} - 1);
     if (!id) {
       fields->Fail(name, fmt::format("expected token ids from 0 to {}, got a list with {} as "
                                      "number {}",

@@ -26,7 +26,7 @@ std::string Found(const JsonNode& value);
 
 // The number as an integer, if it is one from `low` to `high`: 16.0 is, in JSON's own terms.
 // |low| and |high| are at most 2^53.
-std::optional<int64_t> WholeNumber(const JsonNode& value, int64_t low, int64_t high);
+std::optional<int64_t> IntegerIn(const JsonNode& value, int64_t low, int64_t high);
 
 struct NumberRange {
   double low = 0.0;

@@ -15,7 +15,7 @@ namespace atl::coordinator {
 namespace {
 
 constexpr int64_t kTokensMax = int64_t{1} << 31;
-constexpr double kWholeDoubleMax = 9007199254740992.0;  // 2^53: above it doubles skip integers
+constexpr double kExactDoubleMax = 9007199254740992.0;  // 2^53: above it doubles skip integers
 constexpr float kPenaltyMax = 2.0f;
 // Beyond these a logit leaves what a float can hold.
 constexpr NumberRange kRepetitionPenaltyRange = {.low = 0.01, .high = 100.0};
@@ -29,7 +29,7 @@ void ReadSeed(Fields* fields, GenerationFields* request) {
     request->seed = seed->unsigned_integer();
   } else if (seed->kind() == JsonNode::Kind::kInt) {
     request->seed = static_cast<uint64_t>(seed->integer());  // negative seeds are seeds too
-  } else if (std::abs(number) <= kWholeDoubleMax && std::trunc(number) == number) {
+  } else if (std::abs(number) <= kExactDoubleMax && std::trunc(number) == number) {
     request->seed = static_cast<uint64_t>(static_cast<int64_t>(number));
   } else {
     fields->Fail("seed", fmt::format("expected an integer of 64 bits, got {}", Found(*seed)));

@@ -22,10 +22,10 @@ using Json = nlohmann::json;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-const AnswerHeader kChat{
-    .kind = AnswerKind::kChat, .id = "chatcmpl-\"1", .model = "m\n", .created_unix_s = 7};
-const AnswerHeader kText{
-    .kind = AnswerKind::kCompletion, .id = "cmpl-1", .model = "m", .created_unix_s = 7};
+const ResponseHeader kChat{
+    .kind = ResponseKind::kChat, .id = "chatcmpl-\"1", .model = "m\n", .created_unix_s = 7};
+const ResponseHeader kText{
+    .kind = ResponseKind::kCompletion, .id = "cmpl-1", .model = "m", .created_unix_s = 7};
 
 // The JSON of each event.
 std::vector<Json> Events(const std::string& text) {
@@ -56,19 +56,19 @@ TEST(ChatStreamTest, EachChoiceBeginsWithItsRole) {
 
 TEST(ChatStreamTest, OnePieceIsOneDelta) {
   const Json event =
-      Event(PieceEvents(kChat, {.index = 1, .text = {.reasoning = "why\t", .content = "\"é\xff"}}));
+      Event(DeltaEvents(kChat, {.index = 1, .text = {.reasoning = "why\t", .content = "\"é\xff"}}));
   EXPECT_EQ(event["choices"][0]["index"], 1);
   EXPECT_EQ(event["choices"][0]["delta"],
             Json({{"reasoning_content", "why\t"}, {"content", "\"é\uFFFD"}}));
-  EXPECT_EQ(Event(PieceEvents(kChat, {.text = {.reasoning = "a"}}))["choices"][0]["delta"],
+  EXPECT_EQ(Event(DeltaEvents(kChat, {.text = {.reasoning = "a"}}))["choices"][0]["delta"],
             Json({{"reasoning_content", "a"}}));
-  EXPECT_EQ(PieceEvents(kChat, {}), "");
-  EXPECT_EQ(PieceEvents(kChat, {.logprobs = std::vector<ToldToken>{}}), "");
+  EXPECT_EQ(DeltaEvents(kChat, {}), "");
+  EXPECT_EQ(DeltaEvents(kChat, {.logprobs = std::vector<ReportedToken>{}}), "");
 }
 
-TEST(ChatStreamTest, TokensWithoutTextAreTold) {
+TEST(ChatStreamTest, TokensWithoutTextAreReported) {
   const Json choice = Event(
-      PieceEvents(kChat, {.logprobs = std::vector<ToldToken>{
+      DeltaEvents(kChat, {.logprobs = std::vector<ReportedToken>{
                               {.bytes = "\xe4\xb8",
                                .logprob = -0.5f,
                                .top = {{"\xe4\xb8", -0.5f}, {"", -kInfinity}}}}}))["choices"][0];
@@ -81,7 +81,7 @@ TEST(ChatStreamTest, TokensWithoutTextAreTold) {
 
 TEST(ChatStreamTest, TheEndHasItsOwnChunk) {
   const std::vector<Json> events =
-      Events(PieceEvents(kChat, {.index = 2,
+      Events(DeltaEvents(kChat, {.index = 2,
                                  .text = {.content = "x"},
                                  .end = ChoiceEnd{FinishReason::kStop, std::string("\"E")}}));
   ASSERT_EQ(events.size(), 2u);
@@ -92,7 +92,7 @@ TEST(ChatStreamTest, TheEndHasItsOwnChunk) {
                             "stop_reason": "\"E"})"));
 }
 
-TEST(UsageTest, TellsTimesWhereAsked) {
+TEST(UsageTest, ReportsTimesWhereAsked) {
   Usage usage{.prompt_tokens = 5, .completion_tokens = 3};
   const Json plain = Event(UsageEvent(kChat, usage));
   EXPECT_THAT(plain["choices"], IsEmpty());
@@ -109,13 +109,13 @@ TEST(UsageTest, TellsTimesWhereAsked) {
 }
 
 TEST(ChatAnswerTest, HoldsEveryChoice) {
-  const std::vector<ChoicePiece> choices = {
+  const std::vector<ChoiceDelta> choices = {
       {.index = 0, .text = {.content = "a"}, .end = ChoiceEnd{FinishReason::kLength}},
       {.index = 1,
        .text = {.reasoning = "r", .content = "b"},
-       .logprobs = std::vector<ToldToken>{{.bytes = "b", .logprob = -1e-7f}},
+       .logprobs = std::vector<ReportedToken>{{.bytes = "b", .logprob = -1e-7f}},
        .end = ChoiceEnd{FinishReason::kStop, TokenId{42}}}};
-  const Json answer = Json::parse(WholeAnswer(kChat, choices, {.prompt_tokens = 1}));
+  const Json answer = Json::parse(CompleteResponse(kChat, choices, {.prompt_tokens = 1}));
   EXPECT_EQ(answer["object"], "chat.completion");
   EXPECT_EQ(answer["choices"][0], Json::parse(R"({
     "index": 0, "message": {"role": "assistant", "content": "a", "reasoning_content": null},
@@ -127,16 +127,17 @@ TEST(ChatAnswerTest, HoldsEveryChoice) {
 }
 
 TEST(CompletionTest, OneChunkTellsTextTokensAndEnd) {
-  const ChoicePiece piece{
+  const ChoiceDelta delta{
       .index = 4,
       .text = {.content = "世!"},
-      .logprobs = std::vector<ToldToken>{{.bytes = "\xe4\xb8"},
-                                         {.bytes = "\x96", .logprob = -0.1f, .top = {{"a", -0.1f}}},
-                                         {.bytes = "!", .logprob = -kInfinity}},
+      .logprobs =
+          std::vector<ReportedToken>{{.bytes = "\xe4\xb8"},
+                                     {.bytes = "\x96", .logprob = -0.1f, .top = {{"a", -0.1f}}},
+                                     {.bytes = "!", .logprob = -kInfinity}},
       .text_offset = 10,
       .end = ChoiceEnd{FinishReason::kLength}};
   EXPECT_EQ(BeginEvent(kText, 4), "");
-  const std::string event = PieceEvents(kText, piece);
+  const std::string event = DeltaEvents(kText, delta);
   EXPECT_THAT(event, HasSubstr("-0.1,"));
   const Json chunk = Event(event);
   EXPECT_EQ(chunk["object"], "text_completion");
@@ -150,13 +151,13 @@ TEST(CompletionTest, OneChunkTellsTextTokensAndEnd) {
   choice.erase("logprobs");
   EXPECT_EQ(choice, Json::parse(R"({"index": 4, "text": "世!", "finish_reason": "length",
                                     "stop_reason": null})"));
-  const Json whole = Json::parse(WholeAnswer(kText, std::vector{piece}, {}));
+  const Json whole = Json::parse(CompleteResponse(kText, std::vector{delta}, {}));
   EXPECT_EQ(whole["object"], "text_completion");
   EXPECT_EQ(whole["choices"], chunk["choices"]);
 }
 
 TEST(LogprobsTest, KeysOfTopLogprobsAreUnique) {
-  const std::vector<ToldToken> tokens = {
+  const std::vector<ReportedToken> tokens = {
       {.bytes = "\xfe", .logprob = -3.0f, .top = {{"\xff", -1.0f}, {"a", -2.0f}, {"\xfe", -3.0f}}}};
   EXPECT_THAT(CompletionLogprobsJson(tokens, 0),
               HasSubstr("\"top_logprobs\":[{\"\uFFFD\":-1,\"a\":-2}]"));
@@ -165,12 +166,12 @@ TEST(LogprobsTest, KeysOfTopLogprobsAreUnique) {
 TEST(LogprobsTest, NumbersReadBackToTheSameFloat) {
   for (const float value : {-0.0f, -1e-45f, -1.1754944e-38f, -0.1f, -1.0f / 3, -16777216.0f / 3e3f,
                             -9998.999f, 3e-8f}) {
-    const Json list = Json::parse(ChatLogprobsJson(std::vector{ToldToken{"x", value}}));
+    const Json list = Json::parse(ChatLogprobsJson(std::vector{ReportedToken{"x", value}}));
     EXPECT_EQ(list["content"][0]["logprob"].get<float>(), value);
   }
   for (const float value :
        {-9999.0f, -1e30f, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
-    EXPECT_THAT(ChatLogprobsJson(std::vector{ToldToken{"x", value}}),
+    EXPECT_THAT(ChatLogprobsJson(std::vector{ReportedToken{"x", value}}),
                 HasSubstr("\"logprob\":-9999.0,"));
   }
 }
@@ -193,15 +194,15 @@ TEST(AnswerFormatTest, AnyBytesReadBackRepaired) {
     Utf8Repairer repairer;
     repairer.Append(text, &repaired);
     repairer.Finish(&repaired);
-    const ChoicePiece piece{.text = {.content = text},
-                            .logprobs = std::vector{ToldToken{.bytes = text, .logprob = -1.0f}},
+    const ChoiceDelta delta{.text = {.content = text},
+                            .logprobs = std::vector{ReportedToken{.bytes = text, .logprob = -1.0f}},
                             .end = ChoiceEnd{FinishReason::kStop, text}};
-    const Json choice = Json::parse(WholeAnswer(kText, std::vector{piece}, {}))["choices"][0];
+    const Json choice = Json::parse(CompleteResponse(kText, std::vector{delta}, {}))["choices"][0];
     EXPECT_EQ(choice["text"], repaired);
     EXPECT_EQ(choice["stop_reason"], repaired);
     EXPECT_EQ(choice["logprobs"]["tokens"][0], repaired);
     const Json told =
-        Json::parse(WholeAnswer(kChat, std::vector{piece}, {}))["choices"][0]["logprobs"];
+        Json::parse(CompleteResponse(kChat, std::vector{delta}, {}))["choices"][0]["logprobs"];
     EXPECT_EQ(told["content"][0]["token"], repaired);
     std::string bytes;
     for (const int byte : told["content"][0]["bytes"]) bytes.push_back(static_cast<char>(byte));
@@ -211,13 +212,13 @@ TEST(AnswerFormatTest, AnyBytesReadBackRepaired) {
 
 TEST(TokenizeFormatTest, AnswersInBothDirections) {
   const std::vector<TokenId> ids = {TokenId{1}, TokenId{200}};
-  EXPECT_EQ(TokenizeAnswer(ids, 4096, std::nullopt),
+  EXPECT_EQ(TokenizeResponse(ids, 4096, std::nullopt),
             R"({"count":2,"max_model_len":4096,"tokens":[1,200],"token_strs":null})");
-  const Json told = Json::parse(TokenizeAnswer(ids, 9, std::vector<std::string>{"\"", "\xe4"}));
+  const Json told = Json::parse(TokenizeResponse(ids, 9, std::vector<std::string>{"\"", "\xe4"}));
   EXPECT_EQ(told["token_strs"], Json({"\"", "\uFFFD"}));
-  EXPECT_EQ(TokenizeAnswer({}, 9, std::vector<std::string>{}),
+  EXPECT_EQ(TokenizeResponse({}, 9, std::vector<std::string>{}),
             R"({"count":0,"max_model_len":9,"tokens":[],"token_strs":[]})");
-  EXPECT_EQ(DetokenizeAnswer("a\"\x01"), R"({"prompt":"a\"\u0001"})");
+  EXPECT_EQ(DetokenizeResponse("a\"\x01"), R"({"prompt":"a\"\u0001"})");
 }
 
 }  // namespace

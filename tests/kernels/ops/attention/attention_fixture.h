@@ -174,13 +174,13 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Backend, DType>
     return out;
   }
 
-  // Writes and attends piece by piece, as a server does.
-  static std::vector<float> InPieces(KernelContext& context, TestCache& cache,
-                                     const TestTokens& tokens, int piece) {
+  // Writes and attends chunk by chunk, as a server does.
+  static std::vector<float> InChunks(KernelContext& context, TestCache& cache,
+                                     const TestTokens& tokens, int chunk) {
     const std::vector<BlockId> blocks = cache.Take(tokens.count);
     std::vector<float> out;
     int begin = 0;
-    for (const int rows : Pieces(tokens.count, piece)) {
+    for (const int rows : Chunks(tokens.count, chunk)) {
       Write(cache, tokens, blocks, begin, rows);
       const std::vector<float> some = Attend(context, cache, tokens, blocks, begin, rows);
       out.insert(out.end(), some.begin(), some.end());

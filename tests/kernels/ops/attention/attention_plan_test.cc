@@ -14,19 +14,19 @@ namespace {
 
 constexpr int64_t kSpanTokens = int64_t{kBlockTokens} * kSpanBlocks;
 
-struct Piece {
+struct Chunk {
   int64_t position;
   int rows;
 };
 
 class AttentionPlanTest : public ::testing::Test {
  protected:
-  void Make(const std::vector<Piece>& pieces, int num_threads, int heads = 16, int kv_heads = 2) {
+  void Make(const std::vector<Chunk>& chunks, int num_threads, int heads = 16, int kv_heads = 2) {
     sequences_.clear();
     int rows = 0;
-    for (const Piece& piece : pieces) {
-      sequences_.push_back({rows, piece.rows, piece.position, blocks_});
-      rows += piece.rows;
+    for (const Chunk& chunk : chunks) {
+      sequences_.push_back({rows, chunk.rows, chunk.position, blocks_});
+      rows += chunk.rows;
     }
     ASSERT_OK(plan_.Make({.num_heads = heads,
                           .num_kv_heads = kv_heads,
@@ -125,7 +125,7 @@ TEST_F(AttentionPlanTest, CutsOnlyWhereItHelps) {
   Make({{50 * kSpanTokens, 1}}, 1);
   EXPECT_TRUE(plan_.splits().empty());
   EXPECT_EQ(plan_.tasks().size(), 2u);
-  Make(std::vector<Piece>(16, {2 * kSpanTokens + 100, 1}), 2);
+  Make(std::vector<Chunk>(16, {2 * kSpanTokens + 100, 1}), 2);
   EXPECT_TRUE(plan_.splits().empty());
   Make({{0, 2048}}, 2);
   EXPECT_TRUE(plan_.splits().empty());

@@ -36,25 +36,25 @@ TEST_P(AttentionTest, SpansMergeByTheTree) {
 TEST_P(AttentionTest, LongSequencesCutOverThreads) {
   const AttentionShape shape = Shape(2, 1, 8);
   const int row_width = shape.heads * shape.head_dim;
-  struct Piece {
+  struct Chunk {
     int count, rows;
   };
-  const Piece pieces[] = {{10 * 4096 + 100, 1}, {65, 1}, {7 * 4096 + 3, 5}, {4096, 1}, {9, 2}};
+  const Chunk chunks[] = {{10 * 4096 + 100, 1}, {65, 1}, {7 * 4096 + 3, 5}, {4096, 1}, {9, 2}};
   TestCache cache(shape, 1200);
   std::vector<TestTokens> tokens;
   std::vector<std::vector<BlockId>> blocks;
   std::vector<AttentionSequence> sequences;
   std::vector<float> q, expected;
-  for (const Piece& piece : pieces) {
-    tokens.emplace_back(shape, piece.count, 40 + piece.count);
-    blocks.push_back(cache.Take(piece.count));
-    Write(cache, tokens.back(), blocks.back(), 0, piece.count);
+  for (const Chunk& chunk : chunks) {
+    tokens.emplace_back(shape, chunk.count, 40 + chunk.count);
+    blocks.push_back(cache.Take(chunk.count));
+    Write(cache, tokens.back(), blocks.back(), 0, chunk.count);
   }
   for (size_t i = 0; i < tokens.size(); ++i) {
-    const int begin = pieces[i].count - pieces[i].rows;
-    sequences.push_back({static_cast<int>(q.size()) / row_width, pieces[i].rows, begin, blocks[i]});
-    q.insert(q.end(), tokens[i].q.end() - int64_t{pieces[i].rows} * row_width, tokens[i].q.end());
-    const std::vector<float> some = Plain(cache, tokens[i], blocks[i], begin, pieces[i].rows);
+    const int begin = chunks[i].count - chunks[i].rows;
+    sequences.push_back({static_cast<int>(q.size()) / row_width, chunks[i].rows, begin, blocks[i]});
+    q.insert(q.end(), tokens[i].q.end() - int64_t{chunks[i].rows} * row_width, tokens[i].q.end());
+    const std::vector<float> some = Plain(cache, tokens[i], blocks[i], begin, chunks[i].rows);
     expected.insert(expected.end(), some.begin(), some.end());
   }
   const int64_t rows = static_cast<int64_t>(q.size()) / row_width;
@@ -92,7 +92,7 @@ TEST_P(AttentionTest, OtherOrdersDiffer) {
         << static_cast<int>(order);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, AttentionTest,
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionTest,
                          ::testing::Combine(::testing::ValuesIn(RunnableBackends()),
                                             ::testing::Values(DType::kF32, DType::kBf16)),
                          NameOfParam);

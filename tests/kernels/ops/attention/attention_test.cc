@@ -71,18 +71,18 @@ TEST_P(AttentionTest, NearTheDefinition) {
   }
 }
 
-TEST_P(AttentionTest, PiecesOfAnySizeAndThreads) {
+TEST_P(AttentionTest, ChunksOfAnySizeAndThreads) {
   KernelContext context(backend(), nullptr);
   testing::TestThreads lender(2);
   KernelContext two(backend(), &lender);
   const AttentionShape shape = Shape(6, 2, 24);
   const TestTokens tokens(shape, 270, 24);
   TestCache cache(shape, 5, 0xff);
-  const std::vector<float> whole = InPieces(context, cache, tokens, 0);
-  for (const int piece : kPieceSizes) {
+  const std::vector<float> whole = InChunks(context, cache, tokens, 0);
+  for (const int chunk : kChunkSizes) {
     TestCache other(shape, 5, 0xff);
-    EXPECT_TRUE(SameBytes(InPieces(piece % 2 == 0 ? two : context, other, tokens, piece), whole))
-        << "pieces of " << piece;
+    EXPECT_TRUE(SameBytes(InChunks(chunk % 2 == 0 ? two : context, other, tokens, chunk), whole))
+        << "chunks of " << chunk;
   }
 }
 
@@ -174,7 +174,7 @@ TEST_P(AttentionTest, MaskedKeysAreNotRead) {
   std::vector<std::vector<float>> outs;
   for (const int fill : {0, 0xff, 0x7f}) {
     TestCache cache(shape, 2, fill);
-    outs.push_back(InPieces(context, cache, tokens, 5));
+    outs.push_back(InChunks(context, cache, tokens, 5));
     for (const float x : outs.back()) ASSERT_TRUE(std::isfinite(x));
   }
   EXPECT_TRUE(SameBytes(outs[1], outs[0]));
@@ -188,10 +188,10 @@ TEST_P(AttentionTest, NanOfOneSequenceStaysThere) {
   TestTokens sick(shape, 70, 26);
   sick.v[3] = NAN;
   TestCache cache(shape, 4);
-  const std::vector<float> out = InPieces(context, cache, sick, 0);
+  const std::vector<float> out = InChunks(context, cache, sick, 0);
   EXPECT_TRUE(std::isnan(out[3]));
   const TestTokens healthy(shape, 70, 27);
-  for (const float x : InPieces(context, cache, healthy, 0)) ASSERT_TRUE(std::isfinite(x));
+  for (const float x : InChunks(context, cache, healthy, 0)) ASSERT_TRUE(std::isfinite(x));
 }
 
 TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
@@ -235,17 +235,17 @@ TEST_P(AttentionTest, RefusesWhatDoesNotFit) {
   EXPECT_OK(attend([](auto&, auto&, auto&) {}));
 }
 
-// The same number from every page, compiler and machine.
+// The same number from every ISA, compiler and machine.
 TEST_P(AttentionTest, TheDigest) {
   KernelContext context(backend(), nullptr);
   const AttentionShape shape = Shape(4, 2, 40);
   const TestTokens tokens(shape, 333, 32);
   TestCache cache(shape, 6);
-  const std::vector<float> out = InPieces(context, cache, tokens, 50);
+  const std::vector<float> out = InChunks(context, cache, tokens, 50);
   EXPECT_EQ(Digest(out), dtype() == DType::kF32 ? 9006613627807545824u : 16928032423956846802u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, AttentionTest,
+INSTANTIATE_TEST_SUITE_P(Isas, AttentionTest,
                          ::testing::Combine(::testing::ValuesIn(RunnableBackends()),
                                             ::testing::Values(DType::kF32, DType::kBf16)),
                          NameOfParam);

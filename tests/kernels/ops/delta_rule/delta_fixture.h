@@ -237,7 +237,7 @@ class TestHome {
     state_length_ = length_;
     return out;
   }
-  // Commits a prefix of the rows just run; pieces longer than late_rows are committed whole.
+  // Commits a prefix of the rows just run; chunks longer than late_rows are committed whole.
   void Commit(int rows) {
     length_ += rows;
     if (store_ == DeltaStore::kWait) return;
@@ -263,12 +263,12 @@ class TestHome {
   std::vector<std::byte> columns_, spare_columns_;
 };
 
-// Rows of a sequence in pieces, each committed; then as many outputs.
-inline std::vector<float> RunInPieces(KernelContext& context, const DeltaInputs& inputs,
-                                      int late_rows, int piece) {
+// Rows of a sequence in chunks, each committed; then as many outputs.
+inline std::vector<float> RunInChunks(KernelContext& context, const DeltaInputs& inputs,
+                                      int late_rows, int chunk) {
   TestHome home(inputs, late_rows);
   std::vector<float> out;
-  for (const int rows : Pieces(inputs.count, piece)) {
+  for (const int rows : Chunks(inputs.count, chunk)) {
     const std::vector<float> some = home.Run(context, inputs, rows);
     home.Commit(rows);
     out.insert(out.end(), some.begin(), some.end());

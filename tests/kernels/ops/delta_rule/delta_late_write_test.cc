@@ -28,22 +28,22 @@ class LateWriteTest : public ::testing::TestWithParam<Backend> {
   }
 };
 
-TEST_P(LateWriteTest, PiecesOfAnySize) {
+TEST_P(LateWriteTest, ChunksOfAnySize) {
   KernelContext context(GetParam(), nullptr);
   testing::TestThreads lender(2);
   KernelContext two(GetParam(), &lender);
   for (const DeltaCase& each : kDeltaCases) {
     const DeltaInputs inputs(each, 140, 71);
-    const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
+    const std::vector<float> whole = RunInChunks(context, inputs, 1, 0);
     for (const int late_rows : {1, 8}) {
-      for (const int piece : kPieceSizes) {
+      for (const int chunk : kChunkSizes) {
         EXPECT_TRUE(
-            SameBytes(RunInPieces(late_rows == 1 ? two : context, inputs, late_rows, piece), whole))
-            << each.shape.key_dim << " x " << each.shape.value_dim << ", pieces of " << piece
+            SameBytes(RunInChunks(late_rows == 1 ? two : context, inputs, late_rows, chunk), whole))
+            << each.shape.key_dim << " x " << each.shape.value_dim << ", chunks of " << chunk
             << ", " << late_rows << " late rows";
       }
-      EXPECT_TRUE(SameBytes(RunInPieces(context, inputs, late_rows, 2), whole));
-      EXPECT_TRUE(SameBytes(RunInPieces(context, inputs, late_rows, late_rows + 1), whole));
+      EXPECT_TRUE(SameBytes(RunInChunks(context, inputs, late_rows, 2), whole));
+      EXPECT_TRUE(SameBytes(RunInChunks(context, inputs, late_rows, late_rows + 1), whole));
     }
   }
 }
@@ -55,7 +55,7 @@ TEST_P(LateWriteTest, EveryPrefixOfAStepMayBeCommitted) {
   constexpr int kLateRows = 8;
   for (const DeltaCase& each : kDeltaCases) {
     const DeltaInputs inputs(each, 120, 72);
-    const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
+    const std::vector<float> whole = RunInChunks(context, inputs, 1, 0);
     TestHome home(inputs, kLateRows);
     home.Run(context, inputs, 5);
     home.Commit(5);
@@ -85,7 +85,7 @@ TEST_P(LateWriteTest, AbandonedStepsLeaveNoTrace) {
   for (const int late_rows : {1, 8}) {
     for (const DeltaCase& each : kDeltaCases) {
       const DeltaInputs inputs(each, 90, 74), other(each, 90, 75);
-      const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
+      const std::vector<float> whole = RunInChunks(context, inputs, 1, 0);
       TestHome home(inputs, late_rows);
       Numbers numbers(76);
       while (home.length() < inputs.count) {
@@ -106,7 +106,7 @@ TEST_P(LateWriteTest, AbandonedStepsLeaveNoTrace) {
 TEST_P(LateWriteTest, WritingAtOnceWouldShow) {
   KernelContext context(GetParam(), nullptr);
   const DeltaInputs inputs({{1, 2, 16, 32}}, 30, 77);
-  const std::vector<float> whole = RunInPieces(context, inputs, 1, 0);
+  const std::vector<float> whole = RunInChunks(context, inputs, 1, 0);
   std::vector<float> state(static_cast<size_t>(DeltaStateFloats(inputs.shape)));
   std::vector<float> next = state;
   std::vector<Bf16> columns(static_cast<size_t>(7 * inputs.shape.conv_channels()));
@@ -146,8 +146,8 @@ TEST_P(LateWriteTest, AnAbandonedStepBringsTheStateToTheCommittedLength) {
   EXPECT_TRUE(SameBytes(home.state(), straight.state()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, LateWriteTest, ::testing::ValuesIn(RunnableBackends()),
-                         [](const auto& page) { return std::string(NameOf(page.param)); });
+INSTANTIATE_TEST_SUITE_P(Isas, LateWriteTest, ::testing::ValuesIn(RunnableBackends()),
+                         [](const auto& isa) { return std::string(NameOf(isa.param)); });
 
 }  // namespace
 }  // namespace atl::kernels

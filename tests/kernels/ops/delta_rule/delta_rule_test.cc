@@ -45,14 +45,14 @@ TEST_P(DeltaRuleTest, EqualsTheRecurrenceWrittenOut) {
 TEST_P(DeltaRuleTest, OtherOrdersDiffer) {
   KernelContext context(GetParam(), nullptr);
   const DeltaInputs inputs({{1, 2, 64, 32}}, 20, 52);
-  const std::vector<float> out = RunInPieces(context, inputs, 1, 0);
+  const std::vector<float> out = RunInChunks(context, inputs, 1, 0);
   EXPECT_TRUE(SameBytes(out, PlainDelta(inputs, DeltaOrder::kCanonical).Run()));
   for (const DeltaOrder order : {DeltaOrder::kOneChain, DeltaOrder::kChainsOfHalves,
                                  DeltaOrder::kOutputFromNewState, DeltaOrder::kTapsReversed})
     EXPECT_FALSE(SameBytes(out, PlainDelta(inputs, order).Run())) << static_cast<int>(order);
 }
 
-// A piece longer than a block of rows, and the same rows in a batch of one thread's and of more
+// A chunk longer than a block of rows, and the same rows in a batch of one thread's and of more
 // threads than there are key heads.
 TEST_P(DeltaRuleTest, BlocksAndThreads) {
   for (const DeltaCase& each : {kDeltaCases[2], kDeltaCases[3], kDeltaCases[4]}) {
@@ -61,9 +61,9 @@ TEST_P(DeltaRuleTest, BlocksAndThreads) {
     for (const int threads : {1, 2, 3}) {
       testing::TestThreads lender(threads);
       KernelContext context(GetParam(), threads == 1 ? nullptr : &lender);
-      for (const int piece : {0, 64, 65, 100, 1})
-        EXPECT_TRUE(SameBytes(RunInPieces(context, inputs, 2, piece), expected))
-            << threads << " threads, pieces of " << piece;
+      for (const int chunk : {0, 64, 65, 100, 1})
+        EXPECT_TRUE(SameBytes(RunInChunks(context, inputs, 2, chunk), expected))
+            << threads << " threads, chunks of " << chunk;
     }
   }
 }
@@ -169,7 +169,7 @@ std::vector<double> DefinitionOf(const DeltaInputs& inputs) {
 TEST_P(DeltaRuleTest, NearTheDefinition) {
   KernelContext context(GetParam(), nullptr);
   const DeltaInputs inputs({{1, 1, 24, 20}, 4, DType::kF32}, 40, 53);
-  const std::vector<float> out = RunInPieces(context, inputs, 1, 0);
+  const std::vector<float> out = RunInChunks(context, inputs, 1, 0);
   const std::vector<double> expected = DefinitionOf(inputs);
   ASSERT_EQ(out.size(), expected.size());
   for (size_t i = 0; i < out.size(); ++i) {
@@ -186,7 +186,7 @@ TEST_P(DeltaRuleTest, ExtremeGates) {
     inputs.a[t] = t % 3 == 0 ? 120.0f : -120.0f;
     inputs.b[t] = t % 4 == 0 ? -100.0f : 100.0f;
   }
-  const std::vector<float> out = RunInPieces(context, inputs, 1, 5);
+  const std::vector<float> out = RunInChunks(context, inputs, 1, 5);
   EXPECT_TRUE(SameBytes(out, PlainDelta(inputs, DeltaOrder::kCanonical).Run()));
   const std::vector<double> expected = DefinitionOf(inputs);
   for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-4) << i;
@@ -216,7 +216,7 @@ TEST_P(DeltaRuleTest, WeightsInBf16) {
   args.sequences = {&sequence, 1};
   args.out = F32(out.data(), {9, 4, 24});
   ASSERT_OK(DeltaRule(context, args));
-  EXPECT_TRUE(SameBytes(out, RunInPieces(context, inputs, 1, 0)));
+  EXPECT_TRUE(SameBytes(out, RunInChunks(context, inputs, 1, 0)));
 }
 
 // Each sequence's prompt, then one step of all of them, rows strided and in reverse.
@@ -321,19 +321,19 @@ TEST_P(DeltaRuleTest, RefusesWhatDoesNotFit) {
   EXPECT_OK(run([](auto&, auto&) {}));
 }
 
-// The same number from every page, compiler and machine.
+// The same number from every ISA, compiler and machine.
 TEST_P(DeltaRuleTest, TheDigest) {
   KernelContext context(GetParam(), nullptr);
   const DeltaShape shape = {2, 4, 32, 40};
   for (const auto& [dtype, digest] : {std::pair(DType::kF32, 704064172616285829u),
                                       std::pair(DType::kBf16, 16318020350488266757u)}) {
     const DeltaInputs inputs({shape, 4, dtype}, 50, 56);
-    EXPECT_EQ(Digest(RunInPieces(context, inputs, 4, 7)), digest);
+    EXPECT_EQ(Digest(RunInChunks(context, inputs, 4, 7)), digest);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, DeltaRuleTest, ::testing::ValuesIn(RunnableBackends()),
-                         [](const auto& page) { return std::string(NameOf(page.param)); });
+INSTANTIATE_TEST_SUITE_P(Isas, DeltaRuleTest, ::testing::ValuesIn(RunnableBackends()),
+                         [](const auto& isa) { return std::string(NameOf(isa.param)); });
 
 }  // namespace
 }  // namespace atl::kernels

@@ -44,7 +44,7 @@ TEST_P(EmbeddingTest, RefusesIdsOutsideTheTable) {
                 absl::StatusCode::kInvalidArgument, "Embedding out: expected [1, 8]");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(EmbeddingTest);
+ATOLL_INSTANTIATE_ON_ISAS(EmbeddingTest);
 
 }  // namespace
 }  // namespace atl::kernels

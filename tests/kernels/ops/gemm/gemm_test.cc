@@ -223,7 +223,7 @@ TEST_P(GemmTest, RefusesWhatDoesNotFit) {
       absl::StatusCode::kInvalidArgument, "Linear w scales: expected [1, 1]");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(GemmTest);
+ATOLL_INSTANTIATE_ON_ISAS(GemmTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -68,7 +68,7 @@ TEST_P(PanelsTest, RefusesWhatDoesNotFit) {
                 absl::StatusCode::kInvalidArgument, "aligned to 64 bytes");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(PanelsTest);
+ATOLL_INSTANTIATE_ON_ISAS(PanelsTest);
 
 }  // namespace
 }  // namespace atl::kernels

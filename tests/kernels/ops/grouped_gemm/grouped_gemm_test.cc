@@ -260,7 +260,7 @@ TEST_P(GroupedGemmTest, RefusesWhatDoesNotFit) {
                 "GroupedSwiGlu shared y: expected [2, 16]");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(GroupedGemmTest);
+ATOLL_INSTANTIATE_ON_ISAS(GroupedGemmTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -16,11 +16,11 @@ class KvWriteTest : public ::testing::TestWithParam<std::tuple<Backend, DType>> 
   DType dtype() const { return std::get<1>(GetParam()); }
   float Kept(float x) const { return dtype() == DType::kF32 ? x : ToFloat(ToBf16(x)); }
 
-  // Writes the tokens from `begin` on in pieces.
+  // Writes the tokens from `begin` on in chunks.
   void Write(KernelContext& context, const TestCache& cache, const TestTokens& tokens,
-             const std::vector<BlockId>& blocks, int piece) {
+             const std::vector<BlockId>& blocks, int chunk) {
     int begin = 0;
-    for (const int rows : Pieces(tokens.count, piece)) {
+    for (const int rows : Chunks(tokens.count, chunk)) {
       const AttentionSequence sequence = {
           .row_begin = 0, .num_rows = rows, .position_begin = begin, .blocks = blocks};
       ASSERT_OK(KvWrite(context, {.k = tokens.K(begin, rows),
@@ -60,17 +60,17 @@ TEST_P(KvWriteTest, EveryElementStandsInItsPlaceAndNothingElseIsTouched) {
   }
 }
 
-TEST_P(KvWriteTest, PiecesAndThreadsGiveTheSameBytes) {
+TEST_P(KvWriteTest, ChunksAndThreadsGiveTheSameBytes) {
   const AttentionShape shape{2, 2, 40, dtype()};
   const TestTokens tokens(shape, 270, 2);
   KernelContext context(backend(), nullptr);
   TestCache whole(shape, 6);
   const std::vector<BlockId> blocks = whole.Take(270);
   Write(context, whole, tokens, blocks, 0);
-  for (const int piece : kPieceSizes) {
+  for (const int chunk : kChunkSizes) {
     TestCache cache(shape, 6);
-    Write(context, cache, tokens, blocks, piece);
-    EXPECT_EQ(cache.bytes(), whole.bytes()) << piece;
+    Write(context, cache, tokens, blocks, chunk);
+    EXPECT_EQ(cache.bytes(), whole.bytes()) << chunk;
   }
   testing::TestThreads lender(2);
   KernelContext two(backend(), &lender);
@@ -123,7 +123,7 @@ TEST_P(KvWriteTest, RefusesWhatDoesNotFit) {
   EXPECT_OK(write(64, 0));
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, KvWriteTest,
+INSTANTIATE_TEST_SUITE_P(Isas, KvWriteTest,
                          ::testing::Combine(::testing::ValuesIn(RunnableBackends()),
                                             ::testing::Values(DType::kF32, DType::kBf16)),
                          NameOfParam);

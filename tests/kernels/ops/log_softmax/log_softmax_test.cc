@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-KernelContext OnPage(Backend backend) { return KernelContext(backend, nullptr); }
+KernelContext OnIsa(Backend backend) { return KernelContext(backend, nullptr); }
 
 double ReferenceLogTotal(std::span<const float> logits, float largest) {
   double total = 0.0;
@@ -29,7 +29,7 @@ constexpr double kTolerance = 260 * 0x1p-24 + 1e-5 + 2 * 64 * 0x1p-24;
 
 TEST(LogSoftmaxTest, NearTheExactOneForAnyLength) {
   Numbers numbers(5);
-  KernelContext context = OnPage(Backend::kRef);
+  KernelContext context = OnIsa(Backend::kRef);
   for (const size_t count : {1, 2, 15, 16, 17, 4095, 4096, 4097, 100003}) {
     SCOPED_TRACE(count);
     const std::vector<float> logits = numbers.Many(count, 25.0f);
@@ -45,16 +45,16 @@ TEST(LogSoftmaxTest, NearTheExactOneForAnyLength) {
   }
 }
 
-TEST(LogSoftmaxTest, PagesGiveTheSameBits) {
+TEST(LogSoftmaxTest, IsasGiveTheSameBits) {
   Numbers numbers(6);
   for (const size_t count : {7, 4096, 50001}) {
     std::vector<float> logits = numbers.Many(count, 30.0f);
     logits[count / 2] = -kInf;
-    KernelContext context = OnPage(Backend::kRef);
+    KernelContext context = OnIsa(Backend::kRef);
     ASSERT_OK_AND_ASSIGN(const LogSoftmax expected, NormalizeLogits(context, logits));
     for (const Backend backend : RunnableBackends()) {
-      KernelContext page = OnPage(backend);
-      ASSERT_OK_AND_ASSIGN(const LogSoftmax softmax, NormalizeLogits(page, logits));
+      KernelContext isa = OnIsa(backend);
+      ASSERT_OK_AND_ASSIGN(const LogSoftmax softmax, NormalizeLogits(isa, logits));
       EXPECT_EQ(std::memcmp(&softmax, &expected, sizeof softmax), 0) << NameOf(backend);
     }
   }
@@ -62,7 +62,7 @@ TEST(LogSoftmaxTest, PagesGiveTheSameBits) {
 
 TEST(LogSoftmaxTest, InfiniteLogits) {
   for (const Backend backend : RunnableBackends()) {
-    KernelContext context = OnPage(backend);
+    KernelContext context = OnIsa(backend);
     ASSERT_OK_AND_ASSIGN(const LogSoftmax alone,
                          NormalizeLogits(context, std::vector<float>{-kInf, 3.0f, -kInf}));
     EXPECT_EQ(alone.Of(3.0f), 0.0f);
@@ -76,7 +76,7 @@ TEST(LogSoftmaxTest, InfiniteLogits) {
 
 TEST(LogSoftmaxTest, RefusesWhatHasNoProbabilities) {
   for (const Backend backend : RunnableBackends()) {
-    KernelContext context = OnPage(backend);
+    KernelContext context = OnIsa(backend);
     for (const size_t at : {size_t{0}, size_t{20}, size_t{4999}}) {
       std::vector<float> logits(5000, 1.0f);
       logits[at] = std::numeric_limits<float>::quiet_NaN();

@@ -138,7 +138,7 @@ TEST_P(PermuteTest, RefusesWhatDoesNotFit) {
   EXPECT_STATUS(Combine(context, args), absl::StatusCode::kInvalidArgument, "expert row 5");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(PermuteTest);
+ATOLL_INSTANTIATE_ON_ISAS(PermuteTest);
 
 }  // namespace
 }  // namespace atl::kernels

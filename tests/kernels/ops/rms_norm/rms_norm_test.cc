@@ -131,7 +131,7 @@ TEST_P(RmsNormTest, RefusesWhatDoesNotFit) {
       absl::StatusCode::kInvalidArgument, "epsilon -1");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(RmsNormTest);
+ATOLL_INSTANTIATE_ON_ISAS(RmsNormTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -263,7 +263,7 @@ TEST_P(RopeTest, StridedRowsAndRefusals) {
                 absl::StatusCode::kInvalidArgument, "do not fit");
 }
 
-// The same number from every page, compiler and machine.
+// The same number from every ISA, compiler and machine.
 TEST_P(RopeTest, Digest) {
   KernelContext context(GetParam(), nullptr);
   std::vector<int32_t> positions(40);
@@ -274,8 +274,8 @@ TEST_P(RopeTest, Digest) {
   EXPECT_EQ(Digest(x), 1249193595282194863u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pages, RopeTest, ::testing::ValuesIn(RunnableBackends()),
-                         [](const auto& page) { return std::string(NameOf(page.param)); });
+INSTANTIATE_TEST_SUITE_P(Isas, RopeTest, ::testing::ValuesIn(RunnableBackends()),
+                         [](const auto& isa) { return std::string(NameOf(isa.param)); });
 
 }  // namespace
 }  // namespace atl::kernels

@@ -64,14 +64,14 @@ TEST_F(RotaryCacheTest, ComputesARowOnce) {
   EXPECT_EQ(Check(cache, {0, 100, 191}), 0);
 }
 
-TEST_F(RotaryCacheTest, APieceOfAPromptIsOneTable) {
+TEST_F(RotaryCacheTest, AChunkOfAPromptIsOneTable) {
   RotaryCache cache(frequencies_, 4096);
-  std::vector<int32_t> piece(500);
-  std::iota(piece.begin(), piece.end(), 1030);
-  EXPECT_EQ(Check(cache, piece), 1);
-  EXPECT_EQ(Check(cache, piece), 0);
-  piece.push_back(7);
-  EXPECT_EQ(Check(cache, piece), 1);
+  std::vector<int32_t> chunk(500);
+  std::iota(chunk.begin(), chunk.end(), 1030);
+  EXPECT_EQ(Check(cache, chunk), 1);
+  EXPECT_EQ(Check(cache, chunk), 0);
+  chunk.push_back(7);
+  EXPECT_EQ(Check(cache, chunk), 1);
 }
 
 // The last block that is whole is kept; above it and above the bound rows are computed each time.

@@ -128,7 +128,7 @@ TEST_P(RouterTopkTest, RefusesWhatDoesNotFit) {
                 "6 expert ids and 6 weights for 2 rows of 4");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(RouterTopkTest);
+ATOLL_INSTANTIATE_ON_ISAS(RouterTopkTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -157,23 +157,24 @@ struct Definition {
       sums.push_back(sum);
     }
   }
-  TokenId Drawn(float top_p, float u) const {
+  TokenId Sampled(float top_p, float u) const {
     float total = sums.back();
     if (top_p < 1.0f) {
       const float wanted = top_p * total;
       total = *std::find_if(sums.begin(), sums.end(), [&](float sum) { return sum >= wanted; });
     }
-    const auto drawn =
+    const auto sampled =
         std::find_if(sums.begin(), sums.end(), [&](float sum) { return sum > u * total; });
-    return TokenId{order[static_cast<size_t>(drawn - sums.begin())]};
+    return TokenId{order[static_cast<size_t>(sampled - sums.begin())]};
   }
   std::vector<int> order;
   std::vector<float> sums;  // cumulative
 };
 
-// Neither what is left out as negligible nor what is left unsorted changes a draw: wide and narrow
-// spreads, few tokens and many, rows full of ties, tokens that are masked, one far above the rest.
-TEST_P(SampleTest, DrawsAreThoseOfTheDefinition) {
+// Neither what is left out as negligible nor what is left unsorted changes a sample: wide and
+// narrow spreads, few tokens and many, rows full of ties, tokens that are masked, one far above the
+// rest.
+TEST_P(SampleTest, SamplesAreThoseOfTheDefinition) {
   Numbers numbers(3);
   for (const size_t count : {1, 2, 50, 3000, 20000}) {
     for (const float scale : {0.0f, 1e-5f, 1.0f, 40.0f}) {
@@ -191,7 +192,7 @@ TEST_P(SampleTest, DrawsAreThoseOfTheDefinition) {
                 const TokenId id,
                 SampleToken(context_, 0, logits,
                             {.temperature = temperature, .top_p = top_p, .seed = 7}, position));
-            ASSERT_EQ(id, definition.Drawn(top_p, PhiloxUniform(7, position))) << top_p;
+            ASSERT_EQ(id, definition.Sampled(top_p, PhiloxUniform(7, position))) << top_p;
           }
         }
       }
@@ -211,7 +212,7 @@ TEST_P(SampleTest, TiesInRoundingFollowTheOrder) {
     for (int64_t position = 0; position < 50; ++position) {
       ASSERT_OK_AND_ASSIGN(const TokenId id,
                            SampleToken(context_, 0, logits, {.seed = 5}, position));
-      ASSERT_EQ(id, definition.Drawn(1.0f, PhiloxUniform(5, position)));
+      ASSERT_EQ(id, definition.Sampled(1.0f, PhiloxUniform(5, position)));
     }
   }
 }
@@ -246,7 +247,7 @@ TEST_P(SampleTest, CandidatesStandInOrderHoweverManyThereAre) {
   }
 }
 
-TEST_P(SampleTest, DrawsFollowTheDistribution) {
+TEST_P(SampleTest, SamplesFollowTheDistribution) {
   const std::vector<float> logits = Logs({0.1f, 0.4f, 0.2f, 0.3f});
   int counts[4] = {};
   constexpr int kDraws = 20000;
@@ -294,7 +295,7 @@ TEST_P(SampleTest, RefusesParametersOutsideTheirRange) {
                 "0 logits");
 }
 
-ATOLL_INSTANTIATE_ON_PAGES(SampleTest);
+ATOLL_INSTANTIATE_ON_ISAS(SampleTest);
 
 }  // namespace
 }  // namespace atl::kernels

@@ -12,10 +12,10 @@ PlannedRequest Prompt(uint64_t prompt_index) { return {.index = 5, .prompt_index
 
 TEST(TextBookTest, TheFirstAnswerOfAPromptIsTheRightOne) {
   TextBook book;
-  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "Paris."}}, Received::kWhole));
-  EXPECT_FALSE(book.Compare(Prompt(2), {{.content = "Rome."}}, Received::kWhole));
-  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "Paris."}}, Received::kWhole));
-  const auto difference = book.Compare(Prompt(1), {{.content = "Party."}}, Received::kWhole);
+  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "Paris."}}, Received::kComplete));
+  EXPECT_FALSE(book.Compare(Prompt(2), {{.content = "Rome."}}, Received::kComplete));
+  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "Paris."}}, Received::kComplete));
+  const auto difference = book.Compare(Prompt(1), {{.content = "Party."}}, Received::kComplete);
   ASSERT_TRUE(difference);
   EXPECT_THAT(*difference, AllOf(HasSubstr("request 5"), HasSubstr("prompt 1"), HasSubstr("byte 3"),
                                  HasSubstr("\"Party.\""), HasSubstr("\"Paris.\"")));
@@ -25,7 +25,7 @@ TEST(TextBookTest, ABeginningMustBeOne) {
   TextBook book;
   const AnswerText whole{.reasoning = "France: Paris.", .content = "Paris."};
   EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "anything"}}, Received::kBeginning));
-  EXPECT_FALSE(book.Compare(Prompt(1), {whole}, Received::kWhole));
+  EXPECT_FALSE(book.Compare(Prompt(1), {whole}, Received::kComplete));
   EXPECT_FALSE(book.Compare(Prompt(1), {}, Received::kBeginning));
   EXPECT_FALSE(book.Compare(Prompt(1), {{.reasoning = "Fra"}}, Received::kBeginning));
   EXPECT_FALSE(book.Compare(Prompt(1), {{.reasoning = whole.reasoning, .content = "Pa"}},
@@ -34,16 +34,16 @@ TEST(TextBookTest, ABeginningMustBeOne) {
   EXPECT_TRUE(
       book.Compare(Prompt(1), {{.reasoning = "Fra", .content = "Pa"}}, Received::kBeginning));
   EXPECT_TRUE(book.Compare(Prompt(1), {{.reasoning = "France: Paris.", .content = "Pa"}},
-                           Received::kWhole));
+                           Received::kComplete));
 }
 
 TEST(TextBookTest, ChoicesAreComparedEach) {
   TextBook book;
-  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "a"}, {.content = "b"}}, Received::kWhole));
-  EXPECT_TRUE(book.Compare(Prompt(1), {{.content = "a"}}, Received::kWhole));
+  EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "a"}, {.content = "b"}}, Received::kComplete));
+  EXPECT_TRUE(book.Compare(Prompt(1), {{.content = "a"}}, Received::kComplete));
   EXPECT_FALSE(book.Compare(Prompt(1), {{.content = "a"}}, Received::kBeginning));
   const auto difference =
-      book.Compare(Prompt(1), {{.content = "a"}, {.content = "c"}}, Received::kWhole);
+      book.Compare(Prompt(1), {{.content = "a"}, {.content = "c"}}, Received::kComplete);
   ASSERT_TRUE(difference);
   EXPECT_THAT(*difference, HasSubstr("choice 1"));
 }
@@ -52,8 +52,8 @@ TEST(TextBookTest, WhatIsExpectedStandsAboveWhatCameFirst) {
   TextBook book;
   PlannedRequest request = Prompt(1);
   request.expect = "4";
-  EXPECT_TRUE(book.Compare(request, {{.content = "5"}}, Received::kWhole));
-  EXPECT_FALSE(book.Compare(request, {{.content = "4"}}, Received::kWhole));
+  EXPECT_TRUE(book.Compare(request, {{.content = "5"}}, Received::kComplete));
+  EXPECT_FALSE(book.Compare(request, {{.content = "4"}}, Received::kComplete));
   EXPECT_FALSE(book.Compare(request, {{.content = ""}}, Received::kBeginning));
 }
 

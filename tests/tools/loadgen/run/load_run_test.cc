@@ -29,8 +29,8 @@ std::string Delta(const std::string& text) {
       fmt::format(R"({{"choices": [{{"index": 0, "delta": {{"content": "{}"}}}}]}})", text));
 }
 
-RawAnswer Stream(const std::vector<std::string>& words) {
-  RawAnswer answer;
+RawResponse Stream(const std::vector<std::string>& words) {
+  RawResponse answer;
   answer.pieces = {kStreamHead,
                    Event(R"({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})"),
                    Chunk(": still here\n\n")};
@@ -45,7 +45,7 @@ RawAnswer Stream(const std::vector<std::string>& words) {
   return answer;
 }
 
-RawAnswer Whole(const std::string& status, const std::string& body) {
+RawResponse Whole(const std::string& status, const std::string& body) {
   return {
       .pieces = {fmt::format("HTTP/1.1 {}\r\nContent-Type: application/json\r\nRetry-After: 3\r\n"
                              "Content-Length: {}\r\n\r\n{}",
@@ -104,8 +104,8 @@ TEST(LoadRunTest, AClosedLoopKeepsItsConnections) {
 
 TEST(LoadRunTest, AConnectionThatWasClosedMeanwhileIsOpenedAnew) {
   RawServer server([](const std::string&, int) {
-    RawAnswer answer = Stream({"a"});
-    answer.after = AfterAnswer::kClose;  // unannounced
+    RawResponse answer = Stream({"a"});
+    answer.after = AfterResponse::kClose;  // unannounced
     return answer;
   });
   LoadOptions options = Options(server);
@@ -117,7 +117,7 @@ TEST(LoadRunTest, AConnectionThatWasClosedMeanwhileIsOpenedAnew) {
 
 TEST(LoadRunTest, AnOpenLoopSendsWithoutWaiting) {
   RawServer server([](const std::string&, int) {
-    return RawAnswer{.pieces = {kStreamHead}, .after = AfterAnswer::kHold};
+    return RawResponse{.pieces = {kStreamHead}, .after = AfterResponse::kHold};
   });
   LoadOptions options = Options(server);
   options.rate = 1000;
@@ -134,7 +134,7 @@ TEST(LoadRunTest, AnOpenLoopSendsWithoutWaiting) {
 
 TEST(LoadRunTest, RequestsBeyondThoseOpenAreNotSent) {
   RawServer server([](const std::string&, int) {
-    return RawAnswer{.pieces = {kStreamHead}, .after = AfterAnswer::kHold};
+    return RawResponse{.pieces = {kStreamHead}, .after = AfterResponse::kHold};
   });
   LoadOptions options = Options(server);
   options.rate = 1000;
@@ -164,9 +164,9 @@ TEST(LoadRunTest, RefusalsAreNoFailures) {
 
 TEST(LoadRunTest, AClientHangsUpAfterItsTokens) {
   RawServer server([](const std::string&, int) {
-    RawAnswer answer = Stream({"a", "b", "c", "d", "e", "f", "g", "h"});
+    RawResponse answer = Stream({"a", "b", "c", "d", "e", "f", "g", "h"});
     answer.pieces.resize(answer.pieces.size() - 4);  // it ends with the client only
-    answer.after = AfterAnswer::kHold;
+    answer.after = AfterResponse::kHold;
     return answer;
   });
   LoadOptions options = Options(server);
@@ -193,7 +193,7 @@ TEST(LoadRunTest, ASlowReaderTakesItsTime) {
 
 TEST(LoadRunTest, ASlowReaderMayBeDropped) {
   RawServer server([](const std::string&, int) {
-    return RawAnswer{.pieces = {kStreamHead, Chunk(": x\n")}, .after = AfterAnswer::kClose};
+    return RawResponse{.pieces = {kStreamHead, Chunk(": x\n")}, .after = AfterResponse::kClose};
   });
   LoadOptions options = Options(server);
   options.slow_share = 1;
@@ -253,7 +253,7 @@ TEST(LoadRunTest, AServerWithoutModelsIsNotLoaded) {
 TEST(LoadRunTest, NothingListens) {
   LoadOptions options;
   {
-    RawServer server([](const std::string&, int) { return RawAnswer{}; });
+    RawServer server([](const std::string&, int) { return RawResponse{}; });
     options = Options(server);
   }
   EXPECT_STATUS(RunLoad(*LoadPlan::Make(options)), absl::StatusCode::kUnavailable,
@@ -262,25 +262,25 @@ TEST(LoadRunTest, NothingListens) {
 
 TEST(LoadRunTest, HostileServersAreToldApart) {
   const std::string role = Event(R"({"choices": [{"index": 0, "delta": {"role": "assistant"}}]})");
-  const std::vector<std::pair<RawAnswer, std::string>> answers = {
-      {{.pieces = {}, .after = AfterAnswer::kClose}, "connection"},
-      {{.pieces = {"HTTP/1.1 20"}, .after = AfterAnswer::kClose}, "connection"},
-      {{.pieces = {kStreamHead, "5\r\nda"}, .after = AfterAnswer::kClose}, "connection"},
-      {{.pieces = {kStreamHead, role, Delta("a")}, .after = AfterAnswer::kClose}, "connection"},
-      {{.pieces = {"\x16\x03\x01 rubbish \xff\n"}, .after = AfterAnswer::kHold}, "protocol"},
-      {{.pieces = {kStreamHead, "zz\r\n"}, .after = AfterAnswer::kHold}, "protocol"},
-      {{.pieces = {kStreamHead, Event("{\"half\": ")}, .after = AfterAnswer::kHold}, "protocol"},
-      {{.pieces = {kStreamHead, Chunk("<html>\n\n")}, .after = AfterAnswer::kHold}, "protocol"},
-      {{.pieces = {kStreamHead, Delta("a")}, .after = AfterAnswer::kHold}, "protocol"},
+  const std::vector<std::pair<RawResponse, std::string>> answers = {
+      {{.pieces = {}, .after = AfterResponse::kClose}, "connection"},
+      {{.pieces = {"HTTP/1.1 20"}, .after = AfterResponse::kClose}, "connection"},
+      {{.pieces = {kStreamHead, "5\r\nda"}, .after = AfterResponse::kClose}, "connection"},
+      {{.pieces = {kStreamHead, role, Delta("a")}, .after = AfterResponse::kClose}, "connection"},
+      {{.pieces = {"\x16\x03\x01 rubbish \xff\n"}, .after = AfterResponse::kHold}, "protocol"},
+      {{.pieces = {kStreamHead, "zz\r\n"}, .after = AfterResponse::kHold}, "protocol"},
+      {{.pieces = {kStreamHead, Event("{\"half\": ")}, .after = AfterResponse::kHold}, "protocol"},
+      {{.pieces = {kStreamHead, Chunk("<html>\n\n")}, .after = AfterResponse::kHold}, "protocol"},
+      {{.pieces = {kStreamHead, Delta("a")}, .after = AfterResponse::kHold}, "protocol"},
       {{.pieces = {kStreamHead, role, Delta("a"), "0\r\n\r\n"}}, "protocol"},
       {{.pieces = {kStreamHead, role, Chunk("data: [DO"), "0\r\n\r\n"}}, "protocol"},
       {{.pieces = {kStreamHead, role, Event(R"({"error": {"message": "oh"}})")},
-        .after = AfterAnswer::kHold},
+        .after = AfterResponse::kHold},
        "stream"},
       {Whole("200 OK", "{}"), "protocol"},
       {Whole("400 Bad Request", R"({"error": {"message": "no"}})"), "http_400"},
       {Whole("500 Internal Server Error", ""), "http_500"},
-      {{.pieces = {kStreamHead}, .after = AfterAnswer::kHold}, "timeout"},
+      {{.pieces = {kStreamHead}, .after = AfterResponse::kHold}, "timeout"},
   };
   RawServer server([&](const std::string&, int number) {
     return answers[std::min(static_cast<size_t>(number), answers.size() - 1)].first;

@@ -45,7 +45,7 @@ bool Send(int socket, std::string_view bytes) {
 
 }  // namespace
 
-RawServer::RawServer(Answer answer) : answer_(std::move(answer)) {
+RawServer::RawServer(Respond answer) : answer_(std::move(answer)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -86,12 +86,12 @@ void RawServer::Serve(int socket) {
     const std::string request = ReadRequest(socket, &buffer);
     if (request.empty()) break;
     if (of_connection == 0) ++num_connections_;
-    const RawAnswer answer = answer_(request, num_requests_++);
+    const RawResponse answer = answer_(request, num_requests_++);
     for (const std::string& piece : answer.pieces) {
       if (!Send(socket, piece)) break;
     }
-    if (answer.after == AfterAnswer::kHold) ReadRequest(socket, &buffer);
-    keeps = answer.after == AfterAnswer::kKeep;
+    if (answer.after == AfterResponse::kHold) ReadRequest(socket, &buffer);
+    keeps = answer.after == AfterResponse::kKeep;
   }
   std::lock_guard lock(mutex_);
   sockets_.erase(socket);

@@ -11,18 +11,18 @@
 
 namespace atl::tools {
 
-enum class AfterAnswer { kKeep, kClose, kHold };  // kHold: nothing more, until the client goes
+enum class AfterResponse { kKeep, kClose, kHold };  // kHold: nothing more, until the client goes
 
-struct RawAnswer {
+struct RawResponse {
   std::vector<std::string> pieces;  // each sent by itself
-  AfterAnswer after = AfterAnswer::kKeep;
+  AfterResponse after = AfterResponse::kKeep;
 };
 
 class RawServer {
  public:
   // `answer` gets the whole request (head and body) and its number from 0; on many threads at once.
-  using Answer = std::function<RawAnswer(const std::string& request, int number)>;
-  explicit RawServer(Answer answer);
+  using Respond = std::function<RawResponse(const std::string& request, int number)>;
+  explicit RawServer(Respond answer);
   ~RawServer();
   RawServer(const RawServer&) = delete;
   RawServer& operator=(const RawServer&) = delete;
@@ -35,7 +35,7 @@ class RawServer {
   void Accept();
   void Serve(int socket);
 
-  const Answer answer_;
+  const Respond answer_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<int> num_connections_ = 0;
