@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 #include <string>
 
 #include "common/base/status_macros.h"
+#include "common/config/choice_flag.h"
 #include "common/config/command_line.h"
 
 namespace atl::coordinator {
@@ -84,24 +84,6 @@ void AddEngine(CLI::App* app, Flags* flags) {
       ->check(CLI::Range(1, 86400));
 }
 
-// One word of a closed list, told in the help and refused by name otherwise.
-template <typename Choice>
-void AddChoice(CLI::App* app, const std::string& name, const std::map<std::string, Choice>& choices,
-               const std::string& help, Choice* choice) {
-  std::string words;
-  std::string standing;
-  for (const auto& [word, value] : choices) {
-    words += (words.empty() ? "" : "|") + word;
-    if (value == *choice) standing = word;
-  }
-  const auto take = [choices, choice](const std::string& word) {
-    const auto it = choices.find(word);
-    if (it == choices.end()) throw CLI::ValidationError("no such choice as " + word);
-    *choice = it->second;
-  };
-  app->add_option_function<std::string>(name, take, help + " [" + standing + "]")->type_name(words);
-}
-
 void AddOperation(CLI::App* app, Flags* flags) {
   app->add_option("--drain-timeout-s", flags->drain_timeout_s,
                   "Seconds that open answers get after SIGINT or SIGTERM")
@@ -120,12 +102,7 @@ void AddOperation(CLI::App* app, Flags* flags) {
       app, "--metrics-compat", {{"none", MetricsCompat::kNone}, {"vllm", MetricsCompat::kVllm}},
       "Show metrics under another server's names as well, for dashboards and autoscalers",
       &flags->metrics_compat);
-  AddChoice<log::Level>(app, "--log-level",
-                        {{"debug", log::Level::kDebug},
-                         {"info", log::Level::kInfo},
-                         {"warning", log::Level::kWarning},
-                         {"error", log::Level::kError}},
-                        "Least weight of lines on standard error", &flags->log_level);
+  AddLogLevel(app, &flags->log_level);
 }
 
 absl::Status CheckHostPort(const std::string& flag, const std::string& address) {

@@ -45,9 +45,6 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   atl::log::SetProcessName("worker");
-  atl::log::SetLevel(flags->log_level == "debug"     ? atl::log::Level::kDebug
-                     : flags->log_level == "warning" ? atl::log::Level::kWarning
-                     : flags->log_level == "error"   ? atl::log::Level::kError
-                                                     : atl::log::Level::kInfo);
+  atl::log::SetLevel(flags->log_level);
   return RunWorker(*flags);
 }

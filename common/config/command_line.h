@@ -16,7 +16,7 @@ std::string AtollVersion();
 
 // Adds --version to `app` and reads the arguments into what was added before. kCancelled: --help or
 // --version, the message is what they print; kInvalidArgument: one sentence about the flag at
-// fault.
+// fault. `--help-markdown` alone is a --help as docs/reference/flags.md has it.
 absl::Status ParseCommandLine(CLI::App& app, int argc, const char* const* argv);
 
 // What main returns for `status`: 0 for OK, 0 for kCancelled of ParseCommandLine with its message

@@ -4,6 +4,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/concurrency/machine_limits.h"
+#include "common/config/choice_flag.h"
 #include "common/config/command_line.h"
 #include "common/config/file.h"
 #include "common/config/model_config.h"
@@ -36,12 +37,13 @@ absl::StatusOr<RandomCheckpointOptions> ParseRandomCheckpointFlags(int argc,
                      ->check(CLI::Range(1, kLayersMax));
   app.add_option("--config", config_file, "Another config.json instead of that of Qwen3.6")
       ->excludes(layers);
-  const std::map<std::string, ReleaseType> types = {
-      {"bfloat16", ReleaseType::kBf16}, {"float32", ReleaseType::kF32}, {"fp8", ReleaseType::kFp8}};
-  app.add_option("--dtype", options.type,
-                 "bfloat16, float32, or fp8: experts one by one, in blocks of 128 x 128")
-      ->transform(CLI::CheckedTransformer(types))
-      ->default_str("bfloat16");
+  AddChoice<ReleaseType>(
+      &app, "--dtype",
+      {{"bfloat16", ReleaseType::kBf16},
+       {"float32", ReleaseType::kF32},
+       {"fp8", ReleaseType::kFp8}},
+      "What weights are written as; fp8: experts one by one, in blocks of 128 x 128",
+      &options.type);
   app.add_flag("--mtp", with_mtp, "Also the layer that predicts the token after the next");
   app.add_option("--seed", options.seed, "Of the weights")->capture_default_str();
   app.add_option("--shard-size", options.shard_bytes_max, "Bytes of a file at most")

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/status_macros.h"
+#include "common/config/choice_flag.h"
 #include "common/config/command_line.h"
 
 namespace atl::worker {
@@ -64,9 +65,7 @@ void AddFlags(CLI::App* app, WorkerFlags* flags) {
       ->check(CLI::IsMember({"auto", "file", "memory", "off"}));
   app->add_option("--packed-weights-dir", flags->packed_weights_dir,
                   "Folder of that file; default: the checkpoint's, else ~/.cache/atoll");
-  app->add_option("--log-level", flags->log_level, "debug, info, warning or error")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  AddLogLevel(app, &flags->log_level);
   app->footer(
       "ATOLL_KERNELS=ref|avx2|avx512 forces the ISA of the kernels; UCX_TLS chooses UCX's "
       "transports.");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/status.h"
+#include "common/log/log.h"
 
 namespace atl::worker {
 
@@ -21,7 +22,7 @@ struct WorkerFlags {
   std::string pin = "auto";             // auto, off
   std::string packed_weights = "auto";  // auto, file, memory, off
   std::string packed_weights_dir;       // empty: beside the checkpoint, else the user's cache
-  std::string log_level = "info";
+  log::Level log_level = log::Level::kInfo;
 };
 
 // kCancelled: help or version was asked for, the text is the message; kInvalidArgument: one
