@@ -98,3 +98,5 @@ room(tools/verify_checkpoint/checks DOOR tensor_check.h MAY tools/verify_checkpo
      worker/weights)
 room(tools/verify_checkpoint DOOR verify.h MAY tools/verify_checkpoint/evidence tools/verify_checkpoint/checks
      tools/random_checkpoint/tensors common/concurrency)
+room(tools/reference DOOR pages.h NEEDS boost grpc prometheus ucx MAY coordinator worker/process tools/checker/question
+     tools/loadgen/plan tools/random_checkpoint tools/verify_checkpoint)

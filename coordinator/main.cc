@@ -18,6 +18,7 @@
 #include "coordinator/generation/access_log.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/prompt/served_model.h"
+#include "coordinator/telemetry/build_info.h"
 #include "coordinator/telemetry/engine_metrics.h"
 #include "coordinator/telemetry/vllm_names.h"
 #include "coordinator/telemetry/worker_roster.h"
@@ -59,13 +60,6 @@ void Announce(const std::string& line) {
   std::fflush(stdout);
 }
 
-void ExportBuild(Registry* registry) {
-  registry
-      ->AddGauge(
-          {"atoll_build_info", "The build of the coordinator.", {{"version", AtollVersion()}}})
-      .Set(1);
-}
-
 // Flags say 0 where there is no limit.
 absl::Duration LimitOf(absl::Duration given) {
   return given == absl::ZeroDuration() ? absl::InfiniteDuration() : given;
@@ -83,7 +77,7 @@ ServedModelOptions ModelOptions(const Flags& flags) {
 absl::Status Serve(const Flags& flags, const sigset_t& signals) {
   ATOLL_ASSIGN_OR_RETURN(const auto model, LoadServedModel(ModelOptions(flags)));
   Registry registry;
-  ExportBuild(&registry);
+  ExportBuild(registry);
   EngineMetrics metrics(registry, flags.expert_rows);
   if (flags.metrics_compat == MetricsCompat::kVllm) AddVllmNames(model->name, registry);
   ATOLL_ASSIGN_OR_RETURN(

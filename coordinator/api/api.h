@@ -45,7 +45,7 @@ class Api {
  public:
   Api(const ApiParts& parts, ApiOptions options);
 
-  HttpHandler& router() { return router_; }
+  Router& router() { return router_; }
 
  private:
   std::vector<Route> Routes();

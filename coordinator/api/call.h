@@ -29,6 +29,7 @@ struct Route {
   const char* method;    // "GET", which HEAD is told as, or "POST"
   const char* path;      // one that ends in "/" stands for every path below it
   const char* endpoint;  // in metrics and the access log
+  const char* summary;   // one sentence for docs/reference/api.md
   CallHandler handler;
 };
 

@@ -11,11 +11,11 @@ void Responder::Respond(Call call, HttpResponse response) {
   record.status = response.status;
   record.response_bytes = static_cast<int64_t>(response.body.size());
   record.duration_ms = absl::ToDoubleMilliseconds(Now() - call.arrived);
-  RespondToProbe(call, std::move(response));
+  RespondUnlogged(call, std::move(response));
   Log(record);
 }
 
-void Responder::RespondToProbe(const Call& call, HttpResponse response) {
+void Responder::RespondUnlogged(const Call& call, HttpResponse response) {
   response.headers.emplace_back("X-Request-Id", call.record.request_id);
   parts_.server.Respond(call.id, response);
   parts_.metrics.OnResponse(call.record.endpoint, response.status);

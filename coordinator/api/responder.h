@@ -32,7 +32,7 @@ class Responder {
   // Counted and logged.
   void Respond(Call call, HttpResponse response);
   // Counted only: what machines ask all the time.
-  void RespondToProbe(const Call& call, HttpResponse response);
+  void RespondUnlogged(const Call& call, HttpResponse response);
   // `headers` beside those of the error.
   void Refuse(Call call, const ApiError& error, Refusal why, const HttpHeaders& headers = {});
   // The client went away before its response.

@@ -1,6 +1,6 @@
 // Router: which row of the table takes a request. It knows no endpoint, no dialect and no model.
 //
-//   Router router({{"GET", "/health", "health", handler}}, {&open_calls}, responder);
+//   Router router({{"GET", "/health", "health", "Alive.", handler}}, {&open_calls}, responder);
 //   server->Start(router);
 #pragma once
 
@@ -17,6 +17,8 @@ namespace atl::coordinator {
 class Router : public HttpHandler {
  public:
   Router(std::vector<Route> routes, std::vector<OpenCalls*> open_calls, Responder& responder);
+
+  const std::vector<Route>& routes() const { return routes_; }
 
   void OnRequest(CallId id, HttpRequest request) override;
   void OnGone(CallId id) override;

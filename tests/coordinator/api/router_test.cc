@@ -36,11 +36,12 @@ class RouterTest : public ::testing::Test {
     const auto echo = [this](Call call) {
       names_.push_back(call.name);
       const std::string body = call.record.endpoint + " " + call.request.path;
-      responder_->RespondToProbe(call, {.body = body});
+      responder_->RespondUnlogged(call, {.body = body});
     };
-    router_ = std::make_unique<Router>(
-        std::vector<Route>{{"GET", "/one", "one", echo}, {"POST", "/many/", "many", echo}},
-        std::vector<OpenCalls*>{}, *responder_);
+    router_ =
+        std::make_unique<Router>(std::vector<Route>{{"GET", "/one", "one", "One.", echo},
+                                                    {"POST", "/many/", "many", "Many.", echo}},
+                                 std::vector<OpenCalls*>{}, *responder_);
     server_->Start(*router_);
   }
   ~RouterTest() override { server_->Stop(std::chrono::milliseconds(0)); }
