@@ -1,4 +1,4 @@
-// Buffer: owned, 64-byte aligned, zeroed memory. Large ones are mapped, so untouched ISAs cost
+// Buffer: owned, 64-byte aligned, zeroed memory. Large ones are mapped, so untouched pages cost
 // nothing.
 #pragma once
 

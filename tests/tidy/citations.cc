@@ -34,7 +34,7 @@ std::string_view NumberAt(std::string_view text) {
   return text.substr(0, end);
 }
 
-// The numbers of an ISA's headings: "## 3. Plan", "### 3.2 RMS norm".
+// The numbers of a page's headings: "## 3. Plan", "### 3.2 RMS norm".
 std::set<std::string, std::less<>> SectionsOf(const TextFile& page) {
   std::set<std::string, std::less<>> sections;
   for (const std::string_view line : SplitLines(page.text)) {
@@ -52,7 +52,7 @@ struct Citation {
   std::string_view section;  // may be empty
 };
 
-// The citation at `at`, where the line has "docs/"; no ISA where it goes on as no Markdown file.
+// The citation at `at`, where the line has "docs/"; no page where it goes on as no Markdown file.
 Citation CitationAt(std::string_view line, size_t at) {
   // A longer path, as tests/docs/x.md, is none of ours.
   if (at > 0 && IsOfPath(line[at - 1])) return {};
@@ -76,7 +76,7 @@ Violations CheckCitations(const Tree& tree) {
   }
   Violations violations;
   for (const TextFile& file : tree.files) {
-    if (IsBelow(file.path, "tests/tidy")) continue;  // plants ISAs that are not there
+    if (IsBelow(file.path, "tests/tidy")) continue;  // plants pages that are not there
     int line_number = 0;
     for (const std::string_view line : SplitLines(file.text)) {
       ++line_number;

@@ -18,7 +18,7 @@ struct Tree {
   std::vector<TextFile> files;  // ascending path
 };
 
-// Reads sources, scripts, CMake files, protos and ISAs below `root`; leaves out build trees,
+// Reads sources, scripts, CMake files, protos and documents below `root`; leaves out build trees,
 // recorded data and checkpoints.
 Tree ReadTree(const std::filesystem::path& root);
 

@@ -9,7 +9,7 @@
 
 namespace {
 
-absl::StatusOr<std::string> PageOf(std::string_view name) {
+absl::StatusOr<std::string> MakePage(std::string_view name) {
   if (name == "flags") return atl::tools::FlagsPage();
   if (name != "api" && name != "metrics") {
     return atl::InvalidArgument("give the name of a page: api, flags or metrics");
@@ -21,7 +21,7 @@ absl::StatusOr<std::string> PageOf(std::string_view name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const absl::StatusOr<std::string> page = PageOf(argc == 2 ? argv[1] : "");
+  const absl::StatusOr<std::string> page = MakePage(argc == 2 ? argv[1] : "");
   if (page.ok()) std::fputs(page->c_str(), stdout);
   return atl::ExitCode("atoll-reference", page.status());
 }
