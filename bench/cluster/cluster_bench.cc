@@ -159,8 +159,7 @@ absl::Status Main(const Flags& flags) {
   }
   fmt::print(
       "| step | one worker ms | two workers ms | GB of one | GB of each of two | two over one: "
-      "bound "
-      "| measured | of the bound | ms in operators, rank 0 and 1 |\n"
+      "bound | measured | of the bound | ms in operators, rank 0 and 1 |\n"
       "|---|---|---|---|---|---|---|---|---|\n");
   for (const Case& c : cases) {
     std::fflush(stdout);  // or the processes to come would print it again

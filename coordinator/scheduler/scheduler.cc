@@ -28,8 +28,7 @@ absl::Status CheckReport(const Sequence& sequence, int32_t rank, const SequenceR
   if (planned && moved) return absl::OkStatus();
   return DataLoss(
       "worker {} reports sequence {} with {} tokens and {} sampled; it had {}, planned were up to "
-      "{} "
-      "tokens and {} more samples in {} steps at worker {}",
+      "{} tokens and {} more samples in {} steps at worker {}",
       rank, Value(result.seq), result.length, sampled, sequence.length, sequence.planned_length,
       sequence.planned_samples - sequence.num_sampled(), sequence.works_in_flight, sequence.home);
 }

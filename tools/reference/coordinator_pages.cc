@@ -22,33 +22,26 @@
 namespace atl::tools {
 namespace {
 
-constexpr char kApiHead[] =
-    "# Endpoints\n"
-    "\n"
-    "Written by `scripts/reference` from the coordinator's router. A path that ends in `/` stands "
-    "for "
-    "every path below it;\n"
-    "HEAD is taken where GET is. *name* is the label `endpoint` in metrics and the access log. "
-    "Errors "
-    "are OpenAI's:\n"
-    "`{\"error\": {\"message\", \"type\", \"param\", \"code\"}}`.\n"
-    "\n"
-    "| method | path | name | what it answers |\n"
-    "|---|---|---|---|\n";
+constexpr char kApiHead[] = R"(# Endpoints
 
-constexpr char kMetricsHead[] =
-    "# Metrics\n"
-    "\n"
-    "Written by `scripts/reference` from the coordinator's own registry: every family of "
-    "`/metrics`. A histogram `x` has the\n"
-    "series `x_bucket` (with the label `le`), `x_sum` and `x_count`. `worker` is a rank, `layer` "
-    "and `expert` are numbers.\n"
-    "`atoll_moe_expert_rows_total` is shown with `--metrics-expert-rows expert`, the names of vLLM "
-    "with\n"
-    "`--metrics-compat vllm`.\n"
-    "\n"
-    "| name | type | labels | what it is |\n"
-    "|---|---|---|---|\n";
+Written by `scripts/reference` from the coordinator's router. A path that ends in `/` stands for
+every path below it; HEAD is taken where GET is. *name* is the label `endpoint` in metrics and the
+access log. Errors are OpenAI's: `{"error": {"message", "type", "param", "code"}}`.
+
+| method | path | name | what it answers |
+|---|---|---|---|
+)";
+
+constexpr char kMetricsHead[] = R"(# Metrics
+
+Written by `scripts/reference` from the coordinator's own registry: every family of `/metrics`. A
+histogram `x` has the series `x_bucket` (with the label `le`), `x_sum` and `x_count`. `worker` is a
+rank, `layer` and `expert` are numbers. `atoll_moe_expert_rows_total` is shown with
+`--metrics-expert-rows expert`, the names of vLLM with `--metrics-compat vllm`.
+
+| name | type | labels | what it is |
+|---|---|---|---|
+)";
 
 // Takes what the roster passes on.
 class NoEvents : public coordinator::WorkerEvents {

@@ -9,12 +9,12 @@
 namespace atl::tools {
 namespace {
 
-constexpr char kHead[] =
-    "# Flags\n"
-    "\n"
-    "Written by `scripts/reference` from the programs' own command lines; `--help` of a program "
-    "says the same. Every program\n"
-    "also has `--help` and `--version`. *takes* is the kind of value and what it may be.\n";
+constexpr char kHead[] = R"(# Flags
+
+Written by `scripts/reference` from the programs' own command lines; `--help` of a program says the
+same. Every program also has `--help` and `--version`. *takes* is the kind of value and what it may
+be.
+)";
 
 // What a program's parser says when asked for its flags as Markdown.
 template <typename Parse>

@@ -90,8 +90,7 @@ absl::StatusOr<StoredCheckpoint> ReadStoredCheckpoint(const std::string& folder,
     if (input.status().code() == absl::StatusCode::kNotFound) {
       return NotFound(
           "{}: has neither model.safetensors.index.json nor model.safetensors; name the folder of "
-          "a "
-          "checkpoint",
+          "a checkpoint",
           folder);
     }
     reader.AddFile(name);
